@@ -1,0 +1,29 @@
+# The request path: hands out tokens of our roles, and nothing else. It cannot read, list or write any store.
+path "auth/token/lookup-self" {
+  capabilities = ["read"]
+}
+path "auth/token/renew-self" {
+  capabilities = ["update"]
+}
+path "sys/capabilities-self" {
+  capabilities = ["update"]
+}
+path "auth/token/create/gatehouse-write" {
+  capabilities = ["update"]
+}
+path "auth/token/create/gatehouse-write-site" {
+  capabilities = ["update"]
+}
+path "auth/token/create/gatehouse-read" {
+  capabilities = ["update"]
+}
+path "auth/token/create/gatehouse-read-site" {
+  capabilities = ["update"]
+}
+path "auth/token/create/gatehouse-delete" {
+  capabilities = ["update"]
+}
+# The keys under which API keys and access keys are digested.
+path "gatehouse-keys/data/+" {
+  capabilities = ["read"]
+}

@@ -1,0 +1,58 @@
+# Makes the store and the policies of a vendor. Who may write policies is root in the end: keep this token apart from
+# the issuer's, or fence the whole service into an OpenBao namespace of its own.
+path "auth/token/lookup-self" {
+  capabilities = ["read"]
+}
+path "auth/token/renew-self" {
+  capabilities = ["update"]
+}
+path "sys/capabilities-self" {
+  capabilities = ["update"]
+}
+# The accessor of auth/token stands in the text of templated policies.
+path "sys/internal/ui/mounts/auth/token" {
+  capabilities = ["read"]
+}
+path "sys/mounts/+" {
+  capabilities = ["create", "read", "update", "delete"]
+  allowed_parameters = {
+    "type"        = ["kv"]
+    "description" = []
+    "options"     = []
+  }
+}
+path "sys/mounts/+/secret" {
+  capabilities = ["create", "read", "update", "delete"]
+  allowed_parameters = {
+    "type"        = ["kv"]
+    "description" = []
+    "options"     = []
+  }
+}
+path "sys/mounts/gatehouse-keys" {
+  capabilities = ["deny"]
+}
+path "sys/policies/acl/+" {
+  capabilities = ["create", "read", "update", "delete"]
+}
+path "sys/policies/acl/saas-policy" {
+  capabilities = ["deny"]
+}
+path "sys/policies/acl/issuer-policy" {
+  capabilities = ["deny"]
+}
+path "sys/policies/acl/revoker-policy" {
+  capabilities = ["deny"]
+}
+path "sys/policies/acl/provisioner-policy" {
+  capabilities = ["deny"]
+}
+path "sys/policies/acl/gatehouse.*" {
+  capabilities = ["deny"]
+}
+path "sys/policies/acl/default" {
+  capabilities = ["deny"]
+}
+path "sys/policies/acl/root" {
+  capabilities = ["deny"]
+}

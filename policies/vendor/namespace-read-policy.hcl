@@ -1,0 +1,1 @@
+path "<namespace>-store/*" { capabilities = ["read"]}

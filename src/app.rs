@@ -1,0 +1,137 @@
+//! What requests and tasks share, built once.
+
+use std::sync::{Arc, OnceLock};
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use crate::auth::{Directory, KeyRing};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::Pool;
+use crate::error::{Error, Result};
+use crate::http::limit::Limits;
+use crate::tasks::Board;
+use crate::tokens::Ledger;
+use crate::tokens::sweep::Foreign;
+use crate::vault::Vault;
+use crate::{config::ConfigError, db, vault};
+
+/// The running service. Handlers and tasks hold it in an `Arc`.
+pub struct App {
+    /// As read at the start.
+    pub config: Config,
+    /// PostgreSQL.
+    pub db: Pool,
+    /// OpenBao.
+    pub vault: Vault,
+    /// Who may call, in memory.
+    pub directory: Directory,
+    /// Where each issued token is recorded before it is handed out.
+    pub ledger: Ledger,
+    /// Tokens in OpenBao that are not ours to judge.
+    pub foreign: Foreign,
+    /// Rate limits.
+    pub limits: Limits,
+    /// The time of day.
+    pub clock: Clock,
+    /// The last report of each background task.
+    pub board: Board,
+    /// Work that must end before the process does, even when its client is gone.
+    pub tracker: TaskTracker,
+    /// Ends everything.
+    pub stop: CancellationToken,
+    runtime: tokio::runtime::Handle,
+    keys: OnceLock<KeyRing>,
+}
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// PostgreSQL's settings cannot be used.
+    #[error(transparent)]
+    Db(#[from] db::Error),
+    /// OpenBao's settings cannot be used.
+    #[error(transparent)]
+    Vault(#[from] vault::Error),
+    /// The address to listen at is taken or not ours.
+    #[error("cannot listen at {0}: {1}")]
+    Listen(std::net::SocketAddr, std::io::Error),
+    /// The app token may do anything.
+    #[error(
+        "the app token is a root token: give the service a token of its own (see `gatehouse bootstrap`), or set GATEHOUSE_TRIAL=true to try things out"
+    )]
+    RootToken,
+}
+
+impl App {
+    /// Builds the service; nothing is connected yet.
+    ///
+    /// # Errors
+    /// Where a setting cannot be used.
+    pub fn new(config: Config) -> std::result::Result<Arc<Self>, StartError> {
+        Ok(Arc::new(Self {
+            db: Pool::new(&config.db)?,
+            vault: Vault::new(&config.bao.server, config.bao.tokens.clone())?,
+            directory: Directory::default(),
+            ledger: Ledger::default(),
+            foreign: Foreign::default(),
+            limits: Limits::new(&config.limits),
+            clock: Clock::default(),
+            board: Board::default(),
+            tracker: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            runtime: tokio::runtime::Handle::current(),
+            keys: OnceLock::new(),
+            config,
+        }))
+    }
+
+    /// Runs work to its end even if whoever asked for it goes away, and even while the service stops. Everything that
+    /// calls OpenBao for a request runs here: connections belong to the runtime that made them, and the web server's
+    /// threads end before the work they began does.
+    ///
+    /// # Errors
+    /// Those of the work.
+    pub async fn detached<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let work = work.instrument(tracing::Span::current());
+        let done = self.tracker.spawn_on(work, &self.runtime).await;
+        done.map_err(|e| Error::Internal(format!("detached work ended: {e}")))?
+    }
+
+    /// The service's own keys.
+    ///
+    /// # Errors
+    /// [`Error::Starting`] until they were read from OpenBao once.
+    pub fn keys(&self) -> Result<&KeyRing> {
+        self.keys.get().ok_or(Error::Starting)
+    }
+
+    /// Reads the keys from OpenBao, if that was not done yet. `false` where `bootstrap` has not made them.
+    ///
+    /// # Errors
+    /// Where OpenBao does not answer, or holds no key of the right form.
+    pub async fn load_keys(&self) -> Result<bool> {
+        if self.keys.get().is_some() {
+            return Ok(true);
+        }
+        let read = self
+            .vault
+            .issuer
+            .call(|handle| async move { vault::kv::read_key(&handle, KeyRing::NAME).await })
+            .await?;
+        let Some(stored) = read else { return Ok(false) };
+        let ring = KeyRing::from_hex(&stored.key).ok_or_else(|| {
+            Error::Internal("the digest key in OpenBao is not 64 hexadecimal digits".to_owned())
+        })?;
+        self.keys.get_or_init(|| ring);
+        Ok(true)
+    }
+}

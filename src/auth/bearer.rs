@@ -1,0 +1,91 @@
+//! What a bearer is, told by its form alone.
+
+use actix_web::HttpRequest;
+use actix_web::http::header::AUTHORIZATION;
+
+use super::keys;
+use crate::error::{Error, Result};
+use crate::types::{KeyId, Secret};
+
+/// Credentials of a request, by form. Nothing is verified yet.
+pub enum Bearer {
+    /// `pk_…`: a vendor's public key.
+    PublicKey(Secret),
+    /// `sk_…`: a vendor's private key, whose checksum holds.
+    PrivateKey(KeyId, Secret),
+    /// TrustedLogin's two digests.
+    TrustedLogin {
+        /// `Authorization: Bearer <sha256hex(private key)>`.
+        bearer: Secret,
+        /// `X-TL-TOKEN: <sha256hex(public key + private key)>`.
+        pair: Secret,
+    },
+    /// `gho_…`: an operator's token, whose checksum holds.
+    Operator(i64, Secret),
+    /// A site's delete key, sent without `Bearer` as the plugins of 2019 do.
+    DeleteKey(Secret),
+    /// No `Authorization` header.
+    None,
+}
+
+const LONGEST: usize = 512;
+
+impl Bearer {
+    /// Reads the headers.
+    ///
+    /// # Errors
+    /// [`Error::CredentialsInvalid`] for anything of no known form.
+    pub fn of(request: &HttpRequest) -> Result<Self> {
+        let mut headers = request.headers().get_all(AUTHORIZATION);
+        let Some(header) = headers.next() else {
+            return Ok(Self::None);
+        };
+        if headers.next().is_some() {
+            return Err(Error::CredentialsInvalid);
+        }
+        let text = header
+            .to_str()
+            .ok()
+            .filter(|t| t.len() <= LONGEST)
+            .ok_or(Error::CredentialsInvalid)?;
+        if keys::is_delete_key(text) {
+            return Ok(Self::DeleteKey(Secret::new(text.to_owned())));
+        }
+        let (scheme, token) = text.split_once(' ').ok_or(Error::CredentialsInvalid)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(Error::CredentialsInvalid);
+        }
+        Self::by_form(token.trim(), request).ok_or(Error::CredentialsInvalid)
+    }
+
+    fn by_form(token: &str, request: &HttpRequest) -> Option<Self> {
+        let secret = || Secret::new(token.to_owned());
+        if token.starts_with("pk_") {
+            Some(Self::PublicKey(secret()))
+        } else if token.starts_with("sk_") {
+            keys::private_key_id(token).map(|id| Self::PrivateKey(id, secret()))
+        } else if token.starts_with("gho_") {
+            keys::operator_token_id(token).map(|id| Self::Operator(id, secret()))
+        } else if is_sha256_hex(token) {
+            let mut pairs = request.headers().get_all("x-tl-token");
+            let pair = pairs
+                .next()?
+                .to_str()
+                .ok()
+                .filter(|pair| is_sha256_hex(pair))?;
+            pairs.next().is_none().then(|| Self::TrustedLogin {
+                bearer: secret(),
+                pair: Secret::new(pair.to_owned()),
+            })
+        } else {
+            None
+        }
+    }
+}
+
+fn is_sha256_hex(text: &str) -> bool {
+    text.len() == 64
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}

@@ -1,0 +1,207 @@
+//! Bodies: read with a limit in size and time, and refused precisely.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::web::{Bytes, BytesMut};
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use crate::error::{Error, FieldError, Result};
+
+const LIMIT: usize = 64 * 1024;
+const TIME: Duration = Duration::from_secs(5);
+
+/// A body as it came: at most 64 KiB, within 5 seconds.
+pub struct RawBody(pub Bytes);
+
+impl FromRequest for RawBody {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move { read(&request, payload).await.map(Self) })
+    }
+}
+
+/// A JSON body. An empty one counts as `{}`, and then needs no `Content-Type`.
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let bytes = read(&request, payload).await?;
+            if bytes.is_empty() {
+                return parse(b"{}").map(Self);
+            }
+            if !is_json(&request) {
+                return Err(Error::UnsupportedMediaType);
+            }
+            parse(&bytes).map(Self)
+        })
+    }
+}
+
+async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
+    if request.headers().contains_key(CONTENT_ENCODING) {
+        return Err(Error::UnsupportedMediaType);
+    }
+    let declared = request
+        .headers()
+        .get("content-length")
+        .and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > LIMIT) {
+        return Err(Error::BodyTooLarge);
+    }
+    let collect = async {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|_| Error::MalformedBody)?;
+            if body.len() + chunk.len() > LIMIT {
+                return Err(Error::BodyTooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    };
+    tokio::time::timeout(TIME, collect)
+        .await
+        .unwrap_or(Err(Error::BodyTimeout))
+}
+
+fn is_json(request: &HttpRequest) -> bool {
+    let mut types = request.headers().get_all(CONTENT_TYPE);
+    let (Some(only), None) = (types.next(), types.next()) else {
+        return false;
+    };
+    let Ok(text) = only.to_str() else {
+        return false;
+    };
+    let mut parts = text.split(';').map(str::trim);
+    let is_json = parts
+        .next()
+        .is_some_and(|t| t.eq_ignore_ascii_case("application/json"));
+    is_json
+        && parts.all(|p| {
+            !p.to_ascii_lowercase().starts_with("charset=")
+                || p[8..].trim_matches('"').eq_ignore_ascii_case("utf-8")
+        })
+}
+
+/// Reads a JSON body into `T`. 400 where it is no JSON, 422 with the field where a rule is broken.
+///
+/// # Errors
+/// As said.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    let mut source = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut source).map_err(|error| {
+        let path = error.path().to_string();
+        match error.inner().classify() {
+            Category::Data => {
+                Error::InvalidField(vec![field_error(&path, &error.into_inner().to_string())])
+            }
+            _ => Error::MalformedBody,
+        }
+    })?;
+    source.end().map_err(|_| Error::MalformedBody)?;
+    Ok(value)
+}
+
+/// What serde says of a field, without the value it found there.
+fn field_error(path: &str, said: &str) -> FieldError {
+    let said = said.rsplit_once(" at line ").map_or(said, |(said, _)| said);
+    let detail = if said.starts_with("invalid ") {
+        let expected = said
+            .split_once(", expected ")
+            .map_or("another value", |(_, expected)| expected);
+        format!("must be {expected}")
+    } else if said.starts_with("unknown ") {
+        let known = said
+            .split_once(", expected ")
+            .map_or("nothing", |(_, known)| known);
+        format!("is not known here; known: {}", known.replace('`', ""))
+    } else {
+        said.replace('`', "")
+    };
+    let pointer = if path == "." {
+        String::new()
+    } else {
+        format!("/{}", path.replace('.', "/"))
+    };
+    FieldError { pointer, detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::types::{Metadata, SecretId};
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    struct Probe {
+        #[expect(dead_code, reason = "only its reading matters here")]
+        secret_id: SecretId,
+        #[serde(default)]
+        #[expect(dead_code, reason = "only its reading matters here")]
+        metadata: Metadata,
+    }
+
+    fn refusal(text: &str) -> String {
+        match parse::<Probe>(text.as_bytes()) {
+            Ok(_) => "accepted".to_owned(),
+            Err(Error::InvalidField(errors)) => {
+                format!("{} {}", errors[0].pointer, errors[0].detail)
+            }
+            Err(error) => error.entry().code.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_bad_body_is_told_apart_and_its_values_are_not_repeated() {
+        assert_eq!(refusal(r#"{"secretId":"0123456789abcdef"}"#), "accepted");
+        assert_eq!(
+            refusal(r#"{"secretId":"\t../canary-store/s1"}"#),
+            "/secretId must be 16 to 128 characters of a-z, 0-9, _ and -"
+        );
+        assert_eq!(
+            refusal(r#"{"secretId":12345}"#),
+            "/secretId must be a string"
+        );
+        assert!(refusal("{}").contains("missing field secretId"));
+        assert!(
+            refusal(r#"{"secretId":"0123456789abcdef","policies":["root"]}"#)
+                .contains("is not known here")
+        );
+        assert!(
+            refusal(r#"{"secretId":"0123456789abcdef","secretId":"0123456789abcdef"}"#)
+                .contains("duplicate field")
+        );
+        for bad in [
+            "",
+            "{",
+            "{}{}",
+            "[1,]",
+            "{'a':1}",
+            "\u{feff}{}",
+            "{\"a\":NaN}",
+        ] {
+            assert_eq!(refusal(bad), "malformed_body", "{bad}");
+        }
+        assert_eq!(
+            parse::<Probe>(b"{\"secretId\":\"\xff\"}")
+                .err()
+                .map(|e| e.entry().code),
+            Some("malformed_body")
+        );
+    }
+}

@@ -1,0 +1,118 @@
+//! Rate limits: per client address, per vendor, and for refused credentials. Each replica counts for itself.
+
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::web;
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use super::client_address;
+use crate::app::App;
+use crate::config::{LimitConfig, Rate};
+use crate::error::{Error, Result};
+use crate::types::VendorId;
+
+/// The limiters.
+pub struct Limits {
+    address: DefaultKeyedRateLimiter<IpAddr>,
+    refused: DefaultKeyedRateLimiter<IpAddr>,
+    vendor: DefaultKeyedRateLimiter<VendorId>,
+}
+
+impl Limits {
+    /// Empty limiters.
+    #[must_use]
+    pub fn new(config: &LimitConfig) -> Self {
+        Self {
+            address: RateLimiter::keyed(quota(config.address)),
+            refused: RateLimiter::keyed(quota(config.refused)),
+            vendor: RateLimiter::keyed(quota(config.vendor)),
+        }
+    }
+
+    /// Counts a request of this address.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] over the limit.
+    pub fn check_address(&self, address: IpAddr) -> Result<()> {
+        check(&self.address, &network(address))
+    }
+
+    /// Counts refused credentials of this address. Right ones are never held back by it.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] over the limit.
+    pub fn check_refused(&self, address: IpAddr) -> Result<()> {
+        check(&self.refused, &network(address))
+    }
+
+    /// Counts a request in this vendor's name.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] over the limit.
+    pub fn check_vendor(&self, vendor: VendorId) -> Result<()> {
+        check(&self.vendor, &vendor)
+    }
+
+    /// Forgets who has not called for a while.
+    pub fn tidy(&self) {
+        for limiter in [&self.address, &self.refused] {
+            limiter.retain_recent();
+            limiter.shrink_to_fit();
+        }
+        self.vendor.retain_recent();
+        self.vendor.shrink_to_fit();
+    }
+}
+
+/// Middleware: counts each request against its client address.
+///
+/// # Errors
+/// [`Error::RateLimited`] over the limit.
+pub async fn by_address(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> std::result::Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    if let Some(app) = request.app_data::<web::Data<App>>() {
+        // Machines that watch the service are not clients of it.
+        if !matches!(request.path(), "/healthz" | "/readyz") {
+            app.limits
+                .check_address(client_address(app, request.request()))?;
+        }
+    }
+    next.call(request).await
+}
+
+fn quota(rate: Rate) -> Quota {
+    let some = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+    Quota::per_second(some(rate.per_second)).allow_burst(some(rate.burst))
+}
+
+fn check<K: Hash + Eq + Clone>(limiter: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<()> {
+    limiter.check_key(key).map_err(|until| {
+        metrics::counter!("gatehouse_rate_limited_total").increment(1);
+        let wait = until.wait_time_from(DefaultClock::default().now());
+        Error::RateLimited {
+            retry_after: wait.as_secs() + u64::from(wait.subsec_nanos() > 0),
+        }
+    })
+}
+
+/// One subscriber has a whole /64 of IPv6.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => IpAddr::V4(v4),
+            None => {
+                let s = v6.segments();
+                IpAddr::V6(Ipv6Addr::new(s[0], s[1], s[2], s[3], 0, 0, 0, 0))
+            }
+        },
+    }
+}

@@ -1,0 +1,52 @@
+//! What every answer gets, and what no request may exceed.
+
+use std::time::Duration;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+
+use crate::error::Error;
+
+const WHOLE_REQUEST: Duration = Duration::from_secs(10);
+
+/// Every answer is kept out of caches, says its type and means it, and names its request.
+///
+/// # Errors
+/// Those of the request.
+pub async fn harden(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let id = super::request_id(request.request());
+    let mut response = next.call(request).await?;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::STRICT_TRANSPORT_SECURITY,
+        HeaderValue::from_static("max-age=31536000"),
+    );
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    Ok(response)
+}
+
+/// No request takes longer than 10 seconds. What it began in a tracked task of its own goes on to its end.
+///
+/// # Errors
+/// [`Error::RequestTimeout`], or those of the request.
+pub async fn time_limit(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    match tokio::time::timeout(WHOLE_REQUEST, next.call(request)).await {
+        Ok(done) => done,
+        Err(_) => Err(Error::RequestTimeout.into()),
+    }
+}

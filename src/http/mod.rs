@@ -1,0 +1,26 @@
+//! Shared extractors and middleware.
+
+mod address;
+mod json;
+pub mod limit;
+mod middleware;
+mod paging;
+mod path;
+
+pub use address::client_address;
+pub use json::{Json, RawBody, parse as parse_json};
+pub use middleware::{harden, time_limit};
+pub use paging::{Cursor, Page, PageRequest};
+pub use path::{NamespacePath, NamespaceSitePath, SiteId};
+
+use actix_web::HttpRequest;
+
+/// The request's id: in the answer's `X-Request-Id`, in errors, in the log, and in the `meta` of each token.
+#[must_use]
+pub fn request_id(request: &HttpRequest) -> String {
+    use actix_web::HttpMessage;
+    request
+        .extensions()
+        .get::<tracing_actix_web::RequestId>()
+        .map_or_else(String::new, ToString::to_string)
+}

@@ -1,0 +1,166 @@
+//! Pages by cursor.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+
+const DEFAULT: i64 = 50;
+const MOST: i64 = 100;
+
+/// Where a page begins: what an answer's `nextCursor` holds, opaque to callers.
+#[derive(Clone, Debug)]
+pub struct Cursor(String);
+
+impl Cursor {
+    /// After the row with this key.
+    #[must_use]
+    pub fn after(key: &impl Serialize) -> Option<Self> {
+        serde_json::to_vec(key)
+            .ok()
+            .map(|bytes| Self(BASE64_URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    /// The key.
+    ///
+    /// # Errors
+    /// 400 where the text was not made by this service for this list.
+    pub fn key<T: DeserializeOwned>(&self) -> Result<T> {
+        let bad = Error::InvalidParameter("cursor is not one of this list's");
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(&self.0);
+        bytes
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .ok_or(bad)
+    }
+}
+
+/// `?limit=` (1 to 100, default 50) and `?cursor=`. Any other parameter, or one given twice, is refused.
+#[derive(Debug)]
+pub struct PageRequest {
+    /// Rows wanted.
+    pub limit: i64,
+    /// Where to begin.
+    pub cursor: Option<Cursor>,
+}
+
+impl PageRequest {
+    fn parse(query: &str) -> Result<Self> {
+        let (mut limit, mut cursor) = (None, None);
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let twice = match name.as_ref() {
+                "limit" => limit.replace(value.into_owned()).is_some(),
+                "cursor" => cursor.replace(value.into_owned()).is_some(),
+                _ => {
+                    return Err(Error::InvalidParameter(
+                        "unknown query parameter; known: limit, cursor",
+                    ));
+                }
+            };
+            if twice {
+                return Err(Error::InvalidParameter("a query parameter is given twice"));
+            }
+        }
+        let number = |text: String| {
+            let digits =
+                !text.is_empty() && text.len() <= 3 && text.bytes().all(|b| b.is_ascii_digit());
+            let number = text
+                .parse()
+                .ok()
+                .filter(|n| digits && (1..=MOST).contains(n));
+            number.ok_or(Error::InvalidParameter("limit must be 1 to 100"))
+        };
+        Ok(Self {
+            limit: limit.map_or(Ok(DEFAULT), number)?,
+            cursor: cursor.map(Cursor),
+        })
+    }
+}
+
+impl FromRequest for PageRequest {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::parse(request.query_string()))
+    }
+}
+
+/// One page: the rows, and the cursor of the next page where there is one.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Page<T> {
+    /// Rows.
+    pub items: Vec<T>,
+    /// `null` on the last page.
+    pub next_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// From `limit + 1` rows: the one too many says that there is a next page.
+    #[must_use]
+    pub fn from_rows<R, K: Serialize>(
+        mut rows: Vec<R>,
+        limit: i64,
+        key: impl Fn(&R) -> K,
+        view: impl Fn(R) -> T,
+    ) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(0);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows
+            .last()
+            .filter(|_| more)
+            .and_then(|row| Cursor::after(&key(row)));
+        Self {
+            next_cursor: next.map(|cursor| cursor.0),
+            items: rows.into_iter().map(view).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn page_parameters_are_checked() {
+        assert_eq!(PageRequest::parse("").map(|p| p.limit).ok(), Some(50));
+        assert_eq!(
+            PageRequest::parse("limit=100").map(|p| p.limit).ok(),
+            Some(100)
+        );
+        for bad in [
+            "limit=0",
+            "limit=101",
+            "limit=-1",
+            "limit=+1",
+            "limit=1e1",
+            "limit=",
+            "limit=5&limit=6",
+            "sort=x",
+            "offset=1",
+            "limit=%D9%A3",
+        ] {
+            assert!(PageRequest::parse(bad).is_err(), "{bad}");
+        }
+        let page: Page<i64> = Page::from_rows(vec![1, 2, 3], 2, |n| *n, |n| n);
+        let query = format!("cursor={}", page.next_cursor.unwrap_or_default());
+        let next = PageRequest::parse(&query)
+            .ok()
+            .and_then(|p| p.cursor)
+            .and_then(|c| c.key::<i64>().ok());
+        assert_eq!((page.items, next), (vec![1, 2], Some(2)));
+        assert!(
+            PageRequest::parse("cursor=!!")
+                .ok()
+                .and_then(|p| p.cursor)
+                .is_some_and(|c| c.key::<i64>().is_err())
+        );
+    }
+}

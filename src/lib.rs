@@ -1,0 +1,41 @@
+//! Gatehouse: a multi-tenant token broker in front of OpenBao or HashiCorp Vault.
+//!
+//! Vendors sign up by webhook and get a key store with policies; their customers' plugins get short-lived write
+//! tokens; their support teams get read tokens. Gatehouse holds app tokens of its own, which renew themselves;
+//! everybody else gets a token that is scoped, short and on record.
+//!
+//! # How a request goes
+//! [`server`] listens and wraps every request in what no request goes without; [`routes`] names the handler and who
+//! may call it; the caller is a type ([`auth`]) in the handler's signature. The handler of a domain ([`vendors`],
+//! [`sites`], [`tokens`]) parses, calls one verb, and answers. A verb calls the domain's `store.rs` for SQL, and
+//! [`vault`] for OpenBao. Errors are one type with one table of codes ([`error`]).
+//!
+//! # Where things live
+//! PostgreSQL ([`db`]) holds who, what and when; OpenBao holds secrets. What requests and tasks share is built once
+//! ([`app`]). Who may call is held in memory and kept fresh by notifications ([`auth::Directory`]). What takes longer
+//! than a request, or must survive one, is a task ([`tasks`]).
+
+pub mod app;
+pub mod auth;
+pub mod bootstrap;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod dev;
+pub mod error;
+pub mod events;
+pub mod health;
+pub mod http;
+pub mod routes;
+pub mod server;
+pub mod sites;
+pub mod tasks;
+pub mod telemetry;
+pub mod tokens;
+pub mod trustedlogin;
+pub mod types;
+pub mod users;
+pub mod vault;
+pub mod vendors;
+pub mod webhooks;

@@ -1,0 +1,235 @@
+//! The listener, the order of middleware, the background work, and the way down.
+//!
+//! On the way down `/readyz` turns at once, requests in flight are answered, tracked work ends, the ledger's queue is
+//! written, and only then the process does.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::{App as ActixApp, HttpServer, web};
+use tokio_util::sync::CancellationToken;
+use tracing_actix_web::TracingLogger;
+
+use crate::app::{App, StartError};
+use crate::config::Config;
+use crate::error::cause_chain;
+use crate::http::{harden, limit, time_limit};
+use crate::tasks::TASKS;
+use crate::telemetry::{RequestSpan, with_request_id};
+use crate::vault::Vault;
+use crate::{routes, telemetry};
+
+const DRAIN_SECONDS: u64 = 15;
+
+/// A service that runs.
+pub struct Running {
+    /// Where it listens: the real port, where 0 was asked for.
+    pub address: SocketAddr,
+    /// What it runs on.
+    pub app: Arc<App>,
+    server: ServerHandle,
+    drained: CancellationToken,
+    ended: tokio::task::JoinHandle<std::io::Result<()>>,
+    writer: tokio::task::JoinHandle<()>,
+}
+
+/// Starts the service. It listens at once; until OpenBao and PostgreSQL are there it answers 503.
+///
+/// # Errors
+/// Where a setting cannot be used, the address is taken, or the app token is a root token.
+pub async fn start(config: Config) -> Result<Running, StartError> {
+    telemetry::metrics();
+    let listen = config.http.listen;
+    let listener = TcpListener::bind(listen).map_err(|e| StartError::Listen(listen, e))?;
+    let address = listener
+        .local_addr()
+        .map_err(|e| StartError::Listen(listen, e))?;
+    let app = App::new(config)?;
+    keep_tokens(&app);
+    refuse_root(&app).await?;
+    let drained = CancellationToken::new();
+    let writer = {
+        let (app, drained) = (Arc::clone(&app), drained.clone());
+        tokio::spawn(async move {
+            let ledger_app = Arc::clone(&app);
+            app.ledger.run(ledger_app, drained).await;
+        })
+    };
+    spawn_background(&app);
+    let data = web::Data::from(Arc::clone(&app));
+    let server = HttpServer::new(move || {
+        // The last one wrapped is the first to see a request.
+        ActixApp::new()
+            .app_data(data.clone())
+            .configure(routes::configure)
+            .wrap(from_fn(time_limit))
+            .wrap(from_fn(limit::by_address))
+            .wrap(from_fn(with_request_id))
+            .wrap(from_fn(harden))
+            .wrap(TracingLogger::<RequestSpan>::new())
+    })
+    .workers(std::thread::available_parallelism().map_or(2, std::num::NonZero::get))
+    .client_request_timeout(Duration::from_secs(5))
+    .client_disconnect_timeout(Duration::from_secs(2))
+    .shutdown_timeout(DRAIN_SECONDS)
+    .disable_signals()
+    .listen(listener)
+    .map_err(|e| StartError::Listen(listen, e))?
+    .run();
+    let handle = server.handle();
+    let ended = tokio::spawn(server);
+    tracing::info!(%address, "Listening");
+    Ok(Running {
+        address,
+        app,
+        server: handle,
+        drained,
+        ended,
+        writer,
+    })
+}
+
+impl Running {
+    /// Serves until `stop`, or until something ends by surprise; then goes down gracefully.
+    pub async fn until(self, stop: impl Future<Output = ()>) {
+        tokio::select! {
+            () = stop => tracing::info!("Stopping"),
+            () = self.app.stop.cancelled() => tracing::error!("Stopping, as a part of the service has ended"),
+        }
+        self.stop().await;
+    }
+
+    /// Answers what is in flight, ends what was begun, and stops.
+    pub async fn stop(self) {
+        self.app.stop.cancel();
+        self.server.stop(true).await;
+        self.ended.await.ok();
+        self.app.tracker.close();
+        if tokio::time::timeout(Duration::from_secs(DRAIN_SECONDS), self.app.tracker.wait())
+            .await
+            .is_err()
+        {
+            tracing::error!("Work was still going on at the end of the time to stop");
+        }
+        self.drained.cancel();
+        self.writer.await.ok();
+        tracing::info!("Stopped");
+    }
+}
+
+/// A keeper for each app token.
+fn keep_tokens(app: &Arc<App>) {
+    for token in app.vault.app_tokens() {
+        let (token, stop) = (Arc::clone(token), app.stop.clone());
+        supervised(app, "keeper", token.keep(stop));
+    }
+}
+
+/// Waits a little for the tokens, and refuses to go on with a root token unless this is a trial. Where OpenBao is not
+/// there yet, the service starts, and the check is made when the token comes.
+async fn refuse_root(app: &App) -> Result<(), StartError> {
+    if app.config.trial {
+        return Ok(());
+    }
+    for _ in 0..40 {
+        if app
+            .vault
+            .app_tokens()
+            .iter()
+            .all(|token| token.remaining().is_some())
+        {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    if app.vault.app_tokens().iter().any(|token| token.is_root()) {
+        app.stop.cancel();
+        return Err(StartError::RootToken);
+    }
+    Ok(())
+}
+
+fn spawn_background(app: &Arc<App>) {
+    let follower = Arc::clone(app);
+    supervised(app, "directory", async move {
+        follower
+            .directory
+            .follow(&follower.db, &follower.stop)
+            .await
+    });
+    let starter = Arc::clone(app);
+    app.tracker
+        .spawn(async move { become_ready(&starter).await });
+    let housekeeper = Arc::clone(app);
+    supervised(app, "housekeeping", async move {
+        keep_house(&housekeeper).await
+    });
+    for task in &TASKS {
+        supervised(app, task.name, task.run(Arc::clone(app)));
+    }
+}
+
+/// Runs a part of the service that only ends when the service stops. One that ends before takes the service down.
+fn supervised(app: &Arc<App>, name: &'static str, part: impl Future<Output = ()> + Send + 'static) {
+    let stop = app.stop.clone();
+    let part = tokio::spawn(part);
+    tokio::spawn(async move {
+        let ended = part.await;
+        if !stop.is_cancelled() {
+            let panicked = ended.is_err();
+            tracing::error!(
+                part = name,
+                panicked,
+                "A part of the service has ended by surprise"
+            );
+            stop.cancel();
+        }
+    });
+}
+
+/// Reads the service's keys and checks its rights, as soon as OpenBao is there.
+async fn become_ready(app: &App) {
+    while !app.stop.is_cancelled() {
+        match app.load_keys().await {
+            Ok(true) => return report_missing_rights(&app.vault).await,
+            Ok(false) => {
+                tracing::error!("OpenBao holds no key of this service: run `gatehouse bootstrap`")
+            }
+            Err(error) => {
+                tracing::warn!(error.cause = %cause_chain(&error), "The service's keys cannot be read yet")
+            }
+        }
+        tokio::select! {
+            () = app.stop.cancelled() => {}
+            () = tokio::time::sleep(Duration::from_millis(500)) => {}
+        }
+    }
+}
+
+async fn report_missing_rights(vault: &Vault) {
+    for missing in crate::vault::rights::missing(vault).await {
+        tracing::error!(
+            app_token.name = missing.token,
+            path = missing.path,
+            "The app token lacks a right: grant {}",
+            missing.line()
+        );
+    }
+}
+
+async fn keep_house(app: &App) {
+    let mut every = tokio::time::interval(Duration::from_secs(30));
+    loop {
+        tokio::select! {
+            () = app.stop.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        app.limits.tidy();
+        if let Some(metrics) = telemetry::metrics() {
+            metrics.run_upkeep();
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Handlers on sites.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::register::{self, RegisterRequest};
+use super::remove::{self, Removal};
+use super::{Site, State, store};
+use crate::app::App;
+use crate::auth::{Operator, Remover, StorerOrBody, VendorCaller};
+use crate::error::{Error, Result};
+use crate::http::{Json, NamespacePath, NamespaceSitePath, Page, PageRequest, SiteId, request_id};
+use crate::types::{AccessKey, Namespace, SecretId, VendorId};
+use crate::vendors::{self, Vendor};
+
+/// A site as answers show it. Its access key is never among it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SiteView {
+    secret_id: SecretId,
+    site_url: Option<String>,
+    store: String,
+    /// The path below `/v1/` where its secret lies.
+    path: String,
+    metadata: serde_json::Value,
+    created_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+}
+
+impl SiteView {
+    fn new(namespace: &Namespace, site: Site) -> Self {
+        Self {
+            store: namespace.store(),
+            path: format!("{}/{}", namespace.store(), site.secret_id),
+            secret_id: site.secret_id,
+            site_url: site.site_url,
+            metadata: site.metadata,
+            created_at: site.registered_at,
+            expires_at: site.expires_at,
+        }
+    }
+}
+
+/// `POST /sites`: registers a site. 201.
+pub async fn register(
+    app: web::Data<App>,
+    caller: StorerOrBody,
+    request: HttpRequest,
+    body: Json<RegisterRequest>,
+) -> Result<HttpResponse> {
+    let (caller, by_body_key) = caller
+        .or_public_key(&app, &request, body.0.public_key.as_ref())
+        .await?;
+    let view =
+        register::register(&app, &caller, &body.0, by_body_key, &request_id(&request)).await?;
+    Ok(HttpResponse::Created().json(view))
+}
+
+/// The body of `POST /sites/search`: 1 to 100 access keys.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SearchRequest {
+    search_keys: Vec<AccessKey>,
+}
+
+/// `POST /sites/search`: the registered sites with any of these access keys, oldest first, expired ones left out.
+pub async fn search(
+    app: web::Data<App>,
+    caller: VendorCaller,
+    body: Json<SearchRequest>,
+) -> Result<HttpResponse> {
+    let keys = body.0.search_keys;
+    if !(1..=100).contains(&keys.len()) {
+        return Err(Error::field("searchKeys", "must hold 1 to 100 access keys"));
+    }
+    let now = app.clock.now();
+    let vendor = &caller.vendor;
+    if vendor.is_support_paused(now) {
+        return Err(Error::SupportPaused);
+    }
+    let ring = app.keys()?;
+    let digests: Vec<_> = keys
+        .iter()
+        .map(|key| ring.access_key_digest(vendor.id, key))
+        .collect();
+    let client = app.db.get().await?;
+    let found = store::search(&client, vendor.id, &digests, now).await?;
+    let sites: Vec<_> = found
+        .into_iter()
+        .map(|site| SiteView::new(&vendor.namespace, site))
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({ "sites": sites })))
+}
+
+/// `GET /sites`: a page of the vendor's registered sites, oldest first.
+pub async fn list(
+    app: web::Data<App>,
+    caller: VendorCaller,
+    page: PageRequest,
+) -> Result<HttpResponse> {
+    list_of(&app, &caller.vendor, page).await
+}
+
+/// `GET /api/admin/vendors/{namespace}/sites`: the same for operators.
+pub async fn list_for_operator(
+    app: web::Data<App>,
+    _operator: Operator,
+    path: NamespacePath,
+    page: PageRequest,
+) -> Result<HttpResponse> {
+    let vendor = vendor_of(&app, &path.0).await?;
+    list_of(&app, &vendor, page).await
+}
+
+async fn list_of(app: &App, vendor: &Vendor, page: PageRequest) -> Result<HttpResponse> {
+    let after: Option<(Timestamp, SecretId)> =
+        page.cursor.map(|cursor| cursor.key()).transpose()?;
+    let client = app.db.get().await?;
+    let rows = store::page(&client, vendor.id, after.as_ref(), page.limit).await?;
+    let page = Page::from_rows(
+        rows,
+        page.limit,
+        |site| (site.registered_at, site.secret_id.clone()),
+        |site| SiteView::new(&vendor.namespace, site),
+    );
+    Ok(HttpResponse::Ok().json(page))
+}
+
+/// `GET /sites/{secretId}`.
+pub async fn show(app: web::Data<App>, caller: VendorCaller, id: SiteId) -> Result<HttpResponse> {
+    let id = SecretId::parse(&id.0).map_err(|_| Error::NotFound)?;
+    let client = app.db.get().await?;
+    let site = store::find(&client, caller.vendor.id, &id).await?;
+    let site = site
+        .filter(|site| site.state == State::Registered)
+        .ok_or(Error::NotFound)?;
+    Ok(HttpResponse::Ok().json(SiteView::new(&caller.vendor.namespace, site)))
+}
+
+/// `DELETE /sites/{secretId}`: 200 when the secret is gone, known or not; 202 when OpenBao is still to follow.
+pub async fn delete(
+    app: web::Data<App>,
+    caller: Remover,
+    request: HttpRequest,
+    id: SiteId,
+) -> Result<HttpResponse> {
+    let (vendor, secret_id, actor) = match caller {
+        Remover::Known(caller) => {
+            let secret_id = SecretId::parse(&id.0).map_err(|_| Error::NotFound)?;
+            (caller.vendor().clone(), secret_id, caller.actor())
+        }
+        Remover::DeleteKey(key) => {
+            // The plugins of 2019 send their delete key twice: in the path and, without `Bearer`, in the header.
+            if key.expose() != id.0 {
+                return Err(Error::CredentialsInvalid);
+            }
+            let digest = app.keys()?.digest(key.expose());
+            let client = app.db.get().await?;
+            let found = store::by_delete_key(&client, &digest).await?;
+            drop(client);
+            let (vendor, secret_id) = found.ok_or(Error::CredentialsInvalid)?;
+            (vendor_by_id(&app, vendor).await?, secret_id, "delete-key")
+        }
+    };
+    let removal = remove::remove(&app, &vendor, &secret_id, actor, &request_id(&request)).await?;
+    Ok(removal_answer(removal))
+}
+
+/// `DELETE /api/admin/vendors/{namespace}/sites/{secretId}`: the same for operators.
+pub async fn delete_for_operator(
+    app: web::Data<App>,
+    operator: Operator,
+    request: HttpRequest,
+    path: NamespaceSitePath,
+) -> Result<HttpResponse> {
+    let vendor = vendor_of(&app, &path.0).await?;
+    let removal = remove::remove(
+        &app,
+        &vendor,
+        &path.1,
+        &operator.actor(),
+        &request_id(&request),
+    )
+    .await?;
+    Ok(removal_answer(removal))
+}
+
+fn removal_answer(removal: Removal) -> HttpResponse {
+    match removal {
+        Removal::Done => HttpResponse::Ok().json(json!({ "deleted": true })),
+        Removal::Queued => {
+            HttpResponse::Accepted().json(json!({ "deleted": false, "queued": true }))
+        }
+    }
+}
+
+async fn vendor_of(app: &App, namespace: &Namespace) -> Result<Arc<Vendor>> {
+    let client = app.db.get().await?;
+    let id = vendors::store::id_of(&client, namespace)
+        .await?
+        .ok_or(Error::NotFound)?;
+    drop(client);
+    vendor_by_id(app, id).await
+}
+
+async fn vendor_by_id(app: &App, id: VendorId) -> Result<Arc<Vendor>> {
+    match app.directory.by_id(id) {
+        Some(vendor) => Ok(vendor),
+        None => vendors::create::reload(app, id).await,
+    }
+}

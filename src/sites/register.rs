@@ -1,0 +1,264 @@
+//! `POST /sites`: registers a site, and hands out a token for it where one is asked for.
+//!
+//! The token comes first: where it cannot be had, nothing is registered. Where the registration fails after it, the
+//! token is revoked.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::store::{self, Registration};
+use super::{Site, State, shows_access_key};
+use crate::app::App;
+use crate::auth::{KeyedDigest, PluginOrVendor, new_delete_key};
+use crate::db::GenericClient;
+use crate::error::{Error, Result};
+use crate::events::Event;
+use crate::tokens::{self, Grant, Issued, Kind, revoke};
+use crate::types::{AccessKey, ExpiresAt, IssuanceId, Metadata, Secret, SecretId, SiteUrl};
+
+/// The body. `keyStoreID` and `publicKey` are what the plugins of 2019 send.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RegisterRequest {
+    /// Names the site.
+    #[serde(alias = "keyStoreID")]
+    pub secret_id: SecretId,
+    /// Where it is.
+    pub site_url: Option<SiteUrl>,
+    /// What the support team finds it by.
+    pub access_key: Option<AccessKey>,
+    /// When it is removed by itself; never where it is left out.
+    #[serde(default)]
+    pub expires_at: ExpiresAt,
+    /// The caller's labels.
+    pub metadata: Option<Metadata>,
+    /// A store-wide write token to bind to the site, so that it dies with it.
+    pub issuance_id: Option<IssuanceId>,
+    /// Whether the answer holds a write token for the site.
+    #[serde(default)]
+    pub with_token: bool,
+    /// Instead of an `Authorization` header.
+    pub public_key: Option<Secret>,
+}
+
+/// The answer.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegisteredView {
+    /// Always true.
+    pub success: bool,
+    /// The secret id.
+    pub site_id: SecretId,
+    /// When it is removed by itself.
+    pub expires_at: Option<Timestamp>,
+    /// A write token for this site, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// Removes this site; for the plugins of 2019.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delete_key: Option<String>,
+}
+
+/// Registers the site.
+///
+/// # Errors
+/// [`Error::AccessKeyRequired`] where the site is registered and the caller may not change it;
+/// [`Error::IssuanceNotBindable`]; trouble with OpenBao or the database.
+pub async fn register(
+    app: &Arc<App>,
+    caller: &PluginOrVendor,
+    body: &RegisterRequest,
+    by_body_key: bool,
+    request_id: &str,
+) -> Result<RegisteredView> {
+    let now = app.clock.now();
+    if body.expires_at.0.is_some_and(|at| at <= now) {
+        return Err(Error::field("expiresAt", "must be in the future"));
+    }
+    let client = app.db.get().await?;
+    let before = store::find(&client, caller.vendor().id, &body.secret_id).await?;
+    drop(client);
+    may_change(app, caller, before.as_ref(), body, by_body_key)?;
+    if let Some(site) = before.as_ref().filter(|site| site.state == State::Removing) {
+        super::remove::finish_detached(app, caller.vendor(), &body.secret_id, site.generation)
+            .await?;
+    }
+    let token = match body.with_token || by_body_key {
+        true => Some(token(app, caller, body, request_id).await?),
+        false => None,
+    };
+    let delete_key = by_body_key.then(new_delete_key);
+    if let Err(error) = write(
+        app,
+        caller,
+        body,
+        delete_key.as_ref(),
+        by_body_key,
+        request_id,
+    )
+    .await
+    {
+        if let Some(issued) = token {
+            let worker = Arc::clone(app);
+            app.detached(async move { Ok(withdraw(&worker, &issued).await) })
+                .await?;
+        }
+        return Err(error);
+    }
+    Ok(RegisteredView {
+        success: true,
+        site_id: body.secret_id.clone(),
+        expires_at: body.expires_at.0,
+        token: token
+            .as_ref()
+            .and_then(Issued::token)
+            .map(|token| token.expose().to_owned()),
+        delete_key: delete_key.map(|key| key.expose().to_owned()),
+    })
+}
+
+/// A new site is anybody's to register; a registered one the vendor's, or who shows its access key. Saying the same
+/// again changes nothing, so a plugin that got no answer may repeat itself.
+fn may_change(
+    app: &App,
+    caller: &PluginOrVendor,
+    site: Option<&Site>,
+    body: &RegisterRequest,
+    by_body_key: bool,
+) -> Result<()> {
+    let Some(site) = site.filter(|site| site.state == State::Registered) else {
+        return Ok(());
+    };
+    if caller.is_vendor() || shows_access_key(app, caller.vendor(), site, body.access_key.as_ref())?
+    {
+        return Ok(());
+    }
+    let asks_for_more =
+        body.with_token || by_body_key || body.issuance_id.is_some() || body.access_key.is_some();
+    let same_url = body
+        .site_url
+        .as_ref()
+        .is_none_or(|url| site.site_url.as_deref() == Some(url.as_str()));
+    let same_labels = match &body.metadata {
+        None => true,
+        Some(labels) => serde_json::to_value(labels).is_ok_and(|labels| labels == site.metadata),
+    };
+    let seconds = |at: Option<Timestamp>| at.map(Timestamp::as_second);
+    let same_end = seconds(body.expires_at.0) == seconds(site.expires_at);
+    if !asks_for_more && same_url && same_labels && same_end {
+        Ok(())
+    } else {
+        Err(Error::AccessKeyRequired)
+    }
+}
+
+async fn token(
+    app: &Arc<App>,
+    caller: &PluginOrVendor,
+    body: &RegisterRequest,
+    request_id: &str,
+) -> Result<Issued> {
+    let grant = Grant {
+        vendor: caller.vendor().clone(),
+        kind: Kind::WriteSite,
+        secret_id: Some(body.secret_id.clone()),
+        actor: caller.actor().to_owned(),
+        key: Some(caller.key()),
+        metadata: Metadata::default(),
+        wrap_ttl: None,
+        request_id: request_id.to_owned(),
+    };
+    tokens::issue(app, grant).await
+}
+
+async fn write(
+    app: &Arc<App>,
+    caller: &PluginOrVendor,
+    body: &RegisterRequest,
+    delete_key: Option<&Secret>,
+    by_body_key: bool,
+    request_id: &str,
+) -> Result<()> {
+    let (now, vendor) = (app.clock.now(), caller.vendor());
+    let ring = app.keys()?;
+    let access_key: Option<KeyedDigest> = body
+        .access_key
+        .as_ref()
+        .map(|key| ring.access_key_digest(vendor.id, key));
+    let delete_key: Option<KeyedDigest> = delete_key.map(|key| ring.digest(key.expose()));
+    let labels = body.metadata.as_ref().map(serde_json::to_value).transpose();
+    let labels = labels.map_err(|e| Error::Internal(e.to_string()))?;
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    // Looked at again under lock: another request may have registered it since.
+    let site = store::find_for_update(&transaction, vendor.id, &body.secret_id).await?;
+    may_change(app, caller, site.as_ref(), body, by_body_key)?;
+    let new = Registration {
+        secret_id: &body.secret_id,
+        site_url: body.site_url.as_ref().map(SiteUrl::as_str),
+        access_key: access_key.as_ref(),
+        delete_key: delete_key.as_ref(),
+        metadata: labels.as_ref(),
+        expires_at: body.expires_at.0,
+    };
+    if !store::register(&transaction, vendor.id, &new, now).await? {
+        return Err(Error::Conflict);
+    }
+    bind(&transaction, caller, body, now).await?;
+    let event = Event::done(
+        "site.registered",
+        Some(vendor.id),
+        caller.actor(),
+        request_id,
+    );
+    event
+        .about_site(&body.secret_id)
+        .record(&transaction, now)
+        .await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+async fn bind(
+    client: &impl GenericClient,
+    caller: &PluginOrVendor,
+    body: &RegisterRequest,
+    now: Timestamp,
+) -> Result<()> {
+    let Some(issuance) = body.issuance_id else {
+        return Ok(());
+    };
+    let bound =
+        tokens::store::bind_to_site(client, caller.vendor().id, issuance, &body.secret_id, now)
+            .await?;
+    if bound {
+        Ok(())
+    } else {
+        Err(Error::IssuanceNotBindable)
+    }
+}
+
+/// Revokes the token of a registration that failed.
+async fn withdraw(app: &App, issued: &Issued) {
+    let marked = async {
+        let client = app.db.get().await?;
+        let now = app.clock.now();
+        tokens::store::mark_one(
+            &client,
+            issued.vendor.id,
+            issued.id,
+            "registration failed",
+            now,
+        )
+        .await
+    };
+    match marked.await {
+        Ok(doomed) => revoke::now(app, doomed.as_slice()).await,
+        Err(error) => {
+            let cause = crate::error::cause_chain(&error);
+            tracing::error!(issuance.id = %issued.id, error.cause = %cause, "A token that was not answered lives on to its end");
+        }
+    }
+}

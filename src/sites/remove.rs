@@ -1,0 +1,218 @@
+//! Removes a site: first the tombstone, from which on it is refused everywhere, then its live tokens, then its secret
+//! through a delete token of one use, then the record.
+//!
+//! Where OpenBao is out of reach the removal stays queued, and the `remove_sites` task finishes it. Only one worker
+//! at a time carries a removal out, so that a late one cannot reach what was stored anew.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::store;
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::events::Event;
+use crate::tokens::{self, Grant, Kind, revoke};
+use crate::types::{Metadata, SecretId, VendorId};
+use crate::vault::kv;
+use crate::vendors::Vendor;
+
+/// Longer than every call of one attempt together may take.
+const CLAIM: SignedDuration = SignedDuration::from_secs(60);
+const RETRY: SignedDuration = SignedDuration::from_secs(5);
+
+/// Whether OpenBao has followed already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// The secret is gone and the tokens are dead.
+    Done,
+    /// The site is refused everywhere; OpenBao is still to follow.
+    Queued,
+}
+
+/// Removes a site, known or not. An expired one is removed only if it is expired still.
+///
+/// # Errors
+/// Where the database does not answer: then nothing has happened.
+pub async fn remove(
+    app: &Arc<App>,
+    vendor: &Arc<Vendor>,
+    secret_id: &SecretId,
+    actor: &str,
+    request_id: &str,
+) -> Result<Removal> {
+    let now = app.clock.now();
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    let generation = store::ask_removal(&transaction, vendor.id, secret_id, now).await?;
+    tokens::store::mark_site(&transaction, vendor.id, secret_id, now).await?;
+    let event = Event::done("site.removal_asked", Some(vendor.id), actor, request_id);
+    event
+        .about_site(secret_id)
+        .record(&transaction, now)
+        .await?;
+    transaction.commit().await?;
+    drop(client);
+    match finish_detached(app, vendor, secret_id, generation).await {
+        Ok(()) => Ok(Removal::Done),
+        Err(error) => {
+            let cause = crate::error::cause_chain(&error);
+            tracing::warn!(vendor.id = vendor.id.0, error.cause = %cause, "A removal is queued");
+            Ok(Removal::Queued)
+        }
+    }
+}
+
+/// As [`finish`], to its end even if whoever asked for it goes away.
+///
+/// # Errors
+/// What stopped it; it stays queued then.
+pub async fn finish_detached(
+    app: &Arc<App>,
+    vendor: &Arc<Vendor>,
+    secret_id: &SecretId,
+    generation: i64,
+) -> Result<()> {
+    let (worker, vendor, id) = (Arc::clone(app), Arc::clone(vendor), secret_id.clone());
+    app.detached(async move { finish(&worker, &vendor, &id, generation).await })
+        .await
+}
+
+/// Carries a removal out. Waits a moment for another worker that has it.
+///
+/// # Errors
+/// What stopped it; it stays queued then.
+pub async fn finish(
+    app: &Arc<App>,
+    vendor: &Arc<Vendor>,
+    secret_id: &SecretId,
+    generation: i64,
+) -> Result<()> {
+    for _ in 0..20 {
+        let now = app.clock.now();
+        let until = now.checked_add(CLAIM).unwrap_or(Timestamp::MAX);
+        let client = app.db.get().await?;
+        if store::claim_removal(&client, vendor.id, secret_id, generation, now, until).await? {
+            drop(client);
+            let done = carry_out(app, vendor, secret_id, generation).await;
+            if done.is_err() {
+                let next = app.clock.now().checked_add(RETRY).unwrap_or(Timestamp::MAX);
+                let client = app.db.get().await?;
+                store::release_removal(&client, vendor.id, secret_id, generation, next).await?;
+            }
+            return done;
+        }
+        let site = store::find(&client, vendor.id, secret_id).await?;
+        drop(client);
+        if site.is_none_or(|site| {
+            site.generation != generation || site.state != super::State::Removing
+        }) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Err(Error::Conflict)
+}
+
+async fn carry_out(
+    app: &Arc<App>,
+    vendor: &Arc<Vendor>,
+    secret_id: &SecretId,
+    generation: i64,
+) -> Result<()> {
+    let client = app.db.get().await?;
+    let doomed = tokens::store::mark_site(&client, vendor.id, secret_id, app.clock.now()).await?;
+    drop(client);
+    // Tokens first: one that still lived could write the secret again.
+    for token in &doomed {
+        revoke::one(app, token).await?;
+    }
+    delete_secret(app, vendor, secret_id).await?;
+    let (client, now) = (app.db.get().await?, app.clock.now());
+    store::mark_removed(&client, vendor.id, secret_id, generation, now).await?;
+    Event::done("site.removed", Some(vendor.id), "remover", "")
+        .about_site(secret_id)
+        .record(&client, now)
+        .await?;
+    Ok(())
+}
+
+/// The seed's way: a temporary delete token, then the DELETE with it. It is good for one call, and revoked all the
+/// same, for where that call did not arrive.
+async fn delete_secret(app: &Arc<App>, vendor: &Arc<Vendor>, secret_id: &SecretId) -> Result<()> {
+    if vendor.provisioned_at.is_none() {
+        return Ok(());
+    }
+    let grant = Grant {
+        vendor: Arc::clone(vendor),
+        kind: Kind::Delete,
+        secret_id: Some(secret_id.clone()),
+        actor: "remover".to_owned(),
+        key: None,
+        metadata: Metadata::default(),
+        wrap_ttl: None,
+        request_id: String::new(),
+    };
+    let issued = tokens::issue(app, grant).await?;
+    let token = issued
+        .token()
+        .ok_or_else(|| Error::Internal("a delete token came wrapped".to_owned()))?;
+    let deleted = kv::delete_site(&app.vault.with_token(token), &vendor.namespace, secret_id).await;
+    let client = app.db.get().await?;
+    let doomed =
+        tokens::store::mark_one(&client, vendor.id, issued.id, "used", app.clock.now()).await?;
+    drop(client);
+    revoke::now(app, doomed.as_slice()).await;
+    Ok(deleted?)
+}
+
+/// Finishes removals that wait, and asks for those of expired sites. Gives how many were done, and how many failed.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn pass(app: &Arc<App>, limit: i64) -> Result<(usize, usize)> {
+    let client = app.db.get().await?;
+    let expired = store::expired(&client, app.clock.now(), limit).await?;
+    for site in &expired {
+        expire(app, site.vendor, &site.secret_id).await?;
+    }
+    let due = store::removals_due(&client, app.clock.now(), limit).await?;
+    drop(client);
+    let (mut done, mut failed) = (0, 0);
+    for site in due {
+        let Some(vendor) = app.directory.by_id(site.vendor) else {
+            continue;
+        };
+        match finish(app, &vendor, &site.secret_id, site.generation).await {
+            Ok(()) => done += 1,
+            Err(error) => {
+                failed += 1;
+                let cause = crate::error::cause_chain(&error);
+                tracing::warn!(vendor.id = vendor.id.0, error.cause = %cause, "A removal waits for OpenBao");
+            }
+        }
+    }
+    Ok((done, failed))
+}
+
+/// Puts the tombstone on a site whose time is over, if it is over still: its owner may have extended it just now.
+async fn expire(app: &App, vendor: VendorId, secret_id: &SecretId) -> Result<()> {
+    let now = app.clock.now();
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    let site = store::find_for_update(&transaction, vendor, secret_id).await?;
+    let over = site.is_some_and(|site| {
+        site.state == super::State::Registered && site.expires_at.is_some_and(|at| at <= now)
+    });
+    if over {
+        store::ask_removal(&transaction, vendor, secret_id, now).await?;
+        tokens::store::mark_site(&transaction, vendor, secret_id, now).await?;
+        Event::done("site.expired", Some(vendor), "reaper", "")
+            .about_site(secret_id)
+            .record(&transaction, now)
+            .await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! What operators see of the background tasks, and of the app token.
+
+use actix_web::{HttpResponse, web};
+use serde_json::json;
+
+use crate::app::App;
+use crate::auth::Operator;
+use crate::error::Result;
+
+/// `GET /api/admin/tasks`: the last report of each task in this replica.
+pub async fn list(app: web::Data<App>, _operator: Operator) -> Result<HttpResponse> {
+    Ok(HttpResponse::Ok().json(json!({ "tasks": app.board.read() })))
+}
+
+/// `GET /api/admin/app-token`: the service's own tokens, never the tokens themselves.
+pub async fn app_tokens(app: web::Data<App>, _operator: Operator) -> Result<HttpResponse> {
+    let states: Vec<_> = app
+        .vault
+        .app_tokens()
+        .iter()
+        .map(|token| token.state())
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({ "tokens": states })))
+}
+
+/// `POST /api/admin/app-token/renew`: renews them now.
+pub async fn renew_app_tokens(app: web::Data<App>, _operator: Operator) -> Result<HttpResponse> {
+    let worker = app.clone().into_inner();
+    let renew = async move {
+        for token in worker.vault.app_tokens() {
+            token.renew_now().await?;
+        }
+        Ok(())
+    };
+    app.detached(renew).await?;
+    let states: Vec<_> = app
+        .vault
+        .app_tokens()
+        .iter()
+        .map(|token| token.state())
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({ "tokens": states })))
+}

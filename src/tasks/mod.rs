@@ -1,0 +1,172 @@
+//! Background work: small passes, each bounded, repeatable, and done by one replica at a time.
+//!
+//! A task is a name, a period and a `pass` that may stop at any row. The runner owns timing, jitter, the lock in the
+//! database, back-off and the last report, which operators can see at `GET /api/admin/tasks`.
+
+mod delete_entities;
+pub mod http;
+mod purge;
+mod remove_sites;
+mod revoke_tokens;
+mod sweep_tokens;
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::app::App;
+use crate::db;
+
+/// What a pass did, for operators to read.
+pub type Report = anyhow::Result<Value>;
+
+type Pass = fn(Arc<App>) -> Pin<Box<dyn Future<Output = Report> + Send>>;
+
+/// A named piece of background work.
+pub struct Task {
+    /// Also the name of its lock.
+    pub name: &'static str,
+    /// From the end of one pass to the start of the next.
+    pub every: Duration,
+    pass: Pass,
+}
+
+/// All tasks.
+pub static TASKS: [Task; 5] = [
+    Task {
+        name: "remove_sites",
+        every: Duration::from_secs(5),
+        pass: |app| Box::pin(remove_sites::pass(app)),
+    },
+    Task {
+        name: "revoke_tokens",
+        every: Duration::from_secs(5),
+        pass: |app| Box::pin(revoke_tokens::pass(app)),
+    },
+    Task {
+        name: "sweep_tokens",
+        every: Duration::from_secs(30),
+        pass: |app| Box::pin(sweep_tokens::pass(app)),
+    },
+    Task {
+        name: "delete_entities",
+        every: Duration::from_secs(60),
+        pass: |app| Box::pin(delete_entities::pass(app)),
+    },
+    Task {
+        name: "purge",
+        every: Duration::from_secs(3600),
+        pass: |app| Box::pin(purge::pass(app)),
+    },
+];
+
+/// The last pass of a task in this replica.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastPass {
+    /// When it ended.
+    pub at: Timestamp,
+    /// Seconds it took.
+    pub seconds: f64,
+    /// What it did; `null` where it failed.
+    pub report: Option<Value>,
+    /// Whether it failed. The cause is in the log.
+    pub failed: bool,
+}
+
+/// The last report of each task.
+#[derive(Default)]
+pub struct Board(Mutex<BTreeMap<&'static str, LastPass>>);
+
+impl Board {
+    /// All reports by task.
+    #[must_use]
+    pub fn read(&self) -> BTreeMap<&'static str, LastPass> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn write(&self, name: &'static str, last: LastPass) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name, last);
+    }
+}
+
+impl Task {
+    /// The task of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        TASKS.iter().find(|task| task.name == name)
+    }
+
+    /// One pass, under the task's lock; `None` where another replica is at it.
+    ///
+    /// # Errors
+    /// What stopped the pass.
+    pub async fn pass(&self, app: &Arc<App>) -> anyhow::Result<Option<Value>> {
+        db::try_lock(&app.db, self.name, (self.pass)(Arc::clone(app)))
+            .await?
+            .transpose()
+    }
+
+    /// Repeats passes until the service stops.
+    pub async fn run(&self, app: Arc<App>) {
+        let mut failures: u32 = 0;
+        loop {
+            let pause =
+                self.every.mul_f64(rand::random_range(0.8..1.2)) * 2u32.pow(failures.min(3));
+            tokio::select! {
+                () = app.stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+            let started = std::time::Instant::now();
+            let outcome = self.pass(&app).await;
+            let seconds = started.elapsed().as_secs_f64();
+            metrics::histogram!("gatehouse_task_seconds", "task" => self.name).record(seconds);
+            let at = app.clock.now();
+            match outcome {
+                Ok(None) => failures = 0,
+                Ok(report) => {
+                    failures = 0;
+                    app.board.write(
+                        self.name,
+                        LastPass {
+                            at,
+                            seconds,
+                            report,
+                            failed: false,
+                        },
+                    );
+                }
+                Err(error) => {
+                    failures += 1;
+                    metrics::counter!("gatehouse_task_failures_total", "task" => self.name)
+                        .increment(1);
+                    tracing::warn!(
+                        task = self.name,
+                        error.cause = format!("{error:#}"),
+                        "A pass failed; it is repeated"
+                    );
+                    app.board.write(
+                        self.name,
+                        LastPass {
+                            at,
+                            seconds,
+                            report: None,
+                            failed: true,
+                        },
+                    );
+                }
+            }
+        }
+    }
+}

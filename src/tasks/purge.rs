@@ -1,0 +1,20 @@
+//! Drops what is no longer needed: receipts of webhooks, records of sites removed long ago.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::Report;
+use crate::app::App;
+use crate::{sites, vendors};
+
+const KEEP: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+pub(super) async fn pass(app: Arc<App>) -> Report {
+    let before = app.clock.now().checked_sub(KEEP)?;
+    let client = app.db.get().await?;
+    let receipts = vendors::store::purge_receipts(&client, before).await?;
+    let sites = sites::store::purge_removed(&client, before).await?;
+    Ok(json!({ "receipts": receipts, "sites": sites }))
+}

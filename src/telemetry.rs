@@ -1,0 +1,96 @@
+//! Logs and metrics. Logs are JSON, one line per request; a path's parameters and query never stand in them.
+
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::{Error, HttpMessage};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing::Span;
+use tracing_actix_web::{RequestId, RootSpanBuilder};
+use tracing_subscriber::EnvFilter;
+
+static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
+
+tokio::task_local! {
+    static REQUEST_ID: String;
+}
+
+/// Log levels: `filter` as in `RUST_LOG`. The client library's own lines are always off, as they hold secret paths.
+#[must_use]
+pub fn filter(filter: &str) -> EnvFilter {
+    EnvFilter::builder().parse_lossy(format!("{filter},vaultrs=off,rustify=off"))
+}
+
+/// Writes logs to standard output as JSON.
+pub fn init_logs(levels: &str) {
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_env_filter(filter(levels))
+        .init();
+}
+
+/// The metrics of this process. The first call installs the recorder.
+pub fn metrics() -> Option<&'static PrometheusHandle> {
+    if METRICS.get().is_none() {
+        if let Ok(handle) = PrometheusBuilder::new().install_recorder() {
+            METRICS.set(handle).ok();
+        }
+    }
+    METRICS.get()
+}
+
+/// The id of the request being answered in this task, for errors made where the request is out of sight.
+#[must_use]
+pub fn current_request_id() -> String {
+    REQUEST_ID.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// Runs the handling of a request with its id known to [`current_request_id`].
+///
+/// # Errors
+/// Those of the request.
+pub async fn with_request_id(
+    request: ServiceRequest,
+    next: actix_web::middleware::Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let id = super::http::request_id(request.request());
+    REQUEST_ID.scope(id, next.call(request)).await
+}
+
+/// The span of a request, and its one line in the log.
+pub struct RequestSpan;
+
+impl RootSpanBuilder for RequestSpan {
+    fn on_request_start(request: &ServiceRequest) -> Span {
+        request.extensions_mut().insert(Instant::now());
+        let route = request
+            .match_pattern()
+            .unwrap_or_else(|| "unmatched".to_owned());
+        let id = request.extensions().get::<RequestId>().copied();
+        tracing::info_span!(
+            "request",
+            request_id = %id.map(|id| id.to_string()).unwrap_or_default(),
+            http.method = %request.method(),
+            http.route = %route,
+            vendor.id = tracing::field::Empty,
+        )
+    }
+
+    fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {
+        let (status, started) = match outcome {
+            Ok(response) => {
+                let started = response.request().extensions().get::<Instant>().copied();
+                (response.status(), started)
+            }
+            Err(error) => (error.as_response_error().status_code(), None),
+        };
+        let ms = started.map_or(0.0, |at| at.elapsed().as_secs_f64() * 1000.0);
+        let status = status.as_u16();
+        metrics::counter!("gatehouse_requests_total", "status" => status.to_string()).increment(1);
+        metrics::histogram!("gatehouse_request_seconds").record(ms / 1000.0);
+        span.in_scope(|| tracing::info!(http.status = status, duration_ms = ms, "Answered"));
+    }
+}

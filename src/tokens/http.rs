@@ -1,0 +1,227 @@
+//! Handlers that hand out tokens.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Grant, Handed, Issued, Kind, issue};
+use crate::app::App;
+use crate::auth::{PluginOrVendor, VendorCaller};
+use crate::error::{Error, Result};
+use crate::http::{Json, request_id};
+use crate::sites;
+use crate::types::{AccessKey, Metadata, SecretId};
+use crate::vault::tokens::Auth;
+
+/// The body of `POST /api/site`, all of it optional.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WriteTokenRequest {
+    /// Then the token is for this site only.
+    secret_id: Option<SecretId>,
+    /// To be shown where the site is registered already.
+    access_key: Option<AccessKey>,
+    /// Seconds, 30 to 3600: the token comes as a wrapping token that can be exchanged once.
+    wrap_ttl: Option<WrapTtl>,
+    /// Goes into the token's `meta`.
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+/// The body of `POST /sites/token`, all of it optional.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReadTokenRequest {
+    /// Then the token is for this site only.
+    secret_id: Option<SecretId>,
+    /// As for write tokens.
+    wrap_ttl: Option<WrapTtl>,
+    /// Goes into the token's `meta`.
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+/// How long a wrapping token can be exchanged: 30 to 3,600 seconds.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "u32")]
+struct WrapTtl(u32);
+
+impl TryFrom<u32> for WrapTtl {
+    type Error = &'static str;
+    fn try_from(seconds: u32) -> std::result::Result<Self, Self::Error> {
+        if (30..=3600).contains(&seconds) {
+            Ok(Self(seconds))
+        } else {
+            Err("must be 30 to 3600 seconds")
+        }
+    }
+}
+
+/// A token as it is answered.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuedView<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wrap_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wrap_ttl: Option<u64>,
+    accessor: &'a str,
+    policies: Vec<String>,
+    ttl: u64,
+    expires_at: Timestamp,
+    renewable: bool,
+    vault_url: &'a str,
+    store: String,
+    /// The path below `/v1/` to write to or read from; the store alone for a store-wide token.
+    path: String,
+    issuance_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth: Option<AuthView<'a>>,
+}
+
+/// The seed's `auth` block, as OpenBao gave it.
+#[derive(Serialize)]
+struct AuthView<'a> {
+    client_token: &'a str,
+    accessor: &'a str,
+    policies: &'a [String],
+    token_policies: &'a [String],
+    metadata: Option<&'a BTreeMap<String, String>>,
+    lease_duration: u64,
+    renewable: bool,
+    entity_id: &'a str,
+    token_type: &'a str,
+    orphan: bool,
+}
+
+impl<'a> From<&'a Auth> for AuthView<'a> {
+    fn from(auth: &'a Auth) -> Self {
+        Self {
+            client_token: auth.client_token.expose(),
+            accessor: &auth.accessor,
+            policies: &auth.policies,
+            token_policies: &auth.token_policies,
+            metadata: auth.metadata.as_ref(),
+            lease_duration: auth.lease_duration,
+            renewable: auth.renewable,
+            entity_id: &auth.entity_id,
+            token_type: &auth.token_type,
+            orphan: auth.orphan,
+        }
+    }
+}
+
+impl<'a> IssuedView<'a> {
+    fn new(app: &'a App, issued: &'a Issued, kind: Kind, secret_id: Option<&SecretId>) -> Self {
+        let store = issued.vendor.namespace.store();
+        let path = secret_id.map_or_else(|| store.clone(), |id| format!("{store}/{id}"));
+        let (auth, wrap) = match &issued.handed {
+            Handed::Plain(auth) => (Some(auth), None),
+            Handed::Wrapped(info) => (None, Some(info)),
+        };
+        Self {
+            token: auth.map(|auth| auth.client_token.expose()),
+            wrap_token: wrap.map(|info| info.token.expose()),
+            wrap_ttl: wrap.map(|info| info.ttl),
+            accessor: &issued.accessor,
+            policies: auth.map_or_else(
+                || kind.policies(&issued.vendor.namespace),
+                |auth| auth.policies.clone(),
+            ),
+            ttl: auth.map_or(kind.rules().ttl_seconds, |auth| auth.lease_duration),
+            expires_at: issued.expires_at,
+            renewable: kind.rules().role.renewable,
+            vault_url: &app.config.bao.public_url,
+            store,
+            path,
+            issuance_id: issued.id.to_string(),
+            auth: auth.map(AuthView::from),
+        }
+    }
+}
+
+/// `POST /api/site`: a short-lived write token for the vendor's store, or for one site in it.
+pub async fn issue_write(
+    app: web::Data<App>,
+    caller: PluginOrVendor,
+    request: HttpRequest,
+    body: Json<WriteTokenRequest>,
+) -> Result<HttpResponse> {
+    let body = body.0;
+    let kind = if body.secret_id.is_some() {
+        Kind::WriteSite
+    } else {
+        Kind::Write
+    };
+    match &body.secret_id {
+        Some(id) => sites::may_store(&app, &caller, id, body.access_key.as_ref()).await?,
+        None if !caller.vendor().store_wide_writes => return Err(Error::StoreWideRefused),
+        None => {}
+    }
+    let grant = Grant {
+        vendor: caller.vendor().clone(),
+        kind,
+        secret_id: body.secret_id.clone(),
+        actor: caller.actor().to_owned(),
+        key: Some(caller.key()),
+        metadata: body.metadata,
+        wrap_ttl: body.wrap_ttl.map(|ttl| ttl.0),
+        request_id: request_id(&request),
+    };
+    let issued = issue(&app, grant).await?;
+    Ok(HttpResponse::Ok().json(IssuedView::new(
+        &app,
+        &issued,
+        kind,
+        body.secret_id.as_ref(),
+    )))
+}
+
+/// `POST /sites/token`: a short-lived read token for the support side, for the store or for one site.
+pub async fn issue_read(
+    app: web::Data<App>,
+    caller: VendorCaller,
+    request: HttpRequest,
+    body: Json<ReadTokenRequest>,
+) -> Result<HttpResponse> {
+    let body = body.0;
+    if caller.vendor.is_support_paused(app.clock.now()) {
+        return Err(Error::SupportPaused);
+    }
+    let kind = if body.secret_id.is_some() {
+        Kind::ReadSite
+    } else {
+        Kind::Read
+    };
+    let mut grant = read_grant(&caller, request_id(&request));
+    grant.kind = kind;
+    grant.secret_id.clone_from(&body.secret_id);
+    grant.metadata = body.metadata;
+    grant.wrap_ttl = body.wrap_ttl.map(|ttl| ttl.0);
+    let issued = issue(&app, grant).await?;
+    Ok(HttpResponse::Ok().json(IssuedView::new(
+        &app,
+        &issued,
+        kind,
+        body.secret_id.as_ref(),
+    )))
+}
+
+/// A store-wide read token for the vendor itself.
+#[must_use]
+pub fn read_grant(caller: &VendorCaller, request_id: String) -> Grant {
+    Grant {
+        vendor: caller.vendor.clone(),
+        kind: Kind::Read,
+        secret_id: None,
+        actor: "vendor".to_owned(),
+        key: Some(caller.key),
+        metadata: Metadata::default(),
+        wrap_ttl: None,
+        request_id,
+    }
+}

@@ -1,0 +1,342 @@
+//! The token path: mint, then record, then answer.
+//!
+//! It runs in a tracked task of its own, so that a client that goes away cannot leave it half done. A token whose row
+//! could not be written is revoked, with itself where that is possible, and never answered.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::ledger::{NewIssuance, Refusal};
+use super::{Kind, revoke, store};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::types::{IssuanceId, KeyId, Metadata, Secret, SecretId};
+use crate::vault::tokens::{Auth, Created, NewToken, WrapInfo};
+use crate::vault::{self, tokens};
+use crate::vendors::Vendor;
+
+/// How often a token is minted again because its entity, or its site, changed under it.
+const TRIES: usize = 4;
+
+/// What is to be handed out, to whom.
+#[derive(Clone)]
+pub struct Grant {
+    /// Whose store.
+    pub vendor: Arc<Vendor>,
+    /// Which kind.
+    pub kind: Kind,
+    /// Which site, for a kind that is for one.
+    pub secret_id: Option<SecretId>,
+    /// As the ledger names the caller.
+    pub actor: String,
+    /// By which API key, if by one.
+    pub key: Option<KeyId>,
+    /// The caller's labels.
+    pub metadata: Metadata,
+    /// Life of the wrapping in seconds, where the token is to come wrapped.
+    pub wrap_ttl: Option<u32>,
+    /// By which request.
+    pub request_id: String,
+}
+
+/// The state of a site that a token is bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SiteVersion(pub i64);
+
+/// A token on record.
+pub struct Issued {
+    /// Its row.
+    pub id: IssuanceId,
+    /// The vendor.
+    pub vendor: Arc<Vendor>,
+    /// Names the token in OpenBao.
+    pub accessor: String,
+    /// The end of its first life.
+    pub expires_at: Timestamp,
+    /// The token.
+    pub handed: Handed,
+}
+
+/// A token as it is answered.
+pub enum Handed {
+    /// Itself.
+    Plain(Auth),
+    /// As a wrapping token, to be exchanged once.
+    Wrapped(WrapInfo),
+}
+
+impl Handed {
+    fn accessor(&self) -> &str {
+        match self {
+            Self::Plain(auth) => &auth.accessor,
+            Self::Wrapped(info) => &info.wrapped_accessor,
+        }
+    }
+
+    fn entity(&self) -> Option<&str> {
+        match self {
+            Self::Plain(auth) => Some(auth.entity_id.as_str()).filter(|id| !id.is_empty()),
+            Self::Wrapped(_) => None,
+        }
+    }
+
+    fn life(&self, kind: Kind) -> u64 {
+        match self {
+            Self::Plain(auth) => auth.lease_duration,
+            Self::Wrapped(_) => kind.rules().ttl_seconds,
+        }
+    }
+}
+
+/// Hands out a token: minted, on record, and its former one for the same site revoked.
+///
+/// # Errors
+/// [`Error::NotProvisioned`], the vendor's or site's state where it changed meanwhile, or trouble with OpenBao or the
+/// database. No token lives on then that is not on record.
+pub fn issue(app: &Arc<App>, grant: Grant) -> Issuing {
+    let app = Arc::clone(app);
+    Box::pin(async move {
+        if grant.vendor.provisioned_at.is_none() {
+            return Err(Error::NotProvisioned);
+        }
+        let worker = Arc::clone(&app);
+        app.detached(async move { run(&worker, grant).await }).await
+    })
+}
+
+/// Boxed, as storing a site anew first finishes its removal, which needs a delete token, which is issued here too.
+type Issuing = Pin<Box<dyn Future<Output = Result<Issued>> + Send>>;
+
+async fn run(app: &Arc<App>, grant: Grant) -> Result<Issued> {
+    for attempt in 1..=TRIES {
+        let site = current_site(app, &grant).await?;
+        let id = IssuanceId::new();
+        let handed = mint(app, &grant, id).await?;
+        let row = row(app, &grant, id, site, &handed).await?;
+        let expires_at = row.expires_at;
+        let outcome = app.ledger.record(app, row).await;
+        match outcome {
+            Ok(recorded) => {
+                if grant.kind == Kind::WriteSite && recorded.site_was_known {
+                    supersede(app, &grant, id).await;
+                }
+                metrics::counter!("gatehouse_tokens_issued_total", "kind" => grant.kind.rules().name).increment(1);
+                let accessor = handed.accessor().to_owned();
+                return Ok(Issued {
+                    id,
+                    vendor: grant.vendor,
+                    accessor,
+                    expires_at,
+                    handed,
+                });
+            }
+            Err(error) => {
+                discard(app, &handed).await;
+                match error {
+                    Refusal::SiteChanged | Refusal::EntityGone if attempt < TRIES => {
+                        // A deletion takes a moment to be done; the next token then has an entity of its own.
+                        tokio::time::sleep(Duration::from_millis(50 * attempt as u64)).await;
+                    }
+                    other => return Err(refused(app, &grant, other).await),
+                }
+            }
+        }
+    }
+    Err(Error::Conflict)
+}
+
+/// The site's state now. A removal still to be finished is finished first, so that it cannot reach what is stored anew.
+async fn current_site(app: &Arc<App>, grant: &Grant) -> Result<Option<SiteVersion>> {
+    let Some(secret_id) = grant
+        .secret_id
+        .as_ref()
+        .filter(|_| grant.kind.is_for_site())
+    else {
+        return Ok(None);
+    };
+    let must_be_registered = grant.kind == Kind::ReadSite;
+    crate::sites::current_version(app, &grant.vendor, secret_id, must_be_registered).await
+}
+
+async fn mint(app: &App, grant: &Grant, id: IssuanceId) -> Result<Handed> {
+    let rules = grant.kind.rules();
+    let alias = grant
+        .secret_id
+        .as_ref()
+        .filter(|_| grant.kind.is_for_site());
+    let token = NewToken {
+        policies: grant.kind.policies(&grant.vendor.namespace),
+        meta: meta(grant, id),
+        ttl: rules.ttl.to_owned(),
+        renewable: rules.role.renewable,
+        display_name: rules.display_name.to_owned(),
+        explicit_max_ttl: rules.explicit_max_ttl.map(str::to_owned),
+        num_uses: rules.num_uses,
+        entity_alias: alias.map(|id| id.as_str().to_owned()),
+    };
+    let token = &token;
+    let created = app.vault.issuer.call(|handle| async move {
+        let handle = match grant.wrap_ttl {
+            Some(seconds) => handle.wrapping(seconds),
+            None => handle,
+        };
+        tokens::create(&handle, rules.role.name, token).await
+    });
+    match created.await? {
+        Created::Wrapped(info) => Ok(Handed::Wrapped(info)),
+        Created::Plain(auth) => {
+            if grant
+                .kind
+                .is_granted(&grant.vendor.namespace, &auth.policies)
+            {
+                return Ok(Handed::Plain(auth));
+            }
+            tracing::error!(
+                vendor.id = grant.vendor.id.0,
+                token.accessor = %auth.accessor,
+                policies = ?auth.policies,
+                "OpenBao gave a token other policies than asked for; it is revoked"
+            );
+            metrics::counter!("gatehouse_alarms_total", "alarm" => "foreign_policies").increment(1);
+            discard(app, &Handed::Plain(auth)).await;
+            Err(vault::Error::Malformed("other policies than asked for".to_owned()).into())
+        }
+    }
+}
+
+/// The caller's labels, and ours, which win.
+fn meta(grant: &Grant, id: IssuanceId) -> BTreeMap<String, String> {
+    let mut meta: BTreeMap<String, String> = grant
+        .metadata
+        .iter()
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    meta.insert("issuance_id".to_owned(), id.to_string());
+    meta.insert("vendor".to_owned(), grant.vendor.namespace.to_string());
+    meta.insert("kind".to_owned(), grant.kind.rules().name.to_owned());
+    meta.insert("request_id".to_owned(), grant.request_id.clone());
+    meta
+}
+
+async fn row(
+    app: &App,
+    grant: &Grant,
+    id: IssuanceId,
+    site: Option<SiteVersion>,
+    handed: &Handed,
+) -> Result<NewIssuance> {
+    let now = app.clock.now();
+    let after = |seconds: u64| {
+        let life = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 4));
+        now.checked_add(life).unwrap_or(Timestamp::MAX)
+    };
+    let longest = grant.kind.rules().role.token_explicit_max_ttl;
+    Ok(NewIssuance {
+        id,
+        vendor: grant.vendor.id,
+        kind: grant.kind,
+        accessor: handed.accessor().to_owned(),
+        key: grant.key,
+        actor: grant.actor.clone(),
+        request_id: grant.request_id.clone(),
+        secret_id: grant.secret_id.clone(),
+        site,
+        entity_id: entity_of(app, grant, handed).await?,
+        issued_at: now,
+        expires_at: after(handed.life(grant.kind)),
+        max_expires_at: after(longest),
+    })
+}
+
+/// The entity behind a site-scoped token. A wrapped one does not show it, so it is looked up.
+async fn entity_of(app: &App, grant: &Grant, handed: &Handed) -> Result<Option<String>> {
+    if let Some(id) = handed.entity() {
+        return Ok(Some(id.to_owned()));
+    }
+    if !grant.kind.is_for_site() {
+        return Ok(None);
+    }
+    let accessor = handed.accessor();
+    let looked = app
+        .vault
+        .revoker
+        .call(|handle| async move { tokens::lookup_accessor(&handle, accessor).await })
+        .await;
+    match looked {
+        Ok(info) => Ok(info.map(|info| info.entity_id)),
+        Err(error) => {
+            discard(app, handed).await;
+            Err(error.into())
+        }
+    }
+}
+
+/// Revokes a token that will not be answered. What fails here, the sweeper finds.
+async fn discard(app: &App, handed: &Handed) {
+    let done = match handed {
+        Handed::Plain(auth) => tokens::revoke_self(&app.vault.with_token(&auth.client_token)).await,
+        Handed::Wrapped(_) => Err(vault::Error::NoAppToken),
+    };
+    if done.is_ok() {
+        return;
+    }
+    let accessor = handed.accessor();
+    if let Err(error) = app
+        .vault
+        .revoker
+        .call(|handle| async move { tokens::revoke_accessor(&handle, accessor).await })
+        .await
+    {
+        tracing::error!(token.accessor = accessor, %error, "A token that is not on record could not be revoked yet");
+    }
+}
+
+/// Revokes the former write tokens of the site. They are marked first, so a failure is made good later.
+async fn supersede(app: &App, grant: &Grant, id: IssuanceId) {
+    let Some(secret_id) = &grant.secret_id else {
+        return;
+    };
+    let marked = async {
+        let client = app.db.get().await?;
+        store::mark_superseded(&client, grant.vendor.id, secret_id, id, app.clock.now()).await
+    };
+    match marked.await {
+        Ok(former) => revoke::now(app, &former).await,
+        Err(error) => {
+            let cause = crate::error::cause_chain(&error);
+            tracing::error!(vendor.id = grant.vendor.id.0, error.cause = %cause, "Former write tokens could not be marked");
+        }
+    }
+}
+
+/// What a refusal of the ledger means to the caller.
+async fn refused(app: &App, grant: &Grant, refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::VendorInactive => {
+            let vendor = crate::vendors::create::reload(app, grant.vendor.id).await;
+            match vendor.map(|vendor| vendor.status) {
+                Ok(crate::vendors::Status::Cancelled) => Error::VendorCancelled,
+                _ => Error::VendorSuspended,
+            }
+        }
+        Refusal::KeyEnded => Error::CredentialsInvalid,
+        Refusal::SiteChanged | Refusal::EntityGone => Error::Conflict,
+        Refusal::Busy => Error::LedgerBusy,
+        Refusal::Failed(error) => error,
+    }
+}
+
+impl Issued {
+    /// The token itself, where it is not wrapped.
+    #[must_use]
+    pub fn token(&self) -> Option<&Secret> {
+        match &self.handed {
+            Handed::Plain(auth) => Some(&auth.client_token),
+            Handed::Wrapped(_) => None,
+        }
+    }
+}

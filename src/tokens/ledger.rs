@@ -1,0 +1,221 @@
+//! The writer of the ledger: rows of concurrent requests share one statement and one commit.
+//!
+//! An idle writer does not wait for company: it takes what is queued and writes it, and what arrives meanwhile is the
+//! next batch. A batch that fails is tried again row by row. A commit whose outcome is unknown is looked up by its
+//! issuance ids before it is decided.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Kind, SiteVersion, store};
+use crate::app::App;
+use crate::db;
+use crate::error::Error;
+use crate::types::{IssuanceId, KeyId, SecretId, VendorId};
+
+const QUEUE: usize = 1024;
+const BATCH: usize = 64;
+
+/// A row to be written.
+#[derive(Clone)]
+pub struct NewIssuance {
+    /// Made before the token was.
+    pub id: IssuanceId,
+    /// Whose.
+    pub vendor: VendorId,
+    /// Which kind.
+    pub kind: Kind,
+    /// Names the token in OpenBao.
+    pub accessor: String,
+    /// By which API key.
+    pub key: Option<KeyId>,
+    /// By whom.
+    pub actor: String,
+    /// By which request.
+    pub request_id: String,
+    /// For which site. Also set for a delete token, which is not bound to it.
+    pub secret_id: Option<SecretId>,
+    /// The site's state when the token was asked for: `None` where it was not known.
+    pub site: Option<SiteVersion>,
+    /// The entity behind the token.
+    pub entity_id: Option<String>,
+    /// When.
+    pub issued_at: Timestamp,
+    /// The end of its first life.
+    pub expires_at: Timestamp,
+    /// The end of its longest life.
+    pub max_expires_at: Timestamp,
+}
+
+/// A row that was written.
+#[derive(Clone, Copy, Debug)]
+pub struct Recorded {
+    /// Whether the site had been named before.
+    pub site_was_known: bool,
+}
+
+/// Why a row was not written.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The vendor is not active any more.
+    VendorInactive,
+    /// The API key has ended.
+    KeyEnded,
+    /// The site was removed or stored anew meanwhile.
+    SiteChanged,
+    /// The entity behind the token is being deleted.
+    EntityGone,
+    /// Too many rows wait.
+    Busy,
+    /// The database.
+    Failed(Error),
+}
+
+type Outcome = Result<Recorded, Refusal>;
+
+struct Waiting {
+    row: NewIssuance,
+    done: oneshot::Sender<Outcome>,
+}
+
+/// The queue of rows.
+pub struct Ledger {
+    queue: mpsc::Sender<Waiting>,
+    waiting: Mutex<Option<mpsc::Receiver<Waiting>>>,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        Self {
+            queue,
+            waiting: Mutex::new(Some(waiting)),
+        }
+    }
+}
+
+impl Ledger {
+    /// Writes a row, and answers when it is durable.
+    ///
+    /// # Errors
+    /// Why it was not written.
+    pub async fn record(&self, app: &App, row: NewIssuance) -> Outcome {
+        let (done, outcome) = oneshot::channel();
+        self.queue
+            .try_send(Waiting {
+                row: row.clone(),
+                done,
+            })
+            .map_err(|_| Refusal::Busy)?;
+        match outcome.await {
+            Ok(outcome) => outcome,
+            // The writer is gone: whether it wrote the row is looked up.
+            Err(_) => one(app, row).await,
+        }
+    }
+
+    /// Writes what is queued until the service has stopped and the queue is empty.
+    pub async fn run(&self, app: Arc<App>, drained: tokio_util::sync::CancellationToken) {
+        let receiver = self
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(mut waiting) = receiver else { return };
+        let mut held_over: Vec<Waiting> = Vec::new();
+        loop {
+            let mut batch = std::mem::take(&mut held_over);
+            if batch.is_empty() {
+                tokio::select! {
+                    biased;
+                    next = waiting.recv() => match next {
+                        Some(next) => batch.push(next),
+                        None => return,
+                    },
+                    () = drained.cancelled() => return,
+                }
+            }
+            while batch.len() < BATCH {
+                let Ok(next) = waiting.try_recv() else { break };
+                batch.push(next);
+            }
+            held_over = split_off_repeats(&mut batch);
+            write(&app, batch).await;
+        }
+    }
+}
+
+/// Two rows of one site cannot be in one statement: the second is left for the next.
+fn split_off_repeats(batch: &mut Vec<Waiting>) -> Vec<Waiting> {
+    let mut seen = HashSet::new();
+    let (now, later) = std::mem::take(batch).into_iter().partition(|waiting| {
+        let site = waiting
+            .row
+            .secret_id
+            .as_ref()
+            .filter(|_| waiting.row.kind.is_for_site());
+        site.is_none_or(|id| seen.insert((waiting.row.vendor, id.clone())))
+    });
+    *batch = now;
+    later
+}
+
+async fn write(app: &Arc<App>, batch: Vec<Waiting>) {
+    let rows: Vec<NewIssuance> = batch.iter().map(|waiting| waiting.row.clone()).collect();
+    metrics::histogram!("gatehouse_ledger_batch_rows")
+        .record(f64::from(u32::try_from(rows.len()).unwrap_or(u32::MAX)));
+    let written = async {
+        let client = app.db.get().await?;
+        store::record(&client, &rows).await
+    };
+    match written.await {
+        Ok(outcomes) => {
+            for (waiting, outcome) in batch.into_iter().zip(outcomes) {
+                waiting.done.send(outcome).ok();
+            }
+        }
+        Err(error) => {
+            let cause = crate::error::cause_chain(&error);
+            tracing::warn!(rows = rows.len(), error.cause = %cause, "A batch of the ledger failed, trying its rows one by one");
+            // Out of the writer's way, as each may wait for its own time limit.
+            let (row_app, tracker) = (Arc::clone(app), app.tracker.clone());
+            tracker.spawn(async move {
+                for waiting in batch {
+                    let outcome = one(&row_app, waiting.row.clone()).await;
+                    waiting.done.send(outcome).ok();
+                }
+            });
+        }
+    }
+}
+
+/// Writes one row of a batch that failed. As the batch may have been written all the same, its id is looked up first.
+async fn one(app: &App, row: NewIssuance) -> Outcome {
+    let written = async {
+        let client = app.db.get().await?;
+        if store::is_recorded(&client, row.vendor, row.id).await? {
+            return Ok(Ok(Recorded {
+                site_was_known: true,
+            }));
+        }
+        match store::record(&client, std::slice::from_ref(&row)).await {
+            Ok(mut outcomes) => Ok(outcomes.pop().unwrap_or(Err(Refusal::Busy))),
+            Err(error) if error.is_outcome_unknown() => {
+                let client = app.db.get().await?;
+                match store::is_recorded(&client, row.vendor, row.id).await? {
+                    true => Ok(Ok(Recorded {
+                        site_was_known: true,
+                    })),
+                    false => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    };
+    written
+        .await
+        .unwrap_or_else(|error: db::Error| Err(Refusal::Failed(error.into())))
+}

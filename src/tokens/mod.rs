@@ -1,0 +1,17 @@
+//! Tokens handed out, and their ledger.
+//!
+//! A token is minted in OpenBao, recorded in the ledger, and only then answered ([`issue`]). What a crash leaves
+//! between the first and the second, the sweeper finds ([`sweep`]). Whatever must die is first marked in the ledger and
+//! then revoked ([`revoke`]), so that nothing is forgotten when OpenBao is out of reach.
+
+pub mod http;
+mod issue;
+mod kind;
+mod ledger;
+pub mod revoke;
+pub mod store;
+pub mod sweep;
+
+pub use issue::{Grant, Handed, Issued, SiteVersion, issue};
+pub use kind::{Kind, ROLES};
+pub use ledger::{Ledger, NewIssuance, Refusal};

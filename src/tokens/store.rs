@@ -1,0 +1,360 @@
+//! Statements on the ledger.
+
+use jiff::Timestamp;
+use tokio_postgres::Row;
+
+use super::ledger::{NewIssuance, Recorded, Refusal};
+use crate::db::{GenericClient, Result};
+use crate::types::{IssuanceId, SecretId, VendorId};
+
+/// Writes rows, each only if its vendor is still active, its key has not ended, its site is as it was when the token
+/// was asked for, and its entity is not being deleted. All of that is locked until the commit, so that a suspension,
+/// a removal or a deletion comes either before this statement, and refuses the row, or after, and finds it.
+///
+/// The sites are written in the same statement: a site that a token names for the first time is `reserved`, one that
+/// was removed begins a new generation.
+const RECORD: &str = "
+WITH wanted AS MATERIALIZED (
+    SELECT * FROM unnest(
+        $1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[],
+        $9::bool[], $10::bigint[], $11::text[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[]
+    ) AS w (id, vendor_id, kind, accessor, api_key_id, caller, request_id, secret_id,
+            for_site, generation, entity_id, issued_at, expires_at, max_expires_at)
+),
+vendor_ok AS MATERIALIZED (
+    SELECT id FROM vendors WHERE id IN (SELECT vendor_id FROM wanted) AND status = 'active' ORDER BY id FOR SHARE
+),
+vendor_known AS MATERIALIZED (
+    -- Removal works in every status of the vendor, so its delete tokens do too.
+    SELECT id FROM vendors WHERE id IN (SELECT vendor_id FROM wanted WHERE kind = 'delete')
+),
+key_ok AS MATERIALIZED (
+    SELECT id FROM api_keys
+    WHERE id IN (SELECT api_key_id FROM wanted) AND (ends_at IS NULL OR ends_at > $15) ORDER BY id FOR SHARE
+),
+entity_ok AS (
+    INSERT INTO entities (entity_id, alias, last_used_at)
+    SELECT DISTINCT ON (entity_id) entity_id, secret_id, issued_at FROM wanted
+    WHERE entity_id IS NOT NULL ORDER BY entity_id
+    ON CONFLICT (entity_id) DO UPDATE SET last_used_at = excluded.last_used_at WHERE entities.deleted_at IS NULL
+    RETURNING entity_id
+),
+passed AS MATERIALIZED (
+    SELECT w.*,
+           CASE WHEN w.kind = 'delete' THEN w.vendor_id IN (SELECT id FROM vendor_known)
+                ELSE w.vendor_id IN (SELECT id FROM vendor_ok) END AS vendor_passes,
+           w.api_key_id IS NULL OR w.kind = 'delete' OR w.api_key_id IN (SELECT id FROM key_ok) AS key_passes,
+           w.entity_id IS NULL OR w.entity_id IN (SELECT entity_id FROM entity_ok) AS entity_passes
+    FROM wanted w
+),
+site_ok AS (
+    INSERT INTO sites (vendor_id, secret_id, generation, state, created_at, touched_at)
+    SELECT vendor_id, secret_id, coalesce(generation, nextval('site_generations')), 'reserved', issued_at, issued_at
+    FROM passed
+    WHERE for_site AND vendor_passes AND key_passes AND entity_passes
+    ORDER BY vendor_id, secret_id
+    ON CONFLICT (vendor_id, secret_id) DO UPDATE SET
+        touched_at = excluded.touched_at,
+        generation = CASE WHEN sites.state = 'removed' THEN nextval('site_generations') ELSE sites.generation END,
+        created_at = CASE WHEN sites.state = 'removed' THEN excluded.created_at ELSE sites.created_at END,
+        state = CASE WHEN sites.state = 'removed' THEN 'reserved' ELSE sites.state END
+    WHERE sites.generation = excluded.generation AND sites.state <> 'removing'
+    RETURNING vendor_id, secret_id, generation
+),
+added AS (
+    INSERT INTO issuances (id, vendor_id, kind, accessor, api_key_id, caller, request_id, secret_id, generation,
+                           entity_id, issued_at, expires_at, max_expires_at)
+    SELECT p.id, p.vendor_id, p.kind, p.accessor, p.api_key_id, p.caller, p.request_id, p.secret_id, s.generation,
+           p.entity_id, p.issued_at, p.expires_at, p.max_expires_at
+    FROM passed p LEFT JOIN site_ok s ON p.for_site AND s.vendor_id = p.vendor_id AND s.secret_id = p.secret_id
+    WHERE p.vendor_passes AND p.key_passes AND p.entity_passes AND (NOT p.for_site OR s.generation IS NOT NULL)
+    RETURNING id
+)
+SELECT p.id, p.vendor_passes, p.key_passes, p.entity_passes, a.id IS NOT NULL AS recorded
+FROM passed p LEFT JOIN added a ON a.id = p.id";
+
+/// Writes rows in one statement, and gives the outcome of each in their order.
+///
+/// # Errors
+/// Where the statement fails as a whole: then none is written, unless the connection broke before the answer.
+pub async fn record(
+    client: &impl GenericClient,
+    rows: &[NewIssuance],
+) -> Result<Vec<std::result::Result<Recorded, Refusal>>> {
+    macro_rules! column {
+        ($of:expr) => {
+            &rows.iter().map($of).collect::<Vec<_>>()
+        };
+    }
+    let statement = client.prepare_cached(RECORD).await?;
+    let now = rows
+        .iter()
+        .map(|row| row.issued_at)
+        .max()
+        .unwrap_or_default();
+    let answers = client
+        .query(
+            &statement,
+            &[
+                column!(|r| r.id.0),
+                column!(|r| r.vendor.0),
+                column!(|r| r.kind.rules().name),
+                column!(|r| r.accessor.as_str()),
+                column!(|r| r.key.map(|key| key.0)),
+                column!(|r| r.actor.as_str()),
+                column!(|r| r.request_id.as_str()),
+                column!(|r| r.secret_id.as_ref().map(SecretId::as_str)),
+                column!(|r| r.kind.is_for_site()),
+                column!(|r| r.site.map(|site| site.0)),
+                column!(|r| r.entity_id.as_deref()),
+                column!(|r| r.issued_at),
+                column!(|r| r.expires_at),
+                column!(|r| r.max_expires_at),
+                &now,
+            ],
+        )
+        .await?;
+    rows.iter().map(|row| outcome(row, &answers)).collect()
+}
+
+fn outcome(row: &NewIssuance, answers: &[Row]) -> Result<std::result::Result<Recorded, Refusal>> {
+    for answer in answers {
+        if answer.try_get::<_, uuid::Uuid>("id")? != row.id.0 {
+            continue;
+        }
+        let is = |column: &str| answer.try_get::<_, bool>(column);
+        return Ok(if is("recorded")? {
+            Ok(Recorded {
+                site_was_known: row.site.is_some(),
+            })
+        } else if !is("vendor_passes")? {
+            Err(Refusal::VendorInactive)
+        } else if !is("key_passes")? {
+            Err(Refusal::KeyEnded)
+        } else if !is("entity_passes")? {
+            Err(Refusal::EntityGone)
+        } else {
+            Err(Refusal::SiteChanged)
+        });
+    }
+    Ok(Err(Refusal::SiteChanged))
+}
+
+/// Whether a row is there.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn is_recorded(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    id: IssuanceId,
+) -> Result<bool> {
+    let sql = "SELECT 1 FROM issuances WHERE vendor_id = $1 AND id = $2";
+    Ok(client.query_opt(sql, &[&vendor.0, &id.0]).await?.is_some())
+}
+
+/// A token that is to die.
+#[derive(Clone, Debug)]
+pub struct Doomed {
+    /// Its row.
+    pub id: IssuanceId,
+    /// Whose.
+    pub vendor: VendorId,
+    /// Names it in OpenBao.
+    pub accessor: String,
+}
+
+fn doomed(row: &Row) -> Result<Doomed> {
+    Ok(Doomed {
+        id: IssuanceId(row.try_get("id")?),
+        vendor: VendorId(row.try_get("vendor_id")?),
+        accessor: row.try_get("accessor")?,
+    })
+}
+
+/// Marks the live write tokens of a site for revocation, all but the newest one.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn mark_superseded(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    secret_id: &SecretId,
+    newest: IssuanceId,
+    now: Timestamp,
+) -> Result<Vec<Doomed>> {
+    let sql = "UPDATE issuances SET revoke_asked_at = $4, revoke_after = $4, revoke_reason = 'superseded' \
+               WHERE vendor_id = $1 AND secret_id = $2 AND id <> $3 AND kind = 'write_site' AND id < $3 \
+               AND revoked_at IS NULL AND revoke_asked_at IS NULL AND max_expires_at > $4 \
+               RETURNING id, vendor_id, accessor";
+    let rows = client
+        .query(sql, &[&vendor.0, &secret_id.as_str(), &newest.0, &now])
+        .await?;
+    rows.iter().map(doomed).collect()
+}
+
+/// Marks all live tokens of a site for revocation.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn mark_site(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    secret_id: &SecretId,
+    now: Timestamp,
+) -> Result<Vec<Doomed>> {
+    let sql = "UPDATE issuances SET revoke_asked_at = coalesce(revoke_asked_at, $3), \
+               revoke_after = coalesce(revoke_after, $3), revoke_reason = coalesce(revoke_reason, 'site removed') \
+               WHERE vendor_id = $1 AND secret_id = $2 AND revoked_at IS NULL AND max_expires_at > $3 AND kind <> 'delete' \
+               RETURNING id, vendor_id, accessor";
+    let rows = client
+        .query(sql, &[&vendor.0, &secret_id.as_str(), &now])
+        .await?;
+    rows.iter().map(doomed).collect()
+}
+
+/// Marks one token for revocation.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn mark_one(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    id: IssuanceId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Option<Doomed>> {
+    let sql = "UPDATE issuances SET revoke_asked_at = coalesce(revoke_asked_at, $4), \
+               revoke_after = coalesce(revoke_after, $4), revoke_reason = coalesce(revoke_reason, $3) \
+               WHERE vendor_id = $1 AND id = $2 AND revoked_at IS NULL RETURNING id, vendor_id, accessor";
+    let row = client
+        .query_opt(sql, &[&vendor.0, &id.0, &reason, &now])
+        .await?;
+    row.as_ref().map(doomed).transpose()
+}
+
+/// Notes that a token is dead.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn mark_revoked(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    id: IssuanceId,
+    now: Timestamp,
+) -> Result<()> {
+    let sql = "UPDATE issuances SET revoked_at = $3 WHERE vendor_id = $1 AND id = $2 AND revoked_at IS NULL";
+    client.execute(sql, &[&vendor.0, &id.0, &now]).await?;
+    Ok(())
+}
+
+/// Takes tokens whose revocation is due, of any vendor, for one pass: their next try is put off meanwhile.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn claim_due(
+    client: &impl GenericClient,
+    now: Timestamp,
+    next: Timestamp,
+    limit: i64,
+) -> Result<Vec<Doomed>> {
+    let sql = "UPDATE issuances SET revoke_after = $2, revoke_attempts = revoke_attempts + 1 WHERE id IN ( \
+               SELECT id FROM issuances WHERE revoke_asked_at IS NOT NULL AND revoked_at IS NULL AND revoke_after <= $1 \
+               ORDER BY revoke_after LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING id, vendor_id, accessor";
+    let rows = client.query(sql, &[&now, &next, &limit]).await?;
+    rows.iter().map(doomed).collect()
+}
+
+/// Which of `accessors` are on record, of any vendor.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn known_accessors(
+    client: &impl GenericClient,
+    accessors: &[String],
+) -> Result<Vec<String>> {
+    let rows = client
+        .query(
+            "SELECT accessor FROM issuances WHERE accessor = ANY($1)",
+            &[&accessors],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| Ok(row.try_get("accessor")?))
+        .collect()
+}
+
+/// Binds a live store-wide write token to a site, so that it dies with it; `false` where it is none, or another
+/// site's.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn bind_to_site(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    id: IssuanceId,
+    secret_id: &SecretId,
+    now: Timestamp,
+) -> Result<bool> {
+    let sql = "UPDATE issuances SET secret_id = $3 WHERE vendor_id = $1 AND id = $2 AND kind = 'write' \
+               AND (secret_id IS NULL OR secret_id = $3) AND revoke_asked_at IS NULL AND max_expires_at > $4";
+    Ok(client
+        .execute(sql, &[&vendor.0, &id.0, &secret_id.as_str(), &now])
+        .await?
+        == 1)
+}
+
+/// Entities of any vendor that no live token uses, marked as deleted; limited to a few.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn claim_unused_entities(
+    client: &impl GenericClient,
+    now: Timestamp,
+    unused_since: Timestamp,
+    limit: i64,
+) -> Result<Vec<String>> {
+    // Locked first, in a statement of its own: a token recorded meanwhile has then either refreshed last_used_at, or
+    // finds deleted_at set and is minted again.
+    let lock = "SELECT entity_id FROM entities e WHERE deleted_at IS NULL AND last_used_at < $1 AND NOT EXISTS ( \
+                SELECT 1 FROM issuances i WHERE i.entity_id = e.entity_id AND i.revoked_at IS NULL \
+                AND i.max_expires_at > $2) ORDER BY last_used_at LIMIT $3 FOR UPDATE SKIP LOCKED";
+    let rows = client.query(lock, &[&unused_since, &now, &limit]).await?;
+    let ids: Vec<String> = rows
+        .iter()
+        .map(|row| row.try_get("entity_id"))
+        .collect::<std::result::Result<_, _>>()?;
+    let mark = "UPDATE entities e SET deleted_at = $2 WHERE entity_id = ANY($1) AND NOT EXISTS ( \
+                SELECT 1 FROM issuances i WHERE i.entity_id = e.entity_id AND i.revoked_at IS NULL \
+                AND i.max_expires_at > $2) RETURNING entity_id";
+    let rows = client.query(mark, &[&ids, &now]).await?;
+    rows.iter()
+        .map(|row| Ok(row.try_get("entity_id")?))
+        .collect()
+}
+
+/// Entities marked as deleted whose deletion in OpenBao is still to be done.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn entities_to_delete(client: &impl GenericClient, limit: i64) -> Result<Vec<String>> {
+    let sql = "SELECT entity_id FROM entities WHERE deleted_at IS NOT NULL AND gone_at IS NULL ORDER BY deleted_at LIMIT $1";
+    let rows = client.query(sql, &[&limit]).await?;
+    rows.iter()
+        .map(|row| Ok(row.try_get("entity_id")?))
+        .collect()
+}
+
+/// Notes that an entity is gone from OpenBao.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn mark_entity_gone(client: &impl GenericClient, id: &str, now: Timestamp) -> Result<()> {
+    client
+        .execute(
+            "UPDATE entities SET gone_at = $2 WHERE entity_id = $1",
+            &[&id, &now],
+        )
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! Finds what a crash left: tokens of our roles that are on no record.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use super::{ROLES, store};
+use crate::app::App;
+use crate::error::Result;
+use crate::vault::tokens;
+
+/// A token younger than this may still be on its way into the ledger. Seconds.
+const GRACE: i64 = 60;
+const CHUNK: usize = 1000;
+
+/// Accessors that were looked up and are not ours to judge: tokens of other roles. Forgotten when they end.
+#[derive(Default)]
+pub struct Foreign(Mutex<HashSet<String>>);
+
+/// What one sweep did.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
+pub struct Swept {
+    /// Live tokens seen.
+    pub seen: usize,
+    /// Tokens of our roles without a row, revoked.
+    pub revoked: usize,
+}
+
+/// Lists all live tokens and revokes those of our roles, older than a minute, that no row of the ledger names.
+///
+/// # Errors
+/// Where OpenBao or the database does not answer.
+pub async fn sweep(app: &App) -> Result<Swept> {
+    let foreign = &app.foreign;
+    let listed = app
+        .vault
+        .revoker
+        .call(|handle| async move { tokens::list_accessors(&handle).await })
+        .await?;
+    let mut report = Swept {
+        seen: listed.len(),
+        revoked: 0,
+    };
+    let live: HashSet<&String> = listed.iter().collect();
+    foreign.lock().retain(|accessor| live.contains(accessor));
+    let unjudged: Vec<String> = listed
+        .iter()
+        .filter(|a| !foreign.lock().contains(*a))
+        .cloned()
+        .collect();
+    for chunk in unjudged.chunks(CHUNK) {
+        let client = app.db.get().await?;
+        let known: HashSet<String> = store::known_accessors(&client, chunk)
+            .await?
+            .into_iter()
+            .collect();
+        drop(client);
+        for accessor in chunk.iter().filter(|accessor| !known.contains(*accessor)) {
+            report.revoked += usize::from(judge(app, accessor).await?);
+        }
+    }
+    Ok(report)
+}
+
+async fn judge(app: &App, accessor: &str) -> Result<bool> {
+    let revoker = &app.vault.revoker;
+    let Some(info) = revoker
+        .call(|handle| async move { tokens::lookup_accessor(&handle, accessor).await })
+        .await?
+    else {
+        return Ok(false);
+    };
+    if !ROLES
+        .iter()
+        .any(|role| info.role.as_deref() == Some(role.name))
+    {
+        app.foreign.lock().insert(accessor.to_owned());
+        return Ok(false);
+    }
+    if app.clock.now().as_second() - info.creation_time < GRACE {
+        return Ok(false);
+    }
+    revoker
+        .call(|handle| async move { tokens::revoke_accessor(&handle, accessor).await })
+        .await?;
+    metrics::counter!("gatehouse_tokens_swept_total").increment(1);
+    tracing::warn!(
+        token.accessor = accessor,
+        token.meta = ?info.meta,
+        "Revoked a token that is on no record"
+    );
+    Ok(true)
+}
+
+impl Foreign {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

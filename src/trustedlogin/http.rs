@@ -1,0 +1,52 @@
+//! Handlers of the dialect.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use crate::app::App;
+use crate::auth::ConnectorVendor;
+use crate::error::{Error, Result};
+use crate::http::request_id;
+use crate::tokens::{self, http::read_grant};
+use crate::vendors::VendorView;
+
+/// What the support plugins of 2019 read of an account.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AccountView<'a> {
+    id: i64,
+    name: &'a str,
+    namespace: &'a str,
+    status: &'a str,
+    /// A store-wide read token.
+    read_key: &'a str,
+}
+
+/// `GET /api/v1/accounts/{id}`: name, status and a read token. Wrong keys are 403, whether the account exists or not;
+/// right keys for another's account 404.
+pub async fn account(
+    app: web::Data<App>,
+    caller: ConnectorVendor,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse> {
+    let caller = caller.0;
+    if id.as_str() != caller.vendor.id.to_string() {
+        return Err(Error::NotFound);
+    }
+    if caller.vendor.is_support_paused(app.clock.now()) {
+        return Err(Error::SupportPaused);
+    }
+    let issued = tokens::issue(&app, read_grant(&caller, request_id(&request))).await?;
+    let vendor = VendorView::from(&*caller.vendor);
+    let token = issued
+        .token()
+        .ok_or_else(|| Error::Internal("a read token came wrapped".to_owned()))?;
+    Ok(HttpResponse::Ok().json(AccountView {
+        id: vendor.id,
+        name: &vendor.name,
+        namespace: &vendor.namespace,
+        status: &vendor.status,
+        read_key: token.expose(),
+    }))
+}

@@ -1,0 +1,17 @@
+//! Small checked types without I/O. Past them nothing is validated again.
+
+mod expiry;
+mod ids;
+mod metadata;
+mod namespace;
+mod secret;
+mod secret_id;
+mod text;
+
+pub use expiry::ExpiresAt;
+pub use ids::{IssuanceId, KeyId, VendorId};
+pub use metadata::Metadata;
+pub use namespace::{Namespace, NamespaceError};
+pub use secret::Secret;
+pub use secret_id::{AccessKey, SecretId};
+pub use text::{Email, Name, SiteUrl};

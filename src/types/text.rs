@@ -1,0 +1,125 @@
+//! Short texts of people: names, e-mail addresses, site addresses.
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// A text that breaks the rule it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct TextError(&'static str);
+
+macro_rules! checked_text {
+    ($(#[$doc:meta])* $name:ident, $check:expr, $rule:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = TextError;
+            fn try_from(text: String) -> Result<Self, TextError> {
+                let check: fn(&str) -> bool = $check;
+                if check(&text) { Ok(Self(text)) } else { Err(TextError($rule)) }
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(text: $name) -> Self {
+                text.0
+            }
+        }
+    };
+}
+
+checked_text!(
+    /// The name of a vendor, a person or a plan: 1 to 200 characters, none of them a control character.
+    Name,
+    |text| !text.trim().is_empty() && text.chars().count() <= 200 && !text.chars().any(char::is_control),
+    "must be 1 to 200 characters without control characters"
+);
+
+checked_text!(
+    /// An e-mail address: one `@`, a dot in the domain, at most 254 printable ASCII characters, no spaces or quotes.
+    Email,
+    is_email,
+    "must be an e-mail address of at most 254 ASCII characters"
+);
+
+checked_text!(
+    /// The address of a customer's site: http or https, at most 2,048 characters, without user name or password.
+    SiteUrl,
+    is_site_url,
+    "must be an http or https URL of at most 2,048 characters without user name or password"
+);
+
+fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else {
+        return false;
+    };
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && !b"@\"<>(),;:\\".contains(&b))
+    };
+    text.len() <= 254
+        && plain(local)
+        && plain(domain)
+        && domain.contains('.')
+        && !domain.starts_with('.')
+        && !domain.ends_with('.')
+}
+
+fn is_site_url(text: &str) -> bool {
+    let Ok(url) = Url::parse(text) else {
+        return false;
+    };
+    text.len() <= 2048
+        && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+        && matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_checked() {
+        assert!(is_email("owner@gravityview.co"));
+        for bad in [
+            "a@b",
+            "a@b.c\r\nBcc:x",
+            "\"a b\"@c.d",
+            "@b.c",
+            "a@@b.c",
+            "",
+            "a@b.",
+        ] {
+            assert!(!is_email(bad), "{bad}");
+        }
+        assert!(is_site_url("https://customer.example/wp"));
+        for bad in [
+            "ftp://x.example",
+            "https://u:p@x.example",
+            "javascript:alert(1)",
+            "https://",
+            "//x.example",
+            "https://x.example/\n",
+        ] {
+            assert!(!is_site_url(bad), "{bad}");
+        }
+        assert!(Name::try_from("x".repeat(201)).is_err());
+        assert!(Name::try_from("a\0b".to_owned()).is_err());
+    }
+}

@@ -1,0 +1,15 @@
+//! People and machines with accounts. For now: the operators who run the platform, by their tokens.
+
+pub mod store;
+
+use crate::auth::KeyedDigest;
+
+/// An operator's token that is not revoked.
+pub struct OperatorToken {
+    /// Stands in the token.
+    pub id: i64,
+    /// Who it was made for.
+    pub name: String,
+    /// What it is known by.
+    pub digest: KeyedDigest,
+}

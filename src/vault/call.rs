@@ -1,0 +1,108 @@
+//! One call to OpenBao: what the client library has no endpoint for, or reads into types that need fields OpenBao
+//! leaves out.
+
+use rustify::endpoint::Endpoint;
+use rustify::enums::{RequestMethod, RequestType, ResponseType};
+use rustify::errors::ClientError;
+use serde::Serialize;
+
+/// A method, a path below `/v1/`, and a JSON body.
+pub(super) struct Call {
+    method: RequestMethod,
+    path: String,
+    body: Option<serde_json::Result<Vec<u8>>>,
+}
+
+impl Call {
+    pub fn get(path: impl Into<String>) -> Self {
+        Self {
+            method: RequestMethod::GET,
+            path: path.into(),
+            body: None,
+        }
+    }
+
+    pub fn list(path: impl Into<String>) -> Self {
+        Self {
+            method: RequestMethod::LIST,
+            path: path.into(),
+            body: None,
+        }
+    }
+
+    pub fn post(path: impl Into<String>, body: &impl Serialize) -> Self {
+        Self {
+            method: RequestMethod::POST,
+            path: path.into(),
+            body: Some(serde_json::to_vec(body)),
+        }
+    }
+
+    pub fn put(path: impl Into<String>, body: &impl Serialize) -> Self {
+        Self {
+            method: RequestMethod::PUT,
+            path: path.into(),
+            body: Some(serde_json::to_vec(body)),
+        }
+    }
+
+    /// Whether the path reaches OpenBao byte for byte as written. Paths are built from checked types; this is the
+    /// second wall, as URL parsing drops `..` and lets a tab before it climb out of a mount.
+    pub fn is_plain(&self) -> bool {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
+        self.path
+            .split('/')
+            .all(|segment| !matches!(segment, "" | "." | "..") && segment.bytes().all(plain))
+    }
+}
+
+impl Endpoint for Call {
+    type Response = ();
+    const REQUEST_BODY_TYPE: RequestType = RequestType::JSON;
+    const RESPONSE_BODY_TYPE: ResponseType = ResponseType::JSON;
+
+    fn path(&self) -> String {
+        self.path.clone()
+    }
+
+    fn method(&self) -> RequestMethod {
+        self.method.clone()
+    }
+
+    fn body(&self) -> Result<Option<Vec<u8>>, ClientError> {
+        match &self.body {
+            None => Ok(None),
+            Some(Ok(bytes)) => Ok(Some(bytes.clone())),
+            Some(Err(error)) => Err(ClientError::DataParseError {
+                source: anyhow::anyhow!(error.to_string()),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_paths_are_sent() {
+        assert!(Call::get("acme1-store/0123456789abcdef").is_plain());
+        assert!(Call::get("sys/policies/acl/acme1.site-write").is_plain());
+        for bad in [
+            "a/../b",
+            "a/\t../b",
+            "a//b",
+            "/a",
+            "a/",
+            "a/%2e%2e/b",
+            "a/b?c",
+            "a/b#c",
+            "a/é",
+            "a/ b",
+            "a\\b",
+            "",
+        ] {
+            assert!(!Call::get(bad).is_plain(), "{bad:?}");
+        }
+    }
+}

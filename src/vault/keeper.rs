@@ -1,0 +1,365 @@
+//! The service's own tokens, and the task that keeps each of them alive.
+//!
+//! A keeper looks its token up, renews it well before its end with the seed's `increment: 42h`, and notices a life
+//! that no longer grows: then, or when the token is lost, it logs in again (AppRole) or reads its file again. It never
+//! gives up; what it knows is shown to operators and to `/readyz`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::client::{Connection, Handle};
+use super::tokens::{self, TokenInfo};
+use super::{Error, approle};
+use crate::types::Secret;
+
+const INCREMENT: &str = "42h";
+const SLOWEST_CHECK: Duration = Duration::from_secs(6 * 3600);
+const FIRST_BACKOFF: Duration = Duration::from_millis(250);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(15);
+
+/// Where a token of the service's own comes from.
+#[derive(Clone)]
+pub enum TokenSource {
+    /// A token given in the environment. Once lost it cannot be had again.
+    Token(Secret),
+    /// A file, read again before the token's end and when it is lost.
+    File(PathBuf),
+    /// AppRole: logs in as often as needed.
+    AppRole {
+        /// Not secret by itself.
+        role_id: String,
+        /// Secret.
+        secret_id: Secret,
+    },
+}
+
+/// A token of the service's own, renewed in the background.
+pub struct AppToken {
+    name: &'static str,
+    source: TokenSource,
+    connection: Connection,
+    held: ArcSwapOption<Held>,
+    stats: std::sync::Mutex<Stats>,
+    wake: Notify,
+    changed: Notify,
+}
+
+struct Held {
+    token: Secret,
+    info: TokenInfo,
+    /// `None` for a token without an end.
+    ends: Option<Instant>,
+    granted: Duration,
+}
+
+#[derive(Clone, Default)]
+struct Stats {
+    renewals: u64,
+    logins: u64,
+    failures: u64,
+    last_renewal: Option<Timestamp>,
+    next_renewal: Option<Timestamp>,
+}
+
+/// What operators see of an app token: everything but the token.
+#[derive(Serialize)]
+pub struct AppTokenState {
+    /// `issuer`, `revoker`, `provisioner`, or `saas` for one token with all rights.
+    pub name: &'static str,
+    /// Seconds left, `null` without a token or an end.
+    pub ttl_seconds: Option<u64>,
+    /// When it was renewed or fetched last.
+    pub last_renewal: Option<Timestamp>,
+    /// When it is renewed next.
+    pub next_renewal: Option<Timestamp>,
+    /// Successful renewals since the start.
+    pub renewals: u64,
+    /// Log-ins (or readings of the token file) since the start.
+    pub logins: u64,
+    /// Failed attempts since the start.
+    pub failures: u64,
+    /// What `lookup-self` says, without `id`. `null` while no token is held.
+    pub token: Option<TokenInfo>,
+}
+
+impl AppToken {
+    /// A token that is fetched when its keeper starts.
+    #[must_use]
+    pub fn new(name: &'static str, source: TokenSource, connection: Connection) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            source,
+            connection,
+            held: ArcSwapOption::empty(),
+            stats: std::sync::Mutex::default(),
+            wake: Notify::new(),
+            changed: Notify::new(),
+        })
+    }
+
+    /// A handle that calls OpenBao with this token.
+    ///
+    /// # Errors
+    /// [`Error::NoAppToken`] while none is held.
+    pub fn handle(&self) -> Result<Handle, Error> {
+        let held = self.held.load();
+        let held = held.as_ref().ok_or(Error::NoAppToken)?;
+        Ok(self.connection.with_token(&held.token))
+    }
+
+    /// Whether the policies include `root`, or the token never ends: such a token must not run a service.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.held
+            .load()
+            .as_ref()
+            .is_some_and(|h| h.info.policies.iter().any(|p| p == "root"))
+    }
+
+    /// Seconds of life left: `None` where no token is held or it is dead.
+    #[must_use]
+    pub fn remaining(&self) -> Option<Duration> {
+        let held = self.held.load();
+        match held.as_ref()?.ends {
+            Some(ends) => ends.checked_duration_since(Instant::now()),
+            None => Some(Duration::MAX),
+        }
+    }
+
+    /// Whether enough life is left to promise service: more than a twentieth of the life granted.
+    #[must_use]
+    pub fn is_fit(&self) -> bool {
+        let granted = self.held.load().as_ref().map(|h| h.granted);
+        granted
+            .zip(self.remaining())
+            .is_some_and(|(granted, left)| left > granted / 20)
+    }
+
+    /// What operators may see.
+    #[must_use]
+    pub fn state(&self) -> AppTokenState {
+        let stats = self.stats().clone();
+        let held = self.held.load();
+        let left = held
+            .as_ref()
+            .and_then(|h| h.ends)
+            .map(|end| end.saturating_duration_since(Instant::now()));
+        AppTokenState {
+            name: self.name,
+            ttl_seconds: left.map(|left| left.as_secs()),
+            last_renewal: stats.last_renewal,
+            next_renewal: stats.next_renewal,
+            renewals: stats.renewals,
+            logins: stats.logins,
+            failures: stats.failures,
+            token: held.as_ref().map(|h| h.info.clone()),
+        }
+    }
+
+    /// Renews now, as an operator asked.
+    ///
+    /// # Errors
+    /// Where OpenBao refuses or does not answer; the token is held as before then.
+    pub async fn renew_now(&self) -> Result<(), Error> {
+        self.renew().await.map(|_| ())
+    }
+
+    /// Tells the keeper that a call was refused, and waits until it has looked. `true` when there is a new token now.
+    pub async fn refused(&self) -> bool {
+        let before = self.held.load_full();
+        let changed = self.changed.notified();
+        self.wake.notify_one();
+        tokio::time::timeout(Duration::from_secs(2), changed)
+            .await
+            .ok();
+        let after = self.held.load_full();
+        match (before, after) {
+            (Some(before), Some(after)) => before.info.accessor != after.info.accessor,
+            (None, Some(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// Keeps the token alive until `stop`.
+    pub async fn keep(self: Arc<Self>, stop: CancellationToken) {
+        let mut backoff = FIRST_BACKOFF;
+        let mut pause = Duration::ZERO;
+        loop {
+            let woken = tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.wake.notified() => true,
+                () = tokio::time::sleep(pause) => false,
+            };
+            let step = if woken {
+                self.check().await
+            } else {
+                self.tend().await
+            };
+            match step {
+                Ok(next) => {
+                    backoff = FIRST_BACKOFF;
+                    pause = next;
+                }
+                Err(error) => {
+                    self.stats().failures += 1;
+                    metrics::counter!("gatehouse_app_token_failures_total", "token" => self.name)
+                        .increment(1);
+                    tracing::error!(app_token.name = self.name, %error, "The app token could not be kept");
+                    let limit = self
+                        .remaining()
+                        .map_or(LONGEST_BACKOFF, |left| left.div_f64(4.0));
+                    pause = jittered(backoff.min(limit.max(FIRST_BACKOFF)));
+                    backoff = (backoff * 2).min(LONGEST_BACKOFF);
+                }
+            }
+            self.plan(pause);
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// One step of keeping: fetch, or renew, or fetch again where renewing no longer helps. Gives the time to the next.
+    async fn tend(&self) -> Result<Duration, Error> {
+        if self.remaining().is_none() {
+            return self.fetch().await;
+        }
+        match self.renew().await {
+            Ok(true) => Ok(self.until_renewal()),
+            Ok(false) => self.fetch_or_last(None).await,
+            Err(Error::Denied(_)) => self.check().await,
+            Err(error @ Error::Rejected(_)) => self.fetch_or_last(Some(error)).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Looks whether the token still lives, after a refused call; fetches another where it does not.
+    async fn check(&self) -> Result<Duration, Error> {
+        let Ok(handle) = self.handle() else {
+            return self.fetch().await;
+        };
+        match tokens::lookup_self(&handle).await {
+            Ok(_) => Ok(self.until_renewal()),
+            Err(Error::Denied(_)) => {
+                tracing::warn!(app_token.name = self.name, "The app token is lost");
+                self.held.store(None);
+                self.fetch().await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Fetches a token that lives longer than the held one. Where the source has none, the held one serves to its end.
+    async fn fetch_or_last(&self, refused: Option<Error>) -> Result<Duration, Error> {
+        if let TokenSource::Token(_) = self.source {
+            let left = self.remaining().unwrap_or_default();
+            tracing::error!(
+                app_token.name = self.name,
+                seconds_left = left.as_secs(),
+                "The app token cannot be renewed any further and has no source to come from again"
+            );
+            return refused.map_or_else(|| Ok((left / 2).max(FIRST_BACKOFF)), Err);
+        }
+        self.fetch().await
+    }
+
+    /// Gets a token from the source and looks it up.
+    async fn fetch(&self) -> Result<Duration, Error> {
+        let token = match &self.source {
+            TokenSource::Token(token) => token.clone(),
+            TokenSource::File(path) => {
+                let text = tokio::fs::read_to_string(path).await;
+                let text =
+                    text.map_err(|e| Error::Unavailable(format!("token file: {}", e.kind())))?;
+                Secret::new(text.trim().to_owned())
+            }
+            TokenSource::AppRole { role_id, secret_id } => {
+                approle::login(&self.connection.anonymous(), role_id, secret_id)
+                    .await?
+                    .client_token
+            }
+        };
+        let info = tokens::lookup_self(&self.connection.with_token(&token)).await?;
+        let granted = Duration::from_secs(info.ttl);
+        tracing::info!(
+            app_token.name = self.name,
+            ttl_seconds = info.ttl,
+            "Holds an app token"
+        );
+        self.hold(token, info, granted);
+        self.stats().logins += 1;
+        metrics::counter!("gatehouse_app_token_logins_total", "token" => self.name).increment(1);
+        Ok(self.until_renewal())
+    }
+
+    /// Renews. `false` where the end did not move, as for a token at its longest life.
+    async fn renew(&self) -> Result<bool, Error> {
+        let held = self.held.load_full().ok_or(Error::NoAppToken)?;
+        let Some(ends) = held.ends else {
+            return Ok(true);
+        };
+        let auth = tokens::renew_self(&self.connection.with_token(&held.token), INCREMENT).await?;
+        let granted = Duration::from_secs(auth.lease_duration);
+        let grown = Instant::now() + granted > ends + Duration::from_secs(1);
+        let mut info = held.info.clone();
+        info.ttl = auth.lease_duration;
+        info.expire_time = None;
+        self.hold(held.token.clone(), info, granted);
+        self.stats().renewals += 1;
+        metrics::counter!("gatehouse_app_token_renewals_total", "token" => self.name).increment(1);
+        tracing::info!(
+            app_token.name = self.name,
+            ttl_seconds = auth.lease_duration,
+            grown,
+            "Renewed the app token"
+        );
+        Ok(grown)
+    }
+
+    fn hold(&self, token: Secret, mut info: TokenInfo, granted: Duration) {
+        let endless = granted.is_zero();
+        if info.expire_time.is_none() && !endless {
+            info.expire_time = Timestamp::now()
+                .checked_add(granted)
+                .ok()
+                .map(|at| at.to_string());
+        }
+        let ends = (!endless).then(|| Instant::now() + granted);
+        self.held.store(Some(Arc::new(Held {
+            token,
+            info,
+            ends,
+            granted,
+        })));
+        self.stats().last_renewal = Some(Timestamp::now());
+    }
+
+    /// Half the life left, so that a renewal that fails can be tried again many times.
+    fn until_renewal(&self) -> Duration {
+        jittered((self.remaining().unwrap_or_default() / 2).clamp(FIRST_BACKOFF, SLOWEST_CHECK))
+    }
+
+    fn plan(&self, pause: Duration) {
+        self.stats().next_renewal = Timestamp::now().checked_add(pause).ok();
+        if let Some(left) = self.remaining().filter(|left| *left != Duration::MAX) {
+            metrics::gauge!("gatehouse_app_token_seconds_left", "token" => self.name)
+                .set(left.as_secs_f64());
+        }
+    }
+
+    fn stats(&self) -> std::sync::MutexGuard<'_, Stats> {
+        self.stats
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// A time up to a tenth shorter, so that replicas do not call at the same moment.
+fn jittered(time: Duration) -> Duration {
+    time.mul_f64(rand::random_range(0.9..1.0))
+}

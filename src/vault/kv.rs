@@ -1,0 +1,69 @@
+//! Key-value engines: the stores (version 1), and the service's own keys (version 2).
+
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use super::client::Handle;
+use crate::types::{Namespace, Secret, SecretId};
+
+/// The engine that holds this service's own keys.
+pub const KEYS_MOUNT: &str = "gatehouse-keys";
+
+/// `DELETE <namespace>-store/<secret-id>`. A secret that is not there counts as deleted.
+///
+/// # Errors
+/// Where OpenBao refuses or does not answer.
+pub async fn delete_site(
+    handle: &Handle,
+    namespace: &Namespace,
+    secret_id: &SecretId,
+) -> Result<(), Error> {
+    Ok(vaultrs::kv1::delete(handle, &namespace.store(), secret_id.as_str()).await?)
+}
+
+/// A key of the service as it lies in `gatehouse-keys/`.
+#[derive(Deserialize)]
+pub struct StoredKey {
+    /// 64 hexadecimal digits.
+    pub key: Secret,
+}
+
+/// Reads the current version of one of the service's own keys; `None` where there is none yet.
+///
+/// # Errors
+/// Where OpenBao refuses or does not answer.
+pub async fn read_key(handle: &Handle, name: &str) -> Result<Option<StoredKey>, Error> {
+    match vaultrs::kv2::read(handle, KEYS_MOUNT, name)
+        .await
+        .map_err(Error::from)
+    {
+        Ok(key) => Ok(Some(key)),
+        Err(Error::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes one of the service's own keys, unless there is one already.
+///
+/// # Errors
+/// Where OpenBao refuses or does not answer.
+pub async fn create_key(handle: &Handle, name: &str, key: &Secret) -> Result<(), Error> {
+    #[derive(Serialize)]
+    struct NewKey<'a> {
+        key: &'a str,
+    }
+    let options = vaultrs::api::kv2::requests::SetSecretRequestOptions { cas: 0 };
+    let written = vaultrs::kv2::set_with_options(
+        handle,
+        KEYS_MOUNT,
+        name,
+        &NewKey { key: key.expose() },
+        options,
+    )
+    .await;
+    match written.map_err(Error::from) {
+        Ok(_) => Ok(()),
+        Err(Error::Rejected(said)) if said.contains("check-and-set") => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,53 @@
+//! Secrets engines: the calls below `sys/mounts/`.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use vaultrs::api::sys::requests::EnableEngineRequest;
+
+use super::Error;
+use super::call::Call;
+use super::client::Handle;
+
+/// A mounted secrets engine.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+pub struct Mount {
+    /// `kv`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Free text.
+    pub description: String,
+    /// For `kv`: `version`.
+    #[serde(default)]
+    pub options: Option<HashMap<String, String>>,
+}
+
+/// `POST sys/mounts/<path>`: a KV engine of the given version.
+///
+/// # Errors
+/// [`Error::PathInUse`] where a mount of that name exists.
+pub async fn enable_kv(
+    handle: &Handle,
+    path: &str,
+    description: &str,
+    version: &str,
+) -> Result<(), Error> {
+    let mut request = EnableEngineRequest::builder();
+    request
+        .description(description)
+        .options(HashMap::from([("version".to_owned(), version.to_owned())]));
+    Ok(vaultrs::sys::mount::enable(handle, path, "kv", Some(&mut request)).await?)
+}
+
+/// `GET sys/mounts/<path>`; `None` where nothing is mounted there.
+///
+/// # Errors
+/// Where OpenBao does not answer.
+pub async fn read(handle: &Handle, path: &str) -> Result<Option<Mount>, Error> {
+    match handle.send(Call::get(format!("sys/mounts/{path}"))).await {
+        Ok(answer) => answer.into_data().map(Some),
+        // OpenBao answers 400 "No secret engine mount at …" for an absent mount.
+        Err(Error::NotFound | Error::Rejected(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,255 @@
+//! Calls below `auth/token/`: creating, looking up, renewing and revoking tokens.
+
+use std::collections::BTreeMap;
+
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use super::call::Call;
+use super::client::Handle;
+use crate::types::Secret;
+
+/// The body of `auth/token/create/<role>`, as the seed's calls send it.
+#[derive(Clone, Debug, Serialize)]
+pub struct NewToken {
+    /// Never empty: OpenBao reads an empty list as "all of the parent's".
+    pub policies: Vec<String>,
+    /// Shown in look-ups and in the audit log.
+    pub meta: BTreeMap<String, String>,
+    /// First life, as a duration of OpenBao's (`7d`).
+    pub ttl: String,
+    /// Whether the holder may renew it.
+    pub renewable: bool,
+    /// Shown in look-ups.
+    pub display_name: String,
+    /// Longest life. It is on the role too; sent here so that `lookup-self` shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explicit_max_ttl: Option<String>,
+    /// How many calls the token is good for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub num_uses: Option<u32>,
+    /// The entity alias that templated policies are filled in from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entity_alias: Option<String>,
+}
+
+/// The `auth` block of an answer: a token and what it may do. No `Debug`: it holds the token.
+#[derive(Deserialize)]
+pub struct Auth {
+    /// The token.
+    pub client_token: Secret,
+    /// Names the token without being it.
+    pub accessor: String,
+    /// All policies.
+    #[serde(default)]
+    pub policies: Vec<String>,
+    /// Policies of the token itself.
+    #[serde(default)]
+    pub token_policies: Vec<String>,
+    /// The `meta` it was created with.
+    #[serde(default)]
+    pub metadata: Option<BTreeMap<String, String>>,
+    /// Life in seconds.
+    #[serde(default)]
+    pub lease_duration: u64,
+    /// Whether it can be renewed.
+    #[serde(default)]
+    pub renewable: bool,
+    /// The entity behind its alias; empty without one.
+    #[serde(default)]
+    pub entity_id: String,
+    /// `service` for ours.
+    #[serde(default)]
+    pub token_type: String,
+    /// Whether it outlives its parent.
+    #[serde(default)]
+    pub orphan: bool,
+}
+
+/// The `wrap_info` block: a token that can be exchanged once for the wrapped one.
+#[derive(Deserialize)]
+pub struct WrapInfo {
+    /// The wrapping token.
+    pub token: Secret,
+    /// Life of the wrapping token in seconds.
+    pub ttl: u64,
+    /// The accessor of the token inside.
+    #[serde(default)]
+    pub wrapped_accessor: String,
+}
+
+/// What `create` handed out.
+pub enum Created {
+    /// The token itself.
+    Plain(Auth),
+    /// A wrapping token; the token inside is known by its accessor only.
+    Wrapped(WrapInfo),
+}
+
+/// What OpenBao knows of a token: every field of `lookup-self` and `lookup-accessor` but its `id`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct TokenInfo {
+    /// Names the token without being it.
+    pub accessor: String,
+    /// Unix seconds.
+    #[serde(default)]
+    pub creation_time: i64,
+    /// Seconds; 0 for a root token.
+    #[serde(default)]
+    pub creation_ttl: u64,
+    /// Shown name.
+    #[serde(default)]
+    pub display_name: String,
+    /// Entity, if any.
+    #[serde(default)]
+    pub entity_id: String,
+    /// End, RFC 3339; `null` for a token without one.
+    #[serde(default)]
+    pub expire_time: Option<String>,
+    /// Longest life in seconds, 0 for none.
+    #[serde(default)]
+    pub explicit_max_ttl: u64,
+    /// Labels.
+    #[serde(default)]
+    pub meta: Option<BTreeMap<String, String>>,
+    /// Calls left, 0 for no limit.
+    #[serde(default)]
+    pub num_uses: u64,
+    /// Whether it outlives its parent.
+    #[serde(default)]
+    pub orphan: bool,
+    /// The path it was created at.
+    #[serde(default)]
+    pub path: String,
+    /// Renewal period in seconds, if periodic.
+    #[serde(default)]
+    pub period: Option<u64>,
+    /// Policies.
+    #[serde(default)]
+    pub policies: Vec<String>,
+    /// The role it was created by.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// Whether it can be renewed.
+    #[serde(default)]
+    pub renewable: bool,
+    /// Seconds left; 0 for a token without an end.
+    #[serde(default)]
+    pub ttl: u64,
+    /// `service` or `batch`.
+    #[serde(default, rename = "type")]
+    pub token_type: String,
+}
+
+/// `POST auth/token/create/<role>`.
+///
+/// # Errors
+/// Where OpenBao refuses, or warns: a policy that does not exist is only a warning there, and a broken promise here.
+pub async fn create(
+    handle: &Handle,
+    role: &'static str,
+    token: &NewToken,
+) -> Result<Created, Error> {
+    let answer = handle
+        .send::<IgnoredAny>(Call::post(format!("auth/token/create/{role}"), token))
+        .await?;
+    if let Some(info) = answer.wrap_info {
+        return Ok(Created::Wrapped(info));
+    }
+    let missing = answer
+        .warnings
+        .iter()
+        .flatten()
+        .any(|w| w.contains("does not exist"));
+    let auth = answer.into_auth()?;
+    if missing {
+        vaultrs::token::revoke_accessor(handle, &auth.accessor)
+            .await
+            .ok();
+        return Err(Error::Rejected(
+            "a policy of the token does not exist".to_owned(),
+        ));
+    }
+    Ok(Created::Plain(auth))
+}
+
+/// `GET auth/token/lookup-self`.
+///
+/// # Errors
+/// [`Error::Denied`] where the token is no more.
+pub async fn lookup_self(handle: &Handle) -> Result<TokenInfo, Error> {
+    handle
+        .send(Call::get("auth/token/lookup-self"))
+        .await?
+        .into_data()
+}
+
+/// `POST auth/token/renew-self`.
+///
+/// # Errors
+/// [`Error::Denied`] where the token is no more, [`Error::Rejected`] where it cannot be renewed.
+pub async fn renew_self(handle: &Handle, increment: &str) -> Result<Auth, Error> {
+    let body = serde_json::json!({ "increment": increment });
+    handle
+        .send::<IgnoredAny>(Call::post("auth/token/renew-self", &body))
+        .await?
+        .into_auth()
+}
+
+/// `POST auth/token/revoke-self`.
+///
+/// # Errors
+/// Where OpenBao does not answer.
+pub async fn revoke_self(handle: &Handle) -> Result<(), Error> {
+    Ok(vaultrs::token::revoke_self(handle).await?)
+}
+
+/// `POST auth/token/lookup-accessor`; `None` where no live token has it.
+///
+/// # Errors
+/// Where OpenBao does not answer.
+pub async fn lookup_accessor(handle: &Handle, accessor: &str) -> Result<Option<TokenInfo>, Error> {
+    let body = serde_json::json!({ "accessor": accessor });
+    match handle
+        .send(Call::post("auth/token/lookup-accessor", &body))
+        .await
+    {
+        Ok(answer) => answer.into_data().map(Some),
+        Err(Error::InvalidAccessor | Error::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// `POST auth/token/revoke-accessor`. A token that is gone already counts as revoked.
+///
+/// # Errors
+/// Where OpenBao does not answer.
+pub async fn revoke_accessor(handle: &Handle, accessor: &str) -> Result<(), Error> {
+    match vaultrs::token::revoke_accessor(handle, accessor)
+        .await
+        .map_err(Error::from)
+    {
+        Err(Error::InvalidAccessor | Error::NotFound) | Ok(()) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// `LIST auth/token/accessors`: every live token of this OpenBao namespace.
+///
+/// # Errors
+/// Where OpenBao does not answer.
+pub async fn list_accessors(handle: &Handle) -> Result<Vec<String>, Error> {
+    #[derive(Deserialize)]
+    struct Accessors {
+        keys: Vec<String>,
+    }
+    match handle
+        .send::<Accessors>(Call::list("auth/token/accessors"))
+        .await
+    {
+        Ok(answer) => Ok(answer.into_data()?.keys),
+        Err(Error::NotFound) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}

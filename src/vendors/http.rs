@@ -1,0 +1,234 @@
+//! Handlers on vendors: sign-up, claim, and what operators do.
+
+use actix_web::http::header::HeaderMap;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+
+use super::claim::{self, ClaimRequest, KeyPairView};
+use super::create::{self, Who};
+use super::store::{self, Changes};
+use super::{Profile, Subscription, Vendor, VendorView, provision, signup};
+use crate::app::App;
+use crate::auth::Operator;
+use crate::error::{Error, FieldError, Result};
+use crate::events::Event;
+use crate::http::{Json, NamespacePath, Page, PageRequest, RawBody, request_id};
+use crate::types::{Email, KeyId, Name, Namespace, VendorId};
+use crate::webhooks;
+
+/// `POST /webhooks/vendor-signup`: a signed message of the billing system (Standard Webhooks).
+pub async fn vendor_signup(
+    app: web::Data<App>,
+    request: HttpRequest,
+    body: RawBody,
+) -> Result<HttpResponse> {
+    let headers = request.headers();
+    let signed = webhooks::Headers {
+        id: one_header(headers, "webhook-id")?,
+        timestamp: one_header(headers, "webhook-timestamp")?,
+        signature: one_header(headers, "webhook-signature")?,
+    };
+    webhooks::verify(
+        &app.config.signup_secrets,
+        signed,
+        &body.0,
+        app.clock.now().as_second(),
+    )
+    .map_err(Error::SignatureInvalid)?;
+    let (id, request_id) = (signed.id.to_owned(), request_id(&request));
+    let worker = app.clone().into_inner();
+    let view = app
+        .detached(async move { signup::handle(&worker, &id, &body.0, &request_id).await })
+        .await?;
+    Ok(HttpResponse::Ok().json(view))
+}
+
+fn one_header<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str> {
+    let mut values = headers.get_all(name);
+    match (values.next(), values.next()) {
+        (Some(only), None) => only.to_str().ok(),
+        _ => None,
+    }
+    .ok_or(Error::SignatureInvalid(
+        "webhook-id, webhook-timestamp and webhook-signature must each be sent once",
+    ))
+}
+
+/// `POST /api/vendors/claim`: the claim token for the key pair.
+pub async fn claim(
+    app: web::Data<App>,
+    request: HttpRequest,
+    body: Json<ClaimRequest>,
+) -> Result<HttpResponse> {
+    let view = claim::claim(&app, &body.0, &request_id(&request)).await?;
+    Ok(HttpResponse::Ok().json(view))
+}
+
+/// The body of [`create`].
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreateVendorRequest {
+    namespace: String,
+    name: Name,
+    owner_name: Option<Name>,
+    owner_email: Option<Email>,
+    plan: Option<Name>,
+    #[serde(default)]
+    subscription: Subscription,
+}
+
+/// `POST /api/admin/vendors`: a vendor with its key pair, shown once.
+pub async fn create(
+    app: web::Data<App>,
+    operator: Operator,
+    request: HttpRequest,
+    body: Json<CreateVendorRequest>,
+) -> Result<HttpResponse> {
+    let who = who(body.0)?;
+    let (actor, request_id) = (operator.actor(), request_id(&request));
+    let now = app.clock.now();
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    let added = create::add(&app, &transaction, &who, &actor, &request_id).await?;
+    let (id, key) = added.ok_or(Error::NamespaceTaken)?;
+    let (private, digests) = create::new_private_key(&app, key)?;
+    store::set_private_key(&transaction, id, key, &digests, now).await?;
+    transaction.commit().await?;
+    drop(client);
+    let vendor = create::reload(&app, id).await?;
+    // The keys are shown once, so the answer is 201 even where OpenBao is to follow: `provisioned` says it.
+    let worker = app.clone().into_inner();
+    if let Err(error) = app
+        .detached(async move { provision::provision(&worker, &vendor).await })
+        .await
+    {
+        tracing::warn!(vendor.id = id.0, error.cause = %error, "The new vendor could not be provisioned yet");
+    }
+    let vendor = create::reload(&app, id).await?;
+    Ok(HttpResponse::Created().json(KeyPairView {
+        vendor: VendorView::from(&*vendor),
+        public_key: app.keys()?.public_key(key).expose().to_owned(),
+        private_key: private.expose().to_owned(),
+    }))
+}
+
+fn who(body: CreateVendorRequest) -> Result<Who> {
+    let namespace = Namespace::parse(&body.namespace).map_err(|rule| Error::InvalidNamespace {
+        field: FieldError::new("namespace", rule.to_string()),
+        suggestion: Namespace::suggest(body.name.as_str()),
+    })?;
+    Ok(Who {
+        namespace,
+        name: body.name,
+        profile: Profile {
+            owner_name: body.owner_name,
+            owner_email: body.owner_email,
+            plan: body.plan,
+            subscription: body.subscription,
+        },
+    })
+}
+
+/// The body of [`update`]; a field left out stays as it is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateVendorRequest {
+    name: Option<Name>,
+    owner_name: Option<Name>,
+    owner_email: Option<Email>,
+    plan: Option<Name>,
+    subscription: Option<Subscription>,
+}
+
+/// `PATCH /api/admin/vendors/{namespace}`.
+pub async fn update(
+    app: web::Data<App>,
+    operator: Operator,
+    request: HttpRequest,
+    path: NamespacePath,
+    body: Json<UpdateVendorRequest>,
+) -> Result<HttpResponse> {
+    let now = app.clock.now();
+    let mut client = app.db.get().await?;
+    let id = store::id_of(&client, &path.0)
+        .await?
+        .ok_or(Error::NotFound)?;
+    let transaction = client.transaction().await?;
+    let changes = Changes {
+        name: body.0.name.as_ref(),
+        owner_name: body.0.owner_name.as_ref(),
+        owner_email: body.0.owner_email.as_ref(),
+        plan: body.0.plan.as_ref(),
+        subscription: body.0.subscription,
+    };
+    store::update(&transaction, id, &changes, now).await?;
+    let (actor, request_id) = (operator.actor(), request_id(&request));
+    Event::done("vendor.updated", Some(id), &actor, &request_id)
+        .record(&transaction, now)
+        .await?;
+    transaction.commit().await?;
+    drop(client);
+    show_vendor(&app, id).await
+}
+
+/// `GET /api/admin/vendors`: a page of vendors in the order they signed up.
+pub async fn list(
+    app: web::Data<App>,
+    _operator: Operator,
+    page: PageRequest,
+) -> Result<HttpResponse> {
+    let after = page.cursor.map(|cursor| cursor.key()).transpose()?;
+    let client = app.db.get().await?;
+    let rows = store::page(&client, after.map(VendorId), page.limit).await?;
+    let page = Page::from_rows(
+        rows,
+        page.limit,
+        |vendor| vendor.id.0,
+        |vendor: Vendor| VendorView::from(&vendor),
+    );
+    Ok(HttpResponse::Ok().json(page))
+}
+
+/// `GET /api/admin/vendors/{namespace}`.
+pub async fn show(
+    app: web::Data<App>,
+    _operator: Operator,
+    path: NamespacePath,
+) -> Result<HttpResponse> {
+    let client = app.db.get().await?;
+    let id = store::id_of(&client, &path.0)
+        .await?
+        .ok_or(Error::NotFound)?;
+    drop(client);
+    show_vendor(&app, id).await
+}
+
+/// `POST /api/admin/vendors/{namespace}/provision`: makes whole what is missing in OpenBao.
+pub async fn provision(
+    app: web::Data<App>,
+    _operator: Operator,
+    path: NamespacePath,
+) -> Result<HttpResponse> {
+    let client = app.db.get().await?;
+    let id = store::id_of(&client, &path.0)
+        .await?
+        .ok_or(Error::NotFound)?;
+    drop(client);
+    let worker = app.clone().into_inner();
+    app.detached(async move { provision::bring_into_line(&worker, &path.0).await })
+        .await?;
+    let client = app.db.get().await?;
+    store::mark_provisioned(&client, id, app.clock.now()).await?;
+    drop(client);
+    show_vendor(&app, id).await
+}
+
+async fn show_vendor(app: &App, id: VendorId) -> Result<HttpResponse> {
+    let vendor = create::reload(app, id).await?;
+    let mut view = VendorView::from(&*vendor);
+    let key: Option<KeyId> = vendor.current_key(app.clock.now()).map(|key| key.id);
+    if let Some(key) = key {
+        view.public_key = Some(app.keys()?.public_key(key).expose().to_owned());
+    }
+    Ok(HttpResponse::Ok().json(view))
+}

@@ -1,0 +1,159 @@
+//! Tenants: their data, their keys, and how they come to be.
+//!
+//! A vendor is created by the sign-up webhook ([`signup`]) or by an operator ([`http`]); both call [`create`], then
+//! [`provision`], which makes the store and the policies in OpenBao. Whoever holds the claim token gets the key pair
+//! ([`claim`]).
+
+pub mod claim;
+pub mod create;
+pub mod http;
+pub mod provision;
+pub mod signup;
+pub mod store;
+mod view;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::auth::KeyedDigest;
+use crate::types::{Email, KeyId, Name, Namespace, VendorId};
+
+pub use view::VendorView;
+
+/// How long a claim token can be used.
+pub const CLAIM_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// A tenant.
+pub struct Vendor {
+    /// TrustedLogin's account id.
+    pub id: VendorId,
+    /// In every path and policy of the vendor.
+    pub namespace: Namespace,
+    /// Shown name.
+    pub name: Name,
+    /// What else is known of it.
+    pub profile: Profile,
+    /// Whether it may do anything.
+    pub status: Status,
+    /// Until then look-ups are refused.
+    pub support_paused_until: Option<Timestamp>,
+    /// Whether it hands out write tokens for its whole store.
+    pub store_wide_writes: bool,
+    /// When its store and policies were complete.
+    pub provisioned_at: Option<Timestamp>,
+    /// When it signed up.
+    pub created_at: Timestamp,
+    /// Oldest first.
+    pub keys: Vec<ApiKey>,
+}
+
+/// What the billing system tells of a vendor.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// Owner's name.
+    pub owner_name: Option<Name>,
+    /// Owner's address.
+    pub owner_email: Option<Email>,
+    /// Name of the plan.
+    pub plan: Option<Name>,
+    /// Whether it is paid for.
+    pub subscription: Subscription,
+}
+
+/// Whether a vendor may do anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Everything.
+    Active,
+    /// Removal only.
+    Suspended,
+    /// Removal only, for ever.
+    Cancelled,
+}
+
+/// Whether a vendor has paid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Subscription {
+    /// Paid.
+    #[default]
+    Active,
+    /// Trying.
+    Trial,
+    /// Not paid: TrustedLogin's dialect answers 402.
+    Unpaid,
+}
+
+impl Subscription {
+    /// As stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Trial => "trial",
+            Self::Unpaid => "unpaid",
+        }
+    }
+}
+
+/// A pair of API keys.
+pub struct ApiKey {
+    /// Stands in both keys.
+    pub id: KeyId,
+    /// 1 for the first pair of a vendor.
+    pub generation: i32,
+    /// What the private key is known by, once it was claimed.
+    pub private: Option<PrivateDigests>,
+    /// Whether the private key was used: from then on it cannot be claimed again.
+    pub private_used: bool,
+    /// When the pair was made.
+    pub created_at: Timestamp,
+    /// After this it is refused.
+    pub ends_at: Option<Timestamp>,
+}
+
+/// Digests of a private key, by the ways it is shown.
+pub struct PrivateDigests {
+    /// Of the key itself.
+    pub private: KeyedDigest,
+    /// Of TrustedLogin's `Authorization` header.
+    pub bearer: KeyedDigest,
+    /// Of TrustedLogin's `X-TL-TOKEN` header.
+    pub pair: KeyedDigest,
+}
+
+impl Vendor {
+    /// The key pair of that id, unless it has ended.
+    #[must_use]
+    pub fn live_key(&self, id: KeyId, now: Timestamp) -> Option<&ApiKey> {
+        self.keys
+            .iter()
+            .find(|key| key.id == id && key.ends_at.is_none_or(|end| end > now))
+    }
+
+    /// The newest key pair that has not ended.
+    #[must_use]
+    pub fn current_key(&self, now: Timestamp) -> Option<&ApiKey> {
+        self.keys
+            .iter()
+            .rev()
+            .find(|key| key.ends_at.is_none_or(|end| end > now))
+    }
+
+    /// Whether look-ups are paused.
+    #[must_use]
+    pub fn is_support_paused(&self, now: Timestamp) -> bool {
+        self.support_paused_until.is_some_and(|until| until > now)
+    }
+}
+
+impl ApiKey {
+    /// Until when its private key can be claimed.
+    #[must_use]
+    pub fn claimable_until(&self) -> Timestamp {
+        self.created_at
+            .checked_add(CLAIM_LIFE)
+            .unwrap_or(Timestamp::MAX)
+    }
+}

@@ -1,0 +1,399 @@
+//! Statements on vendors and their keys.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use tokio_postgres::Row;
+
+use super::{ApiKey, PrivateDigests, Profile, Status, Subscription, Vendor};
+use crate::auth::KeyedDigest;
+use crate::db::{Error, GenericClient, Result};
+use crate::types::{Email, KeyId, Name, Namespace, VendorId};
+
+const COLUMNS: &str = "id, namespace, name, owner_name, owner_email, plan, subscription, status, \
+                       support_paused_until, store_wide_writes, provisioned_at, created_at";
+
+/// One vendor with its keys, or all of them.
+///
+/// # Errors
+/// Where the database does not answer, or a row breaks the rules of its type.
+pub async fn load(client: &impl GenericClient, id: Option<VendorId>) -> Result<Vec<Vendor>> {
+    let id = id.map(|id| id.0);
+    let sql = format!("SELECT {COLUMNS} FROM vendors WHERE $1::bigint IS NULL OR id = $1");
+    let vendors = client.query(&sql, &[&id]).await?;
+    let sql = "SELECT id, vendor_id, generation, private_digest, bearer_digest, pair_digest, private_first_used_at, \
+               created_at, ends_at FROM api_keys WHERE $1::bigint IS NULL OR vendor_id = $1 ORDER BY vendor_id, generation";
+    let mut keys: HashMap<i64, Vec<ApiKey>> = HashMap::new();
+    for row in client.query(sql, &[&id]).await? {
+        keys.entry(row.try_get("vendor_id")?)
+            .or_default()
+            .push(key(&row)?);
+    }
+    vendors.iter().map(|row| vendor(row, &mut keys)).collect()
+}
+
+fn vendor(row: &Row, keys: &mut HashMap<i64, Vec<ApiKey>>) -> Result<Vendor> {
+    let id: i64 = row.try_get("id")?;
+    Ok(Vendor {
+        id: VendorId(id),
+        namespace: Namespace::parse(row.try_get("namespace")?)
+            .map_err(|_| Error::Corrupt("vendors.namespace"))?,
+        name: text(row.try_get("name")?, "vendors.name")?,
+        profile: Profile {
+            owner_name: optional::<Name>(row.try_get("owner_name")?, "vendors.owner_name")?,
+            owner_email: optional::<Email>(row.try_get("owner_email")?, "vendors.owner_email")?,
+            plan: optional::<Name>(row.try_get("plan")?, "vendors.plan")?,
+            subscription: match row.try_get("subscription")? {
+                "active" => Subscription::Active,
+                "trial" => Subscription::Trial,
+                "unpaid" => Subscription::Unpaid,
+                _ => return Err(Error::Corrupt("vendors.subscription")),
+            },
+        },
+        status: match row.try_get("status")? {
+            "active" => Status::Active,
+            "suspended" => Status::Suspended,
+            "cancelled" => Status::Cancelled,
+            _ => return Err(Error::Corrupt("vendors.status")),
+        },
+        support_paused_until: row.try_get("support_paused_until")?,
+        store_wide_writes: row.try_get("store_wide_writes")?,
+        provisioned_at: row.try_get("provisioned_at")?,
+        created_at: row.try_get("created_at")?,
+        keys: keys.remove(&id).unwrap_or_default(),
+    })
+}
+
+fn text<T: TryFrom<String>>(text: String, column: &'static str) -> Result<T> {
+    T::try_from(text).map_err(|_| Error::Corrupt(column))
+}
+
+fn optional<T: TryFrom<String>>(value: Option<String>, column: &'static str) -> Result<Option<T>> {
+    value.map(|value| text(value, column)).transpose()
+}
+
+fn key(row: &Row) -> Result<ApiKey> {
+    let digest = |column| -> Result<Option<KeyedDigest>> {
+        let bytes: Option<&[u8]> = row.try_get(column)?;
+        Ok(bytes.and_then(KeyedDigest::from_bytes))
+    };
+    let digests = (
+        digest("private_digest")?,
+        digest("bearer_digest")?,
+        digest("pair_digest")?,
+    );
+    let private = match digests {
+        (Some(private), Some(bearer), Some(pair)) => Some(PrivateDigests {
+            private,
+            bearer,
+            pair,
+        }),
+        _ => None,
+    };
+    Ok(ApiKey {
+        id: KeyId(row.try_get("id")?),
+        generation: row.try_get("generation")?,
+        private,
+        private_used: row
+            .try_get::<_, Option<Timestamp>>("private_first_used_at")?
+            .is_some(),
+        created_at: row.try_get("created_at")?,
+        ends_at: row.try_get("ends_at")?,
+    })
+}
+
+/// The vendors that the given keys belong to.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn vendors_of_keys(client: &impl GenericClient, keys: &[KeyId]) -> Result<Vec<VendorId>> {
+    let ids: Vec<i64> = keys.iter().map(|key| key.0).collect();
+    let rows = client
+        .query(
+            "SELECT DISTINCT vendor_id FROM api_keys WHERE id = ANY($1)",
+            &[&ids],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| Ok(VendorId(row.try_get("vendor_id")?)))
+        .collect()
+}
+
+/// The vendor of a namespace.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn id_of(client: &impl GenericClient, namespace: &Namespace) -> Result<Option<VendorId>> {
+    let row = client
+        .query_opt(
+            "SELECT id FROM vendors WHERE namespace = $1",
+            &[&namespace.as_str()],
+        )
+        .await?;
+    row.map(|row| Ok(VendorId(row.try_get("id")?))).transpose()
+}
+
+/// A vendor to be added.
+pub struct NewVendor<'a> {
+    /// Unique for ever.
+    pub namespace: &'a Namespace,
+    /// Shown name.
+    pub name: &'a Name,
+    /// The rest.
+    pub profile: &'a Profile,
+}
+
+/// Adds a vendor; `None` where the namespace is taken.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn insert(
+    client: &impl GenericClient,
+    new: &NewVendor<'_>,
+    now: Timestamp,
+) -> Result<Option<VendorId>> {
+    let sql = "INSERT INTO vendors (namespace, name, owner_name, owner_email, plan, subscription, created_at, updated_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT (namespace) DO NOTHING RETURNING id";
+    let profile = new.profile;
+    let owner_name = profile.owner_name.as_ref().map(Name::as_str);
+    let owner_email = profile.owner_email.as_ref().map(Email::as_str);
+    let plan = profile.plan.as_ref().map(Name::as_str);
+    let row = client
+        .query_opt(
+            sql,
+            &[
+                &new.namespace.as_str(),
+                &new.name.as_str(),
+                &owner_name,
+                &owner_email,
+                &plan,
+                &profile.subscription.as_str(),
+                &now,
+            ],
+        )
+        .await?;
+    row.map(|row| Ok(VendorId(row.try_get("id")?))).transpose()
+}
+
+/// What is to change of a vendor; `None` leaves a field as it is.
+#[derive(Default)]
+pub struct Changes<'a> {
+    /// Shown name.
+    pub name: Option<&'a Name>,
+    /// Owner's name.
+    pub owner_name: Option<&'a Name>,
+    /// Owner's address.
+    pub owner_email: Option<&'a Email>,
+    /// Plan.
+    pub plan: Option<&'a Name>,
+    /// Whether it is paid for.
+    pub subscription: Option<Subscription>,
+}
+
+/// Changes a vendor.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn update(
+    client: &impl GenericClient,
+    id: VendorId,
+    to: &Changes<'_>,
+    now: Timestamp,
+) -> Result<()> {
+    let sql = "UPDATE vendors SET name = coalesce($2, name), owner_name = coalesce($3, owner_name), \
+               owner_email = coalesce($4, owner_email), plan = coalesce($5, plan), \
+               subscription = coalesce($6, subscription), updated_at = $7 WHERE id = $1";
+    let name = to.name.map(Name::as_str);
+    let owner_name = to.owner_name.map(Name::as_str);
+    let owner_email = to.owner_email.map(Email::as_str);
+    let plan = to.plan.map(Name::as_str);
+    let subscription = to.subscription.map(Subscription::as_str);
+    client
+        .execute(
+            sql,
+            &[
+                &id.0,
+                &name,
+                &owner_name,
+                &owner_email,
+                &plan,
+                &subscription,
+                &now,
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Takes the place of the newest sign-up event of a vendor; `false` where a newer one was applied already.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn advance_events(
+    client: &impl GenericClient,
+    id: VendorId,
+    event_at: Timestamp,
+    event_id: &str,
+) -> Result<bool> {
+    let sql = "UPDATE vendors SET last_event_at = $2, last_event_id = $3 WHERE id = $1 AND \
+               (last_event_at IS NULL OR (last_event_at, last_event_id) < ($2, $3))";
+    Ok(client.execute(sql, &[&id.0, &event_at, &event_id]).await? == 1)
+}
+
+/// Notes that store and policies are complete.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn mark_provisioned(
+    client: &impl GenericClient,
+    id: VendorId,
+    now: Timestamp,
+) -> Result<()> {
+    let sql = "UPDATE vendors SET provisioned_at = $2 WHERE id = $1 AND provisioned_at IS NULL";
+    client.execute(sql, &[&id.0, &now]).await?;
+    Ok(())
+}
+
+/// Adds a key pair without a private key.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn insert_key(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    key: KeyId,
+    generation: i32,
+    now: Timestamp,
+) -> Result<()> {
+    let sql =
+        "INSERT INTO api_keys (id, vendor_id, generation, created_at) VALUES ($1, $2, $3, $4)";
+    client
+        .execute(sql, &[&key.0, &vendor.0, &generation, &now])
+        .await?;
+    Ok(())
+}
+
+/// Sets the private key of a pair; `false` where the one it has is in use.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn set_private_key(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    key: KeyId,
+    digests: &PrivateDigests,
+    now: Timestamp,
+) -> Result<bool> {
+    let sql = "UPDATE api_keys SET private_digest = $3, bearer_digest = $4, pair_digest = $5, claimed_at = $6 \
+               WHERE vendor_id = $1 AND id = $2 AND private_first_used_at IS NULL AND ends_at IS NULL";
+    let set = client
+        .execute(
+            sql,
+            &[
+                &vendor.0,
+                &key.0,
+                &digests.private.as_bytes(),
+                &digests.bearer.as_bytes(),
+                &digests.pair.as_bytes(),
+                &now,
+            ],
+        )
+        .await?;
+    Ok(set == 1)
+}
+
+/// Notes the first use of a private key.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn mark_private_key_used(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    key: KeyId,
+    now: Timestamp,
+) -> Result<()> {
+    let sql = "UPDATE api_keys SET private_first_used_at = $3 \
+               WHERE vendor_id = $1 AND id = $2 AND private_first_used_at IS NULL";
+    client.execute(sql, &[&vendor.0, &key.0, &now]).await?;
+    Ok(())
+}
+
+/// A page of vendors in order of their ids, one row more than asked where there is more.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn page(
+    client: &impl GenericClient,
+    after: Option<VendorId>,
+    limit: i64,
+) -> Result<Vec<Vendor>> {
+    let sql = format!("SELECT {COLUMNS} FROM vendors WHERE id > $1 ORDER BY id LIMIT $2");
+    let after = after.map_or(0, |id| id.0);
+    let rows = client.query(&sql, &[&after, &(limit + 1)]).await?;
+    rows.iter()
+        .map(|row| vendor(row, &mut HashMap::new()))
+        .collect()
+}
+
+/// A webhook that was handled.
+pub struct Receipt {
+    /// Digest of its body.
+    pub body_digest: Vec<u8>,
+    /// What was answered, without keys.
+    pub answer: serde_json::Value,
+}
+
+/// The receipt of a webhook id.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn receipt(client: &impl GenericClient, id: &str) -> Result<Option<Receipt>> {
+    let row = client
+        .query_opt(
+            "SELECT body_digest, answer FROM webhook_receipts WHERE id = $1",
+            &[&id],
+        )
+        .await?;
+    row.map(|row| {
+        Ok(Receipt {
+            body_digest: row.try_get("body_digest")?,
+            answer: row.try_get("answer")?,
+        })
+    })
+    .transpose()
+}
+
+/// Keeps the receipt of a webhook; `false` where its id has one.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn insert_receipt(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    id: &str,
+    receipt: &Receipt,
+    now: Timestamp,
+) -> Result<bool> {
+    let sql = "INSERT INTO webhook_receipts (id, body_digest, vendor_id, answer, received_at) \
+               VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING";
+    let added = client
+        .execute(
+            sql,
+            &[&id, &receipt.body_digest, &vendor.0, &receipt.answer, &now],
+        )
+        .await?;
+    Ok(added == 1)
+}
+
+/// Drops receipts of webhooks that can no longer be repeated, and gives how many.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn purge_receipts(client: &impl GenericClient, before: Timestamp) -> Result<u64> {
+    Ok(client
+        .execute(
+            "DELETE FROM webhook_receipts WHERE received_at < $1",
+            &[&before],
+        )
+        .await?)
+}

@@ -1,0 +1,59 @@
+//! What is shown of a vendor.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Vendor;
+
+/// A vendor as answers show it. Holds no key but, where the caller may have it, the public one.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VendorView {
+    /// Account id.
+    pub id: i64,
+    /// Namespace.
+    pub namespace: String,
+    /// Shown name.
+    pub name: String,
+    /// `active`, `suspended` or `cancelled`.
+    pub status: String,
+    /// The mount of its store.
+    pub store: String,
+    /// Plan.
+    pub plan: Option<String>,
+    /// `active`, `trial` or `unpaid`.
+    pub subscription: String,
+    /// Whether store and policies are complete.
+    pub provisioned: bool,
+    /// When it signed up.
+    pub created_at: Timestamp,
+    /// The current public key. Never stored: it is derived again for each answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<String>,
+}
+
+impl From<&Vendor> for VendorView {
+    fn from(vendor: &Vendor) -> Self {
+        let status = match vendor.status {
+            super::Status::Active => "active",
+            super::Status::Suspended => "suspended",
+            super::Status::Cancelled => "cancelled",
+        };
+        Self {
+            id: vendor.id.0,
+            namespace: vendor.namespace.to_string(),
+            name: vendor.name.as_str().to_owned(),
+            status: status.to_owned(),
+            store: vendor.namespace.store(),
+            plan: vendor
+                .profile
+                .plan
+                .as_ref()
+                .map(|plan| plan.as_str().to_owned()),
+            subscription: vendor.profile.subscription.as_str().to_owned(),
+            provisioned: vendor.provisioned_at.is_some(),
+            created_at: vendor.created_at,
+            public_key: None,
+        }
+    }
+}
