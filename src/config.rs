@@ -119,6 +119,12 @@ impl Env<'_> {
         Env(&|name| std::env::var(name).ok())
     }
 
+    /// Log levels: `RUST_LOG`, default `info`.
+    #[must_use]
+    pub fn log_levels(&self) -> String {
+        self.text("RUST_LOG").unwrap_or_else(|| "info".to_owned())
+    }
+
     fn text(&self, name: &str) -> Option<String> {
         (self.0)(name)
             .map(|text| text.trim().to_owned())
@@ -306,7 +312,11 @@ impl LimitConfig {
     }
 }
 
-fn signup_secrets(env: &Env) -> Result<Vec<webhooks::SigningSecret>> {
+/// The secrets of `GATEHOUSE_SIGNUP_SECRET`, separated by spaces: the current one first.
+///
+/// # Errors
+/// Where there is none, or one cannot be used.
+pub fn signup_secrets(env: &Env) -> Result<Vec<webhooks::SigningSecret>> {
     let name = "GATEHOUSE_SIGNUP_SECRET";
     let text = env.secret(name)?.ok_or(ConfigError::Missing(name))?;
     text.expose()
@@ -328,6 +338,88 @@ pub fn signing_secret(name: &str, text: &str) -> Result<webhooks::SigningSecret>
         .decode(body)
         .map_err(|_| invalid(name, &problem))?;
     webhooks::SigningSecret::new(bytes).ok_or_else(|| invalid(name, &problem))
+}
+
+/// A fresh secret from 64 hexadecimal digits of randomness.
+#[must_use]
+pub fn new_signup_secret(random_hex: &str) -> String {
+    format!("whsec_{}", BASE64_STANDARD.encode(random_hex))
+}
+
+/// The administrator's OpenBao token, for `gatehouse bootstrap` and `gatehouse operator`.
+///
+/// # Errors
+/// Where `GATEHOUSE_BAO_ADMIN_TOKEN` is not set.
+pub fn administrator_token(env: &Env) -> Result<Secret> {
+    let name = "GATEHOUSE_BAO_ADMIN_TOKEN";
+    env.secret(name)?.ok_or(ConfigError::Missing(name))
+}
+
+/// Address and operator's token of a running service, for the subcommands that call one.
+///
+/// # Errors
+/// Where `GATEHOUSE_URL` or `GATEHOUSE_ADMIN_TOKEN` is not set.
+pub fn remote(env: &Env) -> Result<(String, Secret)> {
+    let url = env.text("GATEHOUSE_URL").ok_or(ConfigError::Missing("GATEHOUSE_URL"))?;
+    if !url.starts_with("https://") && !url.starts_with("http://") {
+        return Err(invalid("GATEHOUSE_URL", &"must begin with https:// or http://"));
+    }
+    let name = "GATEHOUSE_ADMIN_TOKEN";
+    let token = env.secret(name)?.ok_or(ConfigError::Missing(name))?;
+    Ok((url.trim_end_matches('/').to_owned(), token))
+}
+
+/// Settings of `gatehouse dev`.
+pub struct DevConfig {
+    /// Where all data lie: `GATEHOUSE_DEV_DIR`, default `.gatehouse`.
+    pub dir: PathBuf,
+    /// `GATEHOUSE_DEV_OPENBAO_PORT`, default 8200; 0 for a free one.
+    pub openbao_port: u16,
+    /// `GATEHOUSE_DEV_OPENBAO_CLUSTER_PORT`, default 8201; 0 for a free one.
+    pub openbao_cluster_port: u16,
+    /// `GATEHOUSE_DEV_POSTGRES_PORT`, default 5433; 0 for a free one.
+    pub postgres_port: u16,
+    /// The `bao` program, where it is not found by itself: `GATEHOUSE_DEV_OPENBAO_BIN`.
+    pub openbao_bin: Option<PathBuf>,
+    /// The folder of `postgres` and `initdb`, where it is not found by itself: `GATEHOUSE_DEV_POSTGRES_BIN`.
+    pub postgres_bin: Option<PathBuf>,
+    http: HttpConfig,
+    limits: LimitConfig,
+}
+
+impl DevConfig {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// Names the variable that cannot be used.
+    pub fn from_env(env: &Env) -> Result<Self> {
+        let dir = env.text("GATEHOUSE_DEV_DIR").unwrap_or_else(|| ".gatehouse".to_owned());
+        Ok(Self {
+            dir: std::path::absolute(dir).map_err(|e| invalid("GATEHOUSE_DEV_DIR", &e))?,
+            openbao_port: env.parsed("GATEHOUSE_DEV_OPENBAO_PORT", 8200)?,
+            openbao_cluster_port: env.parsed("GATEHOUSE_DEV_OPENBAO_CLUSTER_PORT", 8201)?,
+            postgres_port: env.parsed("GATEHOUSE_DEV_POSTGRES_PORT", 5433)?,
+            openbao_bin: env.text("GATEHOUSE_DEV_OPENBAO_BIN").map(PathBuf::from),
+            postgres_bin: env.text("GATEHOUSE_DEV_POSTGRES_BIN").map(PathBuf::from),
+            http: HttpConfig::from_env(env)?,
+            limits: LimitConfig::from_env(env)?,
+        })
+    }
+
+    /// The settings of the service itself.
+    ///
+    /// # Errors
+    /// Where the secret is none.
+    pub fn service(&self, bao: BaoConfig, db: db::Settings, signup_secret: &str) -> Result<Config> {
+        Ok(Config {
+            http: self.http.clone(),
+            bao,
+            db,
+            signup_secrets: vec![signing_secret("GATEHOUSE_SIGNUP_SECRET", signup_secret)?],
+            limits: self.limits,
+            trial: false,
+        })
+    }
 }
 
 /// One token with all rights (`GATEHOUSE_BAO_TOKEN…`, `GATEHOUSE_BAO_ROLE_ID`), or three apart

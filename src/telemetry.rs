@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing::Span;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
@@ -23,13 +24,13 @@ pub fn filter(filter: &str) -> EnvFilter {
     EnvFilter::builder().parse_lossy(format!("{filter},vaultrs=off,rustify=off"))
 }
 
-/// Writes logs to standard output as JSON.
-pub fn init_logs(levels: &str) {
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_env_filter(filter(levels))
-        .init();
+/// Writes logs as JSON.
+pub fn init_logs<W>(levels: &str, to: W)
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let logs = tracing_subscriber::fmt().json().flatten_event(true).with_writer(to);
+    logs.with_env_filter(filter(levels)).init();
 }
 
 /// The metrics of this process. The first call installs the recorder.

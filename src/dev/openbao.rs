@@ -29,6 +29,7 @@ const KEYS: &str = "init.json";
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// Where and how to run OpenBao.
+#[derive(Clone)]
 pub struct OpenBaoOptions {
     /// The folder for its data, configuration, keys and logs.
     pub dir: PathBuf,

@@ -15,6 +15,7 @@ use super::cluster::{Cluster, NAME, run};
 pub const PORT_SETTING: &str = "GATEHOUSE_DEV_POSTGRES_PORT";
 
 /// Where and how to run PostgreSQL.
+#[derive(Clone)]
 pub struct PostgresOptions {
     /// The folder for its data, password and log.
     pub dir: PathBuf,

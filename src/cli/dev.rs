@@ -1,0 +1,182 @@
+//! `gatehouse dev`: OpenBao, PostgreSQL and the service on one machine, for development and for trying things out.
+//!
+//! The servers are real and keep their data below `.gatehouse/`. One that ends by surprise is started again. The keys
+//! that open everything lie beside the data: never run this where that matters.
+
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::dev_env::{self, Kept};
+use super::{out, serve};
+use crate::bootstrap;
+use crate::config::{BaoConfig, Config, DevConfig, Env};
+use crate::db;
+use crate::dev::folder::Folder;
+use crate::dev::openbao::{OpenBao, OpenBaoOptions};
+use crate::dev::postgres::{Postgres, PostgresOptions};
+use crate::dev::tools;
+use crate::server::{self, Running};
+use crate::telemetry;
+use crate::types::Secret;
+use crate::vault::{Server, TokenSource, TokenSources};
+
+/// Runs until SIGTERM or Ctrl-C, then stops all three.
+///
+/// # Errors
+/// Says what is missing, which port is taken, or what else is in the way.
+pub async fn run() -> anyhow::Result<()> {
+    let env = Env::process();
+    telemetry::init_logs(&env.log_levels(), std::io::stderr);
+    let config = DevConfig::from_env(&env)?;
+    tracing::warn!("This mode is for one machine and for development: the keys to everything lie beside the data");
+    let stopped = serve::stop_signal()?;
+    tokio::pin!(stopped);
+    let started = tokio::select! {
+        () = &mut stopped => return Ok(()),
+        started = Servers::start(&config) => started,
+    };
+    let mut servers = started?;
+    let served = tokio::select! {
+        () = &mut stopped => Ok(()),
+        served = serve_with(&config, &mut servers) => served,
+    };
+    let stopped = servers.stop().await;
+    served.and(stopped)
+}
+
+struct Servers {
+    postgres: Postgres,
+    openbao: OpenBao,
+    postgres_options: PostgresOptions,
+    openbao_options: OpenBaoOptions,
+}
+
+impl Servers {
+    async fn start(config: &DevConfig) -> anyhow::Result<Self> {
+        let project = std::env::current_dir()?;
+        let mut postgres_options = PostgresOptions {
+            dir: config.dir.join("postgres"),
+            port: config.postgres_port,
+            bin_dir: tools::find_postgres(config.postgres_bin.as_deref())?,
+            settings: Vec::new(),
+        };
+        let mut openbao_options = OpenBaoOptions {
+            dir: config.dir.join("openbao"),
+            port: config.openbao_port,
+            cluster_port: config.openbao_cluster_port,
+            bin: tools::find_bao(config.openbao_bin.as_deref(), &project)?,
+        };
+        let mut postgres = Postgres::start(postgres_options.clone()).await.context("starting PostgreSQL")?;
+        postgres_options.port = postgres.port;
+        match OpenBao::start(openbao_options.clone()).await.context("starting OpenBao") {
+            Ok(openbao) => {
+                openbao_options.port = port_of(&openbao.addr);
+                Ok(Self { postgres, openbao, postgres_options, openbao_options })
+            }
+            Err(error) => {
+                postgres.stop().await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits until one ends by surprise, and starts it again where it was.
+    async fn mend(&mut self) -> anyhow::Result<()> {
+        tokio::select! {
+            ended = self.postgres.wait() => {
+                tracing::error!(error.cause = format!("{ended:#}"), "PostgreSQL ended by surprise, starting it again");
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                self.postgres = Postgres::start(self.postgres_options.clone()).await?;
+            }
+            ended = self.openbao.wait() => {
+                tracing::error!(error.cause = format!("{ended:#}"), "OpenBao ended by surprise, starting it again");
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                self.openbao = OpenBao::start(self.openbao_options.clone()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn stop(&mut self) -> anyhow::Result<()> {
+        let (openbao, postgres) = tokio::join!(self.openbao.stop(), self.postgres.stop());
+        openbao.and(postgres)
+    }
+}
+
+fn port_of(addr: &str) -> u16 {
+    addr.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or_default()
+}
+
+async fn serve_with(config: &DevConfig, servers: &mut Servers) -> anyhow::Result<()> {
+    let folder = Folder::open(&config.dir, 0o755)?;
+    let (service, mut kept) = prepare(config, servers, &folder).await?;
+    let running = server::start(service).await?;
+    let url = format!("http://{}", running.address);
+    dev_env::wait_until_ready(&url).await?;
+    dev_env::ensure_demo(&url, &mut kept, &folder).await?;
+    write_env(&folder, &kept, &url, servers)?;
+    out::line(&format!("gatehouse ready: {url}"))?;
+    let served = watch(&running, servers, &folder, &kept, &url).await;
+    running.stop().await;
+    served
+}
+
+async fn watch(
+    running: &Running,
+    servers: &mut Servers,
+    folder: &Folder,
+    kept: &Kept,
+    url: &str,
+) -> anyhow::Result<()> {
+    loop {
+        tokio::select! {
+            () = running.app.stop.cancelled() => anyhow::bail!("the service ended by surprise"),
+            mended = servers.mend() => mended?,
+        }
+        write_env(folder, kept, url, servers)?;
+    }
+}
+
+/// Brings database and OpenBao up to date, and gives the settings of the service.
+async fn prepare(config: &DevConfig, servers: &Servers, folder: &Folder) -> anyhow::Result<(Config, Kept)> {
+    let settings = db::Settings { url: Secret::new(servers.postgres.url.clone()), ca_pem: None, pool_size: 16 };
+    let (pool, _) = bootstrap::migrate(&settings).await.context("migrating the database")?;
+    let server = Server { addr: servers.openbao.addr.clone(), namespace: None, ca_pem: None };
+    let root = Secret::new(servers.openbao.root_token.clone());
+    let handle = bootstrap::administrator(&server, &root)?;
+    bootstrap::prepare_openbao(&handle).await.context("preparing OpenBao")?;
+    let kept = dev_env::load_or_make(folder, &handle, &pool).await?;
+    let approle = |which: &dev_env::KeptAppRole| TokenSource::AppRole {
+        role_id: which.role_id.clone(),
+        secret_id: Secret::new(which.secret_id.clone()),
+    };
+    let tokens = TokenSources::Apart {
+        issuer: approle(&kept.issuer),
+        revoker: approle(&kept.revoker),
+        provisioner: approle(&kept.provisioner),
+    };
+    let bao = BaoConfig { public_url: server.addr.clone(), server, tokens };
+    let service = config.service(bao, settings, &kept.signup_secret)?;
+    Ok((service, kept))
+}
+
+fn write_env(folder: &Folder, kept: &Kept, url: &str, servers: &Servers) -> anyhow::Result<()> {
+    let lines = [
+        ("GATEHOUSE_URL", url.to_owned()),
+        ("GATEHOUSE_ADMIN_TOKEN", kept.admin_token.clone()),
+        ("GATEHOUSE_SIGNUP_SECRET", kept.signup_secret.clone()),
+        ("DEMO_ACCOUNT_ID", kept.demo.as_ref().map(|d| d.account_id.to_string()).unwrap_or_default()),
+        ("DEMO_NAMESPACE", dev_env::DEMO_NAMESPACE.to_owned()),
+        ("DEMO_PUBLIC_KEY", kept.demo.as_ref().map(|d| d.public_key.clone()).unwrap_or_default()),
+        ("DEMO_PRIVATE_KEY", kept.demo.as_ref().map(|d| d.private_key.clone()).unwrap_or_default()),
+        ("BAO_ADDR", servers.openbao.addr.clone()),
+        ("BAO_ROOT_TOKEN", servers.openbao.root_token.clone()),
+        ("DATABASE_URL", servers.postgres.url.clone()),
+        ("BAO_PID", servers.openbao.pid().to_string()),
+        ("POSTGRES_PID", servers.postgres.pid().to_string()),
+        ("GATEHOUSE_PID", std::process::id().to_string()),
+    ];
+    let text: String = lines.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
+    folder.write_private("dev.env", text.as_bytes())
+}

@@ -1,0 +1,35 @@
+//! `gatehouse serve`.
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{Config, Env};
+use crate::{server, telemetry};
+
+/// Runs the service until SIGTERM or SIGINT.
+///
+/// # Errors
+/// Where a setting cannot be used, or the service cannot start.
+pub async fn run() -> anyhow::Result<()> {
+    let env = Env::process();
+    telemetry::init_logs(&env.log_levels(), std::io::stdout);
+    let config = Config::from_env(&env)?;
+    let stopped = stop_signal()?;
+    let running = server::start(config).await?;
+    running.until(stopped).await;
+    Ok(())
+}
+
+/// Resolves when the process is asked to stop.
+///
+/// # Errors
+/// Where signals cannot be heard.
+pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
