@@ -360,9 +360,14 @@ pub fn administrator_token(env: &Env) -> Result<Secret> {
 /// # Errors
 /// Where `GATEHOUSE_URL` or `GATEHOUSE_ADMIN_TOKEN` is not set.
 pub fn remote(env: &Env) -> Result<(String, Secret)> {
-    let url = env.text("GATEHOUSE_URL").ok_or(ConfigError::Missing("GATEHOUSE_URL"))?;
+    let url = env
+        .text("GATEHOUSE_URL")
+        .ok_or(ConfigError::Missing("GATEHOUSE_URL"))?;
     if !url.starts_with("https://") && !url.starts_with("http://") {
-        return Err(invalid("GATEHOUSE_URL", &"must begin with https:// or http://"));
+        return Err(invalid(
+            "GATEHOUSE_URL",
+            &"must begin with https:// or http://",
+        ));
     }
     let name = "GATEHOUSE_ADMIN_TOKEN";
     let token = env.secret(name)?.ok_or(ConfigError::Missing(name))?;
@@ -393,7 +398,9 @@ impl DevConfig {
     /// # Errors
     /// Names the variable that cannot be used.
     pub fn from_env(env: &Env) -> Result<Self> {
-        let dir = env.text("GATEHOUSE_DEV_DIR").unwrap_or_else(|| ".gatehouse".to_owned());
+        let dir = env
+            .text("GATEHOUSE_DEV_DIR")
+            .unwrap_or_else(|| ".gatehouse".to_owned());
         Ok(Self {
             dir: std::path::absolute(dir).map_err(|e| invalid("GATEHOUSE_DEV_DIR", &e))?,
             openbao_port: env.parsed("GATEHOUSE_DEV_OPENBAO_PORT", 8200)?,

@@ -306,6 +306,9 @@ impl Error {
                 "The vendor's store cannot be made. An operator must look.",
             ),
             Self::Vault(error) => return vault_entry(error),
+            Self::Db(error) if error.is_bug() => {
+                (500, "internal", "Something went wrong in the service.")
+            }
             Self::Db(_) => (
                 503,
                 "database_unavailable",

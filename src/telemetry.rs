@@ -29,7 +29,10 @@ pub fn init_logs<W>(levels: &str, to: W)
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let logs = tracing_subscriber::fmt().json().flatten_event(true).with_writer(to);
+    let logs = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_writer(to);
     logs.with_env_filter(filter(levels)).init();
 }
 

@@ -27,10 +27,15 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let env = Env::process();
     let settings = config::db_settings(&env)?;
-    let handle = bootstrap::administrator(&config::server(&env)?, &config::administrator_token(&env)?)?;
-    let (pool, applied) = bootstrap::migrate(&settings).await.context("migrating the database")?;
+    let handle =
+        bootstrap::administrator(&config::server(&env)?, &config::administrator_token(&env)?)?;
+    let (pool, applied) = bootstrap::migrate(&settings)
+        .await
+        .context("migrating the database")?;
     out::note(&format!("Database: {} migrations applied.", applied.len()));
-    bootstrap::prepare_openbao(&handle).await.context("preparing OpenBao")?;
+    bootstrap::prepare_openbao(&handle)
+        .await
+        .context("preparing OpenBao")?;
     out::note("OpenBao: policies, token roles, key engine and AppRoles are in place.");
     if args.update {
         return Ok(());
@@ -47,10 +52,15 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     for (prefix, role) in roles {
         let credentials = bootstrap::credentials(&handle, *role).await?;
         out::line(&format!("{prefix}_ROLE_ID={}", credentials.role_id))?;
-        out::line(&format!("{prefix}_SECRET_ID={}", credentials.secret_id.expose()))?;
+        out::line(&format!(
+            "{prefix}_SECRET_ID={}",
+            credentials.secret_id.expose()
+        ))?;
     }
     let token = bootstrap::new_operator(&handle, &pool, &args.operator).await?;
     out::line(&format!("GATEHOUSE_ADMIN_TOKEN={}", token.expose()))?;
-    out::note("These are shown once. Revoke the administrator's token now if it was made for this.");
+    out::note(
+        "These are shown once. Revoke the administrator's token now if it was made for this.",
+    );
     Ok(())
 }

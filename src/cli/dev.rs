@@ -29,7 +29,9 @@ pub async fn run() -> anyhow::Result<()> {
     let env = Env::process();
     telemetry::init_logs(&env.log_levels(), std::io::stderr);
     let config = DevConfig::from_env(&env)?;
-    tracing::warn!("This mode is for one machine and for development: the keys to everything lie beside the data");
+    tracing::warn!(
+        "This mode is for one machine and for development: the keys to everything lie beside the data"
+    );
     let stopped = serve::stop_signal()?;
     tokio::pin!(stopped);
     let started = tokio::select! {
@@ -67,12 +69,22 @@ impl Servers {
             cluster_port: config.openbao_cluster_port,
             bin: tools::find_bao(config.openbao_bin.as_deref(), &project)?,
         };
-        let mut postgres = Postgres::start(postgres_options.clone()).await.context("starting PostgreSQL")?;
+        let mut postgres = Postgres::start(postgres_options.clone())
+            .await
+            .context("starting PostgreSQL")?;
         postgres_options.port = postgres.port;
-        match OpenBao::start(openbao_options.clone()).await.context("starting OpenBao") {
+        match OpenBao::start(openbao_options.clone())
+            .await
+            .context("starting OpenBao")
+        {
             Ok(openbao) => {
                 openbao_options.port = port_of(&openbao.addr);
-                Ok(Self { postgres, openbao, postgres_options, openbao_options })
+                Ok(Self {
+                    postgres,
+                    openbao,
+                    postgres_options,
+                    openbao_options,
+                })
             }
             Err(error) => {
                 postgres.stop().await?;
@@ -105,7 +117,9 @@ impl Servers {
 }
 
 fn port_of(addr: &str) -> u16 {
-    addr.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or_default()
+    addr.rsplit_once(':')
+        .and_then(|(_, port)| port.parse().ok())
+        .unwrap_or_default()
 }
 
 async fn serve_with(config: &DevConfig, servers: &mut Servers) -> anyhow::Result<()> {
@@ -139,13 +153,29 @@ async fn watch(
 }
 
 /// Brings database and OpenBao up to date, and gives the settings of the service.
-async fn prepare(config: &DevConfig, servers: &Servers, folder: &Folder) -> anyhow::Result<(Config, Kept)> {
-    let settings = db::Settings { url: Secret::new(servers.postgres.url.clone()), ca_pem: None, pool_size: 16 };
-    let (pool, _) = bootstrap::migrate(&settings).await.context("migrating the database")?;
-    let server = Server { addr: servers.openbao.addr.clone(), namespace: None, ca_pem: None };
+async fn prepare(
+    config: &DevConfig,
+    servers: &Servers,
+    folder: &Folder,
+) -> anyhow::Result<(Config, Kept)> {
+    let settings = db::Settings {
+        url: Secret::new(servers.postgres.url.clone()),
+        ca_pem: None,
+        pool_size: 16,
+    };
+    let (pool, _) = bootstrap::migrate(&settings)
+        .await
+        .context("migrating the database")?;
+    let server = Server {
+        addr: servers.openbao.addr.clone(),
+        namespace: None,
+        ca_pem: None,
+    };
     let root = Secret::new(servers.openbao.root_token.clone());
     let handle = bootstrap::administrator(&server, &root)?;
-    bootstrap::prepare_openbao(&handle).await.context("preparing OpenBao")?;
+    bootstrap::prepare_openbao(&handle)
+        .await
+        .context("preparing OpenBao")?;
     let kept = dev_env::load_or_make(folder, &handle, &pool).await?;
     let approle = |which: &dev_env::KeptAppRole| TokenSource::AppRole {
         role_id: which.role_id.clone(),
@@ -156,7 +186,11 @@ async fn prepare(config: &DevConfig, servers: &Servers, folder: &Folder) -> anyh
         revoker: approle(&kept.revoker),
         provisioner: approle(&kept.provisioner),
     };
-    let bao = BaoConfig { public_url: server.addr.clone(), server, tokens };
+    let bao = BaoConfig {
+        public_url: server.addr.clone(),
+        server,
+        tokens,
+    };
     let service = config.service(bao, settings, &kept.signup_secret)?;
     Ok((service, kept))
 }
@@ -166,10 +200,28 @@ fn write_env(folder: &Folder, kept: &Kept, url: &str, servers: &Servers) -> anyh
         ("GATEHOUSE_URL", url.to_owned()),
         ("GATEHOUSE_ADMIN_TOKEN", kept.admin_token.clone()),
         ("GATEHOUSE_SIGNUP_SECRET", kept.signup_secret.clone()),
-        ("DEMO_ACCOUNT_ID", kept.demo.as_ref().map(|d| d.account_id.to_string()).unwrap_or_default()),
+        (
+            "DEMO_ACCOUNT_ID",
+            kept.demo
+                .as_ref()
+                .map(|d| d.account_id.to_string())
+                .unwrap_or_default(),
+        ),
         ("DEMO_NAMESPACE", dev_env::DEMO_NAMESPACE.to_owned()),
-        ("DEMO_PUBLIC_KEY", kept.demo.as_ref().map(|d| d.public_key.clone()).unwrap_or_default()),
-        ("DEMO_PRIVATE_KEY", kept.demo.as_ref().map(|d| d.private_key.clone()).unwrap_or_default()),
+        (
+            "DEMO_PUBLIC_KEY",
+            kept.demo
+                .as_ref()
+                .map(|d| d.public_key.clone())
+                .unwrap_or_default(),
+        ),
+        (
+            "DEMO_PRIVATE_KEY",
+            kept.demo
+                .as_ref()
+                .map(|d| d.private_key.clone())
+                .unwrap_or_default(),
+        ),
         ("BAO_ADDR", servers.openbao.addr.clone()),
         ("BAO_ROOT_TOKEN", servers.openbao.root_token.clone()),
         ("DATABASE_URL", servers.postgres.url.clone()),
@@ -177,6 +229,9 @@ fn write_env(folder: &Folder, kept: &Kept, url: &str, servers: &Servers) -> anyh
         ("POSTGRES_PID", servers.postgres.pid().to_string()),
         ("GATEHOUSE_PID", std::process::id().to_string()),
     ];
-    let text: String = lines.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
+    let text: String = lines
+        .iter()
+        .map(|(name, value)| format!("export {name}='{value}'\n"))
+        .collect();
     folder.write_private("dev.env", text.as_bytes())
 }

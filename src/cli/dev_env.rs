@@ -63,15 +63,22 @@ pub async fn load_or_make(folder: &Folder, handle: &Handle, pool: &Pool) -> anyh
     let path = folder.path().join(FILE);
     if path.exists() {
         let text = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-        return serde_json::from_slice(&text).with_context(|| format!("{} is not what this program writes", path.display()));
+        return serde_json::from_slice(&text)
+            .with_context(|| format!("{} is not what this program writes", path.display()));
     }
     let approle = async |role| {
         let credentials = bootstrap::credentials(handle, role).await?;
         let secret_id = credentials.secret_id.expose().to_owned();
-        anyhow::Ok(KeptAppRole { role_id: credentials.role_id, secret_id })
+        anyhow::Ok(KeptAppRole {
+            role_id: credentials.role_id,
+            secret_id,
+        })
     };
     let kept = Kept {
-        admin_token: bootstrap::new_operator(handle, pool, "dev").await?.expose().to_owned(),
+        admin_token: bootstrap::new_operator(handle, pool, "dev")
+            .await?
+            .expose()
+            .to_owned(),
         signup_secret: config::new_signup_secret(new_ring_key().expose()),
         issuer: approle(Role::Issuer).await?,
         revoker: approle(Role::Revoker).await?,
@@ -91,7 +98,10 @@ fn keep(folder: &Folder, kept: &Kept) -> anyhow::Result<()> {
 /// # Errors
 /// Where that takes more than half a minute: with what it said last.
 pub async fn wait_until_ready(url: &str) -> anyhow::Result<()> {
-    let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(5))
+        .build()?;
     let mut said = String::new();
     for _ in 0..300 {
         if let Ok(answer) = http.get(format!("{url}/readyz")).send().await {
@@ -114,7 +124,10 @@ pub async fn ensure_demo(url: &str, kept: &mut Kept, folder: &Folder) -> anyhow:
     if kept.demo.is_some() {
         return Ok(());
     }
-    let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build()?;
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(20))
+        .build()?;
     let body = json!({
         "type": "vendor.created",
         "timestamp": "2026-01-01T00:00:00Z",
@@ -132,11 +145,22 @@ pub async fn ensure_demo(url: &str, kept: &mut Kept, folder: &Folder) -> anyhow:
         .body(body);
     let signed_up: Value = request.send().await?.error_for_status()?.json().await?;
     let claim = json!({ "claimToken": signed_up["claimToken"] });
-    let claim = http.post(format!("{url}/api/vendors/claim")).json(&claim).send().await?;
+    let claim = http
+        .post(format!("{url}/api/vendors/claim"))
+        .json(&claim)
+        .send()
+        .await?;
     let claimed: Value = claim.error_for_status()?.json().await?;
-    let text = |value: &Value| value.as_str().map(str::to_owned).context("an answer of another shape");
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map(str::to_owned)
+            .context("an answer of another shape")
+    };
     kept.demo = Some(Demo {
-        account_id: claimed["vendor"]["id"].as_i64().context("an answer of another shape")?,
+        account_id: claimed["vendor"]["id"]
+            .as_i64()
+            .context("an answer of another shape")?,
         public_key: text(&claimed["publicKey"])?,
         private_key: text(&claimed["privateKey"])?,
     });

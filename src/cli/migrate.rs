@@ -14,5 +14,7 @@ pub async fn run() -> anyhow::Result<()> {
     if applied.is_empty() {
         out::note("The schema is up to date.");
     }
-    applied.iter().try_for_each(|name| out::line(&format!("applied {name}")))
+    applied
+        .iter()
+        .try_for_each(|name| out::line(&format!("applied {name}")))
 }

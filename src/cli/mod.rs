@@ -22,7 +22,12 @@ use clap::{Parser, Subcommand};
 
 /// A multi-tenant token broker in front of OpenBao or HashiCorp Vault.
 #[derive(Parser)]
-#[command(version, about, arg_required_else_help = true, after_help = "Settings come from the environment: deploy/gatehouse.env.example describes each.")]
+#[command(
+    version,
+    about,
+    arg_required_else_help = true,
+    after_help = "Settings come from the environment: deploy/gatehouse.env.example describes each."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -65,12 +70,20 @@ enum Command {
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+    if rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .is_err()
+    {
         return out::failed(&anyhow::anyhow!("a TLS provider is installed already"));
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
-        Err(error) => return out::failed(&anyhow::Error::new(error).context("starting the runtime")),
+        Err(error) => {
+            return out::failed(&anyhow::Error::new(error).context("starting the runtime"));
+        }
     };
     match runtime.block_on(dispatch(cli.command)) {
         Ok(()) => ExitCode::SUCCESS,

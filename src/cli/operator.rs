@@ -39,7 +39,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
         Args::Revoke { name } => {
             let client = pool.get().await?;
-            let revoked = users::store::revoke_operator(&client, &name, jiff::Timestamp::now()).await?;
+            let revoked =
+                users::store::revoke_operator(&client, &name, jiff::Timestamp::now()).await?;
             anyhow::ensure!(revoked > 0, "no operator of that name has a token");
             out::note(&format!("Revoked {revoked} tokens."));
             Ok(())

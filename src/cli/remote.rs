@@ -31,8 +31,12 @@ impl Remote {
     /// # Errors
     /// Where the HTTP client cannot be built.
     pub fn new(url: String, token: Secret) -> anyhow::Result<Self> {
-        let builder = reqwest::Client::builder().timeout(Duration::from_secs(20)).no_proxy();
-        let http = builder.redirect(reqwest::redirect::Policy::none()).build()?;
+        let builder = reqwest::Client::builder()
+            .timeout(Duration::from_secs(20))
+            .no_proxy();
+        let http = builder
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
         Ok(Self { http, url, token })
     }
 
@@ -40,23 +44,52 @@ impl Remote {
     ///
     /// # Errors
     /// Says the service's own words where it refuses.
-    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        let mut request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(self.token.expose());
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.url))
+            .bearer_auth(self.token.expose());
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = request.send().await.map_err(reqwest::Error::without_url).context("calling the service")?;
+        let answer = request
+            .send()
+            .await
+            .map_err(reqwest::Error::without_url)
+            .context("calling the service")?;
         let status = answer.status();
-        let body: Value = answer.json().await.map_err(reqwest::Error::without_url).context("reading the answer")?;
+        let body: Value = answer
+            .json()
+            .await
+            .map_err(reqwest::Error::without_url)
+            .context("reading the answer")?;
         if status.is_success() {
             return Ok(body);
         }
         let errors = body["errors"].as_array().into_iter().flatten();
         let errors: String = errors
-            .map(|e| format!("; {} {}", e["pointer"].as_str().unwrap_or(""), e["detail"].as_str().unwrap_or("")))
+            .map(|e| {
+                format!(
+                    "; {} {}",
+                    e["pointer"].as_str().unwrap_or(""),
+                    e["detail"].as_str().unwrap_or("")
+                )
+            })
             .collect();
-        let suggestion = body["suggestion"].as_str().map(|s| format!("; try {s}")).unwrap_or_default();
+        let suggestion = body["suggestion"]
+            .as_str()
+            .map(|s| format!("; try {s}"))
+            .unwrap_or_default();
         let detail = body["detail"].as_str().unwrap_or("no detail");
-        bail!("{} {}: {detail}{errors}{suggestion}", status.as_u16(), body["code"].as_str().unwrap_or("?"))
+        bail!(
+            "{} {}: {detail}{errors}{suggestion}",
+            status.as_u16(),
+            body["code"].as_str().unwrap_or("?")
+        )
     }
 }

@@ -41,5 +41,9 @@ pub async fn app_token(args: AppToken) -> anyhow::Result<()> {
 /// What the service says.
 pub async fn task(args: Task) -> anyhow::Result<()> {
     let Task::List = args;
-    out::json(&Remote::from_env()?.call(Method::GET, "/api/admin/tasks", None).await?)
+    out::json(
+        &Remote::from_env()?
+            .call(Method::GET, "/api/admin/tasks", None)
+            .await?,
+    )
 }

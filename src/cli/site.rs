@@ -45,11 +45,20 @@ fn secret_id(text: &str) -> Result<SecretId, String> {
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let remote = Remote::from_env()?;
     let answer = match args {
-        Args::List { namespace, limit, cursor } => {
+        Args::List {
+            namespace,
+            limit,
+            cursor,
+        } => {
             let path = format!("/api/admin/vendors/{namespace}/sites");
-            remote.call(Method::GET, &paged(&path, limit, cursor.as_deref()), None).await?
+            remote
+                .call(Method::GET, &paged(&path, limit, cursor.as_deref()), None)
+                .await?
         }
-        Args::Revoke { namespace, secret_id } => {
+        Args::Revoke {
+            namespace,
+            secret_id,
+        } => {
             let path = format!("/api/admin/vendors/{namespace}/sites/{secret_id}");
             remote.call(Method::DELETE, &path, None).await?
         }

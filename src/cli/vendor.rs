@@ -78,7 +78,10 @@ impl Profile {
             ("plan", self.plan),
             ("subscription", self.subscription),
         ];
-        fields.into_iter().filter_map(|(key, value)| value.map(|v| (key.to_owned(), Value::String(v)))).collect()
+        fields
+            .into_iter()
+            .filter_map(|(key, value)| value.map(|v| (key.to_owned(), Value::String(v))))
+            .collect()
     }
 }
 
@@ -100,19 +103,34 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let answer = match args {
         Args::Create { namespace, profile } => {
             let mut body = profile.into_body();
-            body.entry("name").or_insert_with(|| Value::String(namespace.clone()));
+            body.entry("name")
+                .or_insert_with(|| Value::String(namespace.clone()));
             body.insert("namespace".to_owned(), Value::String(namespace));
-            remote.call(Method::POST, base, Some(&Value::Object(body))).await?
+            remote
+                .call(Method::POST, base, Some(&Value::Object(body)))
+                .await?
         }
         Args::Update { namespace, profile } => {
             let body = Value::Object(profile.into_body());
-            remote.call(Method::PATCH, &format!("{base}/{namespace}"), Some(&body)).await?
+            remote
+                .call(Method::PATCH, &format!("{base}/{namespace}"), Some(&body))
+                .await?
         }
-        Args::Show { namespace } => remote.call(Method::GET, &format!("{base}/{namespace}"), None).await?,
+        Args::Show { namespace } => {
+            remote
+                .call(Method::GET, &format!("{base}/{namespace}"), None)
+                .await?
+        }
         Args::Provision { namespace } => {
-            remote.call(Method::POST, &format!("{base}/{namespace}/provision"), None).await?
+            remote
+                .call(Method::POST, &format!("{base}/{namespace}/provision"), None)
+                .await?
         }
-        Args::List { limit, cursor } => remote.call(Method::GET, &paged(base, limit, cursor.as_deref()), None).await?,
+        Args::List { limit, cursor } => {
+            remote
+                .call(Method::GET, &paged(base, limit, cursor.as_deref()), None)
+                .await?
+        }
     };
     out::json(&answer)
 }

@@ -31,11 +31,16 @@ pub enum Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let Args::Sign { id, timestamp } = args;
     let secrets = config::signup_secrets(&Env::process())?;
-    let secret = secrets.first().ok_or_else(|| anyhow::anyhow!("GATEHOUSE_SIGNUP_SECRET holds no secret"))?;
+    let secret = secrets
+        .first()
+        .ok_or_else(|| anyhow::anyhow!("GATEHOUSE_SIGNUP_SECRET holds no secret"))?;
     let mut body = Vec::new();
     std::io::stdin().lock().read_to_end(&mut body)?;
     let timestamp = timestamp.unwrap_or_else(|| jiff::Timestamp::now().as_second());
     out::line(&format!("webhook-id: {id}"))?;
     out::line(&format!("webhook-timestamp: {timestamp}"))?;
-    out::line(&format!("webhook-signature: {}", secret.sign(id, timestamp, &body)))
+    out::line(&format!(
+        "webhook-signature: {}",
+        secret.sign(id, timestamp, &body)
+    ))
 }

@@ -39,15 +39,15 @@ impl Error {
         }
     }
 
-    /// Whether the statement broke a unique constraint of that name.
+    /// Whether PostgreSQL found the statement itself wrong: a bug of ours, and no trouble of its own.
     #[must_use]
-    pub fn is_conflict_on(&self, constraint: &str) -> bool {
-        let Self::Statement(error) = self else {
-            return false;
+    pub fn is_bug(&self) -> bool {
+        let broken = |state: &str| {
+            ["22", "23", "42"]
+                .iter()
+                .any(|class| state.starts_with(class))
         };
-        error
-            .as_db_error()
-            .is_some_and(|db| db.code().code() == "23505" && db.constraint() == Some(constraint))
+        matches!(self, Self::Corrupt(_)) || self.sqlstate().is_some_and(broken)
     }
 
     /// Whether a commit that failed with this may have happened: the connection broke before PostgreSQL answered.

@@ -137,13 +137,13 @@ pub async fn register(
 ) -> Result<bool> {
     let sql = "INSERT INTO sites AS s (vendor_id, secret_id, generation, state, site_url, access_key_digest, \
                    delete_key_digest, metadata, expires_at, created_at, registered_at, touched_at) \
-               VALUES ($1, $2, nextval('site_generations'), 'registered', $3, $4, $5, coalesce($6, '{}'), $7, $8, $8, $8) \
+               VALUES ($1, $2, nextval('site_generations'), 'registered', $3, $4, $5, coalesce($6::jsonb, '{}'::jsonb), $7, $8, $8, $8) \
                ON CONFLICT (vendor_id, secret_id) DO UPDATE SET \
                    generation = CASE WHEN s.state = 'removed' THEN excluded.generation ELSE s.generation END, \
                    site_url = coalesce($3, CASE WHEN s.state <> 'removed' THEN s.site_url END), \
                    access_key_digest = coalesce($4, CASE WHEN s.state <> 'removed' THEN s.access_key_digest END), \
                    delete_key_digest = coalesce($5, CASE WHEN s.state <> 'removed' THEN s.delete_key_digest END), \
-                   metadata = coalesce($6, CASE WHEN s.state <> 'removed' THEN s.metadata END, '{}'), \
+                   metadata = coalesce($6::jsonb, CASE WHEN s.state <> 'removed' THEN s.metadata END, '{}'::jsonb), \
                    expires_at = $7, \
                    registered_at = CASE WHEN s.state = 'registered' THEN s.registered_at ELSE $8 END, \
                    created_at = CASE WHEN s.state = 'removed' THEN $8 ELSE s.created_at END, \

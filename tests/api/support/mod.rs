@@ -1,0 +1,8 @@
+//! What tests stand on: real servers, the service itself, calls and answers.
+
+pub mod app;
+pub mod http;
+pub mod logs;
+pub mod servers;
+
+pub use app::{Place, TestApp, TestVendor};

@@ -1,0 +1,125 @@
+//! Real OpenBao and PostgreSQL, one of each for the whole run, and own ones for tests that stop them.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use gatehouse::dev::openbao::{OpenBao, OpenBaoOptions};
+use gatehouse::dev::postgres::{Postgres, PostgresOptions};
+use gatehouse::dev::tools;
+use tokio::runtime::Handle;
+
+/// The servers of the run.
+pub struct Shared {
+    /// A runtime that lives as long as the run: the kernel ties a child to the thread that spawned it, and servers
+    /// under test must outlive the test that is ending.
+    pub runtime: Handle,
+    pub bao_addr: String,
+    pub bao_root: String,
+    pub audit_log: PathBuf,
+    /// Of a superuser, with the migrated template beside it.
+    pub database_url: String,
+}
+
+/// The migrated database that each test's own is copied from.
+pub const TEMPLATE: &str = "gatehouse_template";
+
+static SHARED: OnceLock<Shared> = OnceLock::new();
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+/// A number no other test of this run has.
+pub fn number() -> u32 {
+    NUMBER.fetch_add(1, Ordering::Relaxed)
+}
+
+/// The servers of the run, started by whoever asks first. A missing one fails the run.
+pub fn shared() -> &'static Shared {
+    SHARED.get_or_init(|| {
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let (postgres, openbao) = start(&folder("shared"), Vec::new()).await;
+                migrate_template(&postgres.url).await;
+                tell.send(Shared {
+                    runtime: Handle::current(),
+                    bao_addr: openbao.addr.clone(),
+                    bao_root: openbao.root_token.clone(),
+                    audit_log: openbao.audit_log.clone(),
+                    database_url: postgres.url.clone(),
+                })
+                .unwrap();
+                // Held until the process ends; the children die with it.
+                std::future::pending::<()>().await;
+            });
+        });
+        told.recv()
+            .expect("OpenBao and PostgreSQL must start: run `make tools`, and see the panic above")
+    })
+}
+
+/// A folder of this run, for data that need not be durable.
+pub fn folder(name: &str) -> PathBuf {
+    static CLEAN: OnceLock<()> = OnceLock::new();
+    let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("servers");
+    CLEAN.get_or_init(|| {
+        std::fs::remove_dir_all(&base).ok();
+    });
+    base.join(format!("{}-{name}", std::process::id()))
+}
+
+/// Starts both servers in a folder.
+pub async fn start(folder: &std::path::Path, more: Vec<(String, String)>) -> (Postgres, OpenBao) {
+    let mut settings = vec![
+        ("max_connections".to_owned(), "500".to_owned()),
+        ("fsync".to_owned(), "off".to_owned()),
+        ("full_page_writes".to_owned(), "off".to_owned()),
+    ];
+    settings.extend(more);
+    let postgres = PostgresOptions {
+        dir: folder.join("postgres"),
+        port: 0,
+        bin_dir: tools::find_postgres(None).unwrap(),
+        settings,
+    };
+    let openbao = OpenBaoOptions {
+        dir: folder.join("openbao"),
+        port: 0,
+        cluster_port: 0,
+        bin: tools::find_bao(None, &PathBuf::from(env!("CARGO_MANIFEST_DIR"))).unwrap(),
+    };
+    let (postgres, openbao) = tokio::join!(Postgres::start(postgres), OpenBao::start(openbao));
+    (postgres.unwrap(), openbao.unwrap())
+}
+
+/// Makes the database that tests copy.
+pub async fn migrate_template(url: &str) {
+    execute(url, &format!("CREATE DATABASE {TEMPLATE}")).await;
+    let settings = super::app::db_settings(&with_database(url, TEMPLATE));
+    let (pool, applied) = gatehouse::bootstrap::migrate(&settings).await.unwrap();
+    assert!(!applied.is_empty());
+    drop(pool);
+}
+
+/// The same server, another database.
+pub fn with_database(url: &str, name: &str) -> String {
+    let (base, _) = url.rsplit_once('/').unwrap();
+    format!("{base}/{name}")
+}
+
+/// Runs a statement that stands alone.
+pub async fn execute(url: &str, sql: &str) {
+    client(url).await.batch_execute(sql).await.unwrap();
+}
+
+/// A connection of the test's own.
+pub async fn client(url: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    client
+}
