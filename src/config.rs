@@ -3,8 +3,11 @@
 //! Each secret can also come from a file, by the variable's name with `_FILE` behind it. An error names the variable,
 //! never its value. `deploy/gatehouse.env.example` documents every variable.
 
+mod bao;
+mod dev;
+mod env;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use base64::Engine;
@@ -12,8 +15,14 @@ use base64::prelude::BASE64_STANDARD;
 use ipnet::IpNet;
 
 use crate::types::Secret;
-use crate::vault::{Server, TokenSource, TokenSources};
+use crate::vault::{Server, TokenSources};
 use crate::{db, webhooks};
+
+pub use dev::DevConfig;
+pub use env::Env;
+
+use bao::token_sources;
+use env::invalid;
 
 /// What is wrong with the configuration.
 #[derive(Debug, thiserror::Error)]
@@ -106,71 +115,6 @@ impl FromStr for Rate {
             per_second: read(per_second)?,
             burst: read(burst)?,
         })
-    }
-}
-
-/// Where variables come from: the process's environment, or a table in tests.
-pub struct Env<'a>(pub &'a dyn Fn(&str) -> Option<String>);
-
-impl Env<'_> {
-    /// The process's own environment. Nothing outside this file reads it.
-    #[must_use]
-    pub fn process() -> Env<'static> {
-        Env(&|name| std::env::var(name).ok())
-    }
-
-    /// Log levels: `RUST_LOG`, default `info`.
-    #[must_use]
-    pub fn log_levels(&self) -> String {
-        self.text("RUST_LOG").unwrap_or_else(|| "info".to_owned())
-    }
-
-    fn text(&self, name: &str) -> Option<String> {
-        (self.0)(name)
-            .map(|text| text.trim().to_owned())
-            .filter(|text| !text.is_empty())
-    }
-
-    fn parsed<T: FromStr<Err: std::fmt::Display>>(&self, name: &str, default: T) -> Result<T> {
-        match self.text(name) {
-            None => Ok(default),
-            Some(text) => text.parse().map_err(|e: T::Err| invalid(name, &e)),
-        }
-    }
-
-    fn flag(&self, name: &str) -> Result<bool> {
-        match self.text(name).as_deref() {
-            None | Some("false" | "0") => Ok(false),
-            Some("true" | "1") => Ok(true),
-            Some(_) => Err(invalid(name, &"must be true or false")),
-        }
-    }
-
-    /// A secret: the variable itself, or the file that `<name>_FILE` names. Both at once is an error.
-    fn secret(&self, name: &'static str) -> Result<Option<Secret>> {
-        let file_name = format!("{name}_FILE");
-        match (self.text(name), self.text(&file_name)) {
-            (Some(_), Some(_)) => Err(invalid(name, &format!("is set, and {file_name} too"))),
-            (Some(text), None) => Ok(Some(Secret::new(text))),
-            (None, Some(path)) => {
-                let text = std::fs::read_to_string(&path).map_err(|e| invalid(&file_name, &e))?;
-                Ok(Some(Secret::new(text.trim().to_owned())))
-            }
-            (None, None) => Ok(None),
-        }
-    }
-
-    fn file(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        self.text(name)
-            .map(|path| std::fs::read(path).map_err(|e| invalid(name, &e)))
-            .transpose()
-    }
-}
-
-fn invalid(name: &str, problem: &dyn std::fmt::Display) -> ConfigError {
-    ConfigError::Invalid {
-        name: name.to_owned(),
-        problem: problem.to_string(),
     }
 }
 
@@ -372,134 +316,6 @@ pub fn remote(env: &Env) -> Result<(String, Secret)> {
     let name = "GATEHOUSE_ADMIN_TOKEN";
     let token = env.secret(name)?.ok_or(ConfigError::Missing(name))?;
     Ok((url.trim_end_matches('/').to_owned(), token))
-}
-
-/// Settings of `gatehouse dev`.
-pub struct DevConfig {
-    /// Where all data lie: `GATEHOUSE_DEV_DIR`, default `.gatehouse`.
-    pub dir: PathBuf,
-    /// `GATEHOUSE_DEV_OPENBAO_PORT`, default 8200; 0 for a free one.
-    pub openbao_port: u16,
-    /// `GATEHOUSE_DEV_OPENBAO_CLUSTER_PORT`, default 8201; 0 for a free one.
-    pub openbao_cluster_port: u16,
-    /// `GATEHOUSE_DEV_POSTGRES_PORT`, default 5433; 0 for a free one.
-    pub postgres_port: u16,
-    /// The `bao` program, where it is not found by itself: `GATEHOUSE_DEV_OPENBAO_BIN`.
-    pub openbao_bin: Option<PathBuf>,
-    /// The folder of `postgres` and `initdb`, where it is not found by itself: `GATEHOUSE_DEV_POSTGRES_BIN`.
-    pub postgres_bin: Option<PathBuf>,
-    http: HttpConfig,
-    limits: LimitConfig,
-}
-
-impl DevConfig {
-    /// Reads the settings.
-    ///
-    /// # Errors
-    /// Names the variable that cannot be used.
-    pub fn from_env(env: &Env) -> Result<Self> {
-        let dir = env
-            .text("GATEHOUSE_DEV_DIR")
-            .unwrap_or_else(|| ".gatehouse".to_owned());
-        Ok(Self {
-            dir: std::path::absolute(dir).map_err(|e| invalid("GATEHOUSE_DEV_DIR", &e))?,
-            openbao_port: env.parsed("GATEHOUSE_DEV_OPENBAO_PORT", 8200)?,
-            openbao_cluster_port: env.parsed("GATEHOUSE_DEV_OPENBAO_CLUSTER_PORT", 8201)?,
-            postgres_port: env.parsed("GATEHOUSE_DEV_POSTGRES_PORT", 5433)?,
-            openbao_bin: env.text("GATEHOUSE_DEV_OPENBAO_BIN").map(PathBuf::from),
-            postgres_bin: env.text("GATEHOUSE_DEV_POSTGRES_BIN").map(PathBuf::from),
-            http: HttpConfig::from_env(env)?,
-            limits: LimitConfig::from_env(env)?,
-        })
-    }
-
-    /// The settings of the service itself.
-    ///
-    /// # Errors
-    /// Where the secret is none.
-    pub fn service(&self, bao: BaoConfig, db: db::Settings, signup_secret: &str) -> Result<Config> {
-        Ok(Config {
-            http: self.http.clone(),
-            bao,
-            db,
-            signup_secrets: vec![signing_secret("GATEHOUSE_SIGNUP_SECRET", signup_secret)?],
-            limits: self.limits,
-            trial: false,
-        })
-    }
-}
-
-/// One token with all rights (`GATEHOUSE_BAO_TOKEN…`, `GATEHOUSE_BAO_ROLE_ID`), or three apart
-/// (`GATEHOUSE_BAO_ISSUER_…`, `_REVOKER_…`, `_PROVISIONER_…`).
-fn token_sources(env: &Env) -> Result<TokenSources> {
-    let one = token_source(
-        env,
-        [
-            "GATEHOUSE_BAO_TOKEN",
-            "GATEHOUSE_BAO_ROLE_ID",
-            "GATEHOUSE_BAO_SECRET_ID",
-        ],
-    )?;
-    let issuer = token_source(
-        env,
-        [
-            "GATEHOUSE_BAO_ISSUER_TOKEN",
-            "GATEHOUSE_BAO_ISSUER_ROLE_ID",
-            "GATEHOUSE_BAO_ISSUER_SECRET_ID",
-        ],
-    )?;
-    let revoker = token_source(
-        env,
-        [
-            "GATEHOUSE_BAO_REVOKER_TOKEN",
-            "GATEHOUSE_BAO_REVOKER_ROLE_ID",
-            "GATEHOUSE_BAO_REVOKER_SECRET_ID",
-        ],
-    )?;
-    let provisioner = token_source(
-        env,
-        [
-            "GATEHOUSE_BAO_PROVISIONER_TOKEN",
-            "GATEHOUSE_BAO_PROVISIONER_ROLE_ID",
-            "GATEHOUSE_BAO_PROVISIONER_SECRET_ID",
-        ],
-    )?;
-    match (one, issuer, revoker, provisioner) {
-        (Some(one), None, None, None) => Ok(TokenSources::One(one)),
-        (None, Some(issuer), Some(revoker), Some(provisioner)) => Ok(TokenSources::Apart {
-            issuer,
-            revoker,
-            provisioner,
-        }),
-        (None, None, None, None) => Err(ConfigError::Missing("GATEHOUSE_BAO_ISSUER_ROLE_ID")),
-        _ => Err(invalid(
-            "GATEHOUSE_BAO_…",
-            &"give either one token for all rights, or issuer, revoker and provisioner, all three",
-        )),
-    }
-}
-
-/// A token, a token file (read again when needed), or AppRole.
-fn token_source(
-    env: &Env,
-    [token, role_id, secret_id]: [&'static str; 3],
-) -> Result<Option<TokenSource>> {
-    let file = env.text(&format!("{token}_FILE")).map(PathBuf::from);
-    match (env.text(token), file, env.text(role_id)) {
-        (None, None, None) => Ok(None),
-        (Some(text), None, None) => Ok(Some(TokenSource::Token(Secret::new(text)))),
-        (None, Some(path), None) => Ok(Some(TokenSource::File(path))),
-        (None, None, Some(role_id)) => {
-            let secret_id = env
-                .secret(secret_id)?
-                .ok_or(ConfigError::Missing(secret_id))?;
-            Ok(Some(TokenSource::AppRole { role_id, secret_id }))
-        }
-        _ => Err(invalid(
-            token,
-            &"give a token, a token file or an AppRole, one of them",
-        )),
-    }
 }
 
 #[cfg(test)]

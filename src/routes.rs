@@ -3,9 +3,9 @@
 //! `tests/api/access.rs` tries each as every caller. What begins with `/sites` answers below `/api/sites` too.
 
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Resource};
+use actix_web::{HttpResponse, Resource};
 
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::{health, sites, tasks, tokens, trustedlogin, vendors};
 
 /// Who may call a route. The handler's signature holds the same, as a type; this is what people and tests read.
@@ -111,19 +111,14 @@ pub fn configure(config: &mut ServiceConfig) {
                 .fold(web::resource(path.as_str()), |resource, route| {
                     (route.add)(resource)
                 });
-            config.service(
-                resource.default_service(web::to(move || method_not_allowed(allow.clone()))),
-            );
+            config.service(resource.default_service(web::to(move || {
+                let allow = allow.clone();
+                async move { Err::<HttpResponse, _>(Error::MethodNotAllowed { allow }) }
+            })));
             done.push(path);
         }
     }
-    config.default_service(web::to(not_found));
-}
-
-async fn method_not_allowed(allow: String) -> Result<HttpResponse> {
-    Err(Error::MethodNotAllowed { allow })
-}
-
-async fn not_found(_request: HttpRequest) -> Result<HttpResponse> {
-    Err(Error::NotFound)
+    config.default_service(web::to(|| async {
+        Err::<HttpResponse, _>(Error::NotFound)
+    }));
 }

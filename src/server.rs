@@ -158,14 +158,14 @@ fn spawn_background(app: &Arc<App>) {
         follower
             .directory
             .follow(&follower.db, &follower.stop)
-            .await
+            .await;
     });
     let starter = Arc::clone(app);
     app.tracker
         .spawn(async move { become_ready(&starter).await });
     let housekeeper = Arc::clone(app);
     supervised(app, "housekeeping", async move {
-        keep_house(&housekeeper).await
+        keep_house(&housekeeper).await;
     });
     for task in &TASKS {
         supervised(app, task.name, task.run(Arc::clone(app)));
@@ -196,10 +196,10 @@ async fn become_ready(app: &App) {
         match app.load_keys().await {
             Ok(true) => return report_missing_rights(&app.vault).await,
             Ok(false) => {
-                tracing::error!("OpenBao holds no key of this service: run `gatehouse bootstrap`")
+                tracing::error!("OpenBao holds no key of this service: run `gatehouse bootstrap`");
             }
             Err(error) => {
-                tracing::warn!(error.cause = %cause_chain(&error), "The service's keys cannot be read yet")
+                tracing::warn!(error.cause = %cause_chain(&error), "The service's keys cannot be read yet");
             }
         }
         tokio::select! {

@@ -38,10 +38,10 @@ where
 
 /// The metrics of this process. The first call installs the recorder.
 pub fn metrics() -> Option<&'static PrometheusHandle> {
-    if METRICS.get().is_none() {
-        if let Ok(handle) = PrometheusBuilder::new().install_recorder() {
-            METRICS.set(handle).ok();
-        }
+    if METRICS.get().is_none()
+        && let Ok(handle) = PrometheusBuilder::new().install_recorder()
+    {
+        METRICS.set(handle).ok();
     }
     METRICS.get()
 }

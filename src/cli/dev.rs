@@ -229,9 +229,11 @@ fn write_env(folder: &Folder, kept: &Kept, url: &str, servers: &Servers) -> anyh
         ("POSTGRES_PID", servers.postgres.pid().to_string()),
         ("GATEHOUSE_PID", std::process::id().to_string()),
     ];
-    let text: String = lines
-        .iter()
-        .map(|(name, value)| format!("export {name}='{value}'\n"))
-        .collect();
+    let lines = lines.map(|(name, value)| format!("export {name}='{value}'"));
+    let text = lines.join(
+        "
+",
+    ) + "
+";
     folder.write_private("dev.env", text.as_bytes())
 }

@@ -71,16 +71,12 @@ impl Remote {
         if status.is_success() {
             return Ok(body);
         }
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let errors = body["errors"].as_array().into_iter().flatten();
-        let errors: String = errors
-            .map(|e| {
-                format!(
-                    "; {} {}",
-                    e["pointer"].as_str().unwrap_or(""),
-                    e["detail"].as_str().unwrap_or("")
-                )
-            })
+        let errors: Vec<_> = errors
+            .map(|e| format!("; {} {}", text(&e["pointer"]), text(&e["detail"])))
             .collect();
+        let errors = errors.concat();
         let suggestion = body["suggestion"]
             .as_str()
             .map(|s| format!("; try {s}"))

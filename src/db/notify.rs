@@ -43,19 +43,20 @@ impl Dedicated {
         tls: Option<&MakeRustlsConnect>,
     ) -> Result<Self> {
         let (tell, messages) = mpsc::unbounded_channel();
-        let client = match tls {
-            Some(tls) => {
-                let (client, mut connection) = config.connect(tls.clone()).await?;
-                let stream = poll_fn(move |cx| connection.poll_message(cx));
-                tokio::spawn(forward(stream, tell));
-                client
-            }
-            None => {
-                let (client, mut connection) = config.connect(NoTls).await?;
-                let stream = poll_fn(move |cx| connection.poll_message(cx));
-                tokio::spawn(forward(stream, tell));
-                client
-            }
+        let client = if let Some(tls) = tls {
+            let (client, mut connection) = config.connect(tls.clone()).await?;
+            tokio::spawn(forward(
+                poll_fn(move |cx| connection.poll_message(cx)),
+                tell,
+            ));
+            client
+        } else {
+            let (client, mut connection) = config.connect(NoTls).await?;
+            tokio::spawn(forward(
+                poll_fn(move |cx| connection.poll_message(cx)),
+                tell,
+            ));
+            client
         };
         Ok(Self { client, messages })
     }

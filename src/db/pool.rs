@@ -36,7 +36,7 @@ pub struct Settings {
 /// The pool. Cheap to clone.
 #[derive(Clone)]
 pub struct Pool {
-    pool: deadpool_postgres::Pool,
+    connections: deadpool_postgres::Pool,
     config: tokio_postgres::Config,
     tls: Option<MakeRustlsConnect>,
 }
@@ -81,13 +81,17 @@ impl Pool {
             create: Some(CREATE),
             recycle: Some(WAIT),
         };
-        let pool = deadpool_postgres::Pool::builder(manager)
+        let connections = deadpool_postgres::Pool::builder(manager)
             .max_size(settings.pool_size)
             .timeouts(timeouts)
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|e| bad(&e))?;
-        Ok(Self { pool, config, tls })
+        Ok(Self {
+            connections,
+            config,
+            tls,
+        })
     }
 
     /// A connection of the pool.
@@ -95,7 +99,7 @@ impl Pool {
     /// # Errors
     /// Where none is free in time, or PostgreSQL is out of reach.
     pub async fn get(&self) -> Result<Object> {
-        Ok(self.pool.get().await?)
+        Ok(self.connections.get().await?)
     }
 
     /// A connection of its own, outside the pool: for listening.
@@ -106,7 +110,7 @@ impl Pool {
     /// Connections open and idle, for the metrics.
     #[must_use]
     pub fn status(&self) -> (usize, usize) {
-        let status = self.pool.status();
+        let status = self.connections.status();
         (status.size, status.available)
     }
 }
@@ -128,15 +132,12 @@ impl Connect for OnMainRuntime {
     ) -> Pin<Box<dyn Future<Output = Connecting> + Send + '_>> {
         let (config, tls, runtime) = (config.clone(), self.tls.clone(), self.runtime.clone());
         let connecting = self.runtime.spawn(async move {
-            match tls {
-                Some(tls) => {
-                    let (client, connection) = config.connect(tls).await?;
-                    Ok((client, runtime.spawn(drive(connection))))
-                }
-                None => {
-                    let (client, connection) = config.connect(NoTls).await?;
-                    Ok((client, runtime.spawn(drive(connection))))
-                }
+            if let Some(tls) = tls {
+                let (client, connection) = config.connect(tls).await?;
+                Ok((client, runtime.spawn(drive(connection))))
+            } else {
+                let (client, connection) = config.connect(NoTls).await?;
+                Ok((client, runtime.spawn(drive(connection))))
             }
         });
         Box::pin(async move {

@@ -85,9 +85,10 @@ pub async fn register(
         super::remove::finish_detached(app, caller.vendor(), &body.secret_id, site.generation)
             .await?;
     }
-    let token = match body.with_token || by_body_key {
-        true => Some(token(app, caller, body, request_id).await?),
-        false => None,
+    let token = if body.with_token || by_body_key {
+        Some(token(app, caller, body, request_id).await?)
+    } else {
+        None
     };
     let delete_key = by_body_key.then(new_delete_key);
     if let Err(error) = write(
@@ -102,8 +103,11 @@ pub async fn register(
     {
         if let Some(issued) = token {
             let worker = Arc::clone(app);
-            app.detached(async move { Ok(withdraw(&worker, &issued).await) })
-                .await?;
+            app.detached(async move {
+                withdraw(&worker, &issued).await;
+                Ok(())
+            })
+            .await?;
         }
         return Err(error);
     }

@@ -55,12 +55,12 @@ pub static TASKS: [Task; 5] = [
     },
     Task {
         name: "delete_entities",
-        every: Duration::from_secs(60),
+        every: Duration::from_mins(1),
         pass: |app| Box::pin(delete_entities::pass(app)),
     },
     Task {
         name: "purge",
-        every: Duration::from_secs(3600),
+        every: Duration::from_hours(1),
         pass: |app| Box::pin(purge::pass(app)),
     },
 ];

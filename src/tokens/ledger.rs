@@ -205,11 +205,12 @@ async fn one(app: &App, row: NewIssuance) -> Outcome {
             Ok(mut outcomes) => Ok(outcomes.pop().unwrap_or(Err(Refusal::Busy))),
             Err(error) if error.is_outcome_unknown() => {
                 let client = app.db.get().await?;
-                match store::is_recorded(&client, row.vendor, row.id).await? {
-                    true => Ok(Ok(Recorded {
+                if store::is_recorded(&client, row.vendor, row.id).await? {
+                    Ok(Ok(Recorded {
                         site_was_known: true,
-                    })),
-                    false => Err(error),
+                    }))
+                } else {
+                    Err(error)
                 }
             }
             Err(error) => Err(error),

@@ -1,5 +1,10 @@
 //! Handlers of the dialect.
 
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "the table in error.rs is the contract of every handler"
+)]
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 

@@ -16,7 +16,7 @@ impl fmt::Display for VendorId {
     }
 }
 
-/// Names one issuance: one token handed out, and its row in the ledger. A UUIDv7, made before the token is.
+/// Names one issuance: one token handed out, and its row in the ledger. A UUID of version 7, made before the token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct IssuanceId(pub Uuid);

@@ -20,7 +20,7 @@ use super::{Error, approle};
 use crate::types::Secret;
 
 const INCREMENT: &str = "42h";
-const SLOWEST_CHECK: Duration = Duration::from_secs(6 * 3600);
+const SLOWEST_CHECK: Duration = Duration::from_hours(6);
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(15);
 
@@ -197,12 +197,12 @@ impl AppToken {
                 () = self.wake.notified() => true,
                 () = tokio::time::sleep(pause) => false,
             };
-            let step = if woken {
+            let tended = if woken {
                 self.check().await
             } else {
                 self.tend().await
             };
-            match step {
+            match tended {
                 Ok(next) => {
                     backoff = FIRST_BACKOFF;
                     pause = next;

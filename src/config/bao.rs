@@ -1,0 +1,81 @@
+//! Where the service's own OpenBao tokens come from.
+
+use std::path::PathBuf;
+
+use super::env::invalid;
+use super::{ConfigError, Env, Result};
+use crate::types::Secret;
+use crate::vault::{TokenSource, TokenSources};
+
+/// One token with all rights (`GATEHOUSE_BAO_TOKEN…`, `GATEHOUSE_BAO_ROLE_ID`), or three apart
+/// (`GATEHOUSE_BAO_ISSUER_…`, `_REVOKER_…`, `_PROVISIONER_…`).
+pub(super) fn token_sources(env: &Env) -> Result<TokenSources> {
+    let one = token_source(
+        env,
+        [
+            "GATEHOUSE_BAO_TOKEN",
+            "GATEHOUSE_BAO_ROLE_ID",
+            "GATEHOUSE_BAO_SECRET_ID",
+        ],
+    )?;
+    let issuer = token_source(
+        env,
+        [
+            "GATEHOUSE_BAO_ISSUER_TOKEN",
+            "GATEHOUSE_BAO_ISSUER_ROLE_ID",
+            "GATEHOUSE_BAO_ISSUER_SECRET_ID",
+        ],
+    )?;
+    let revoker = token_source(
+        env,
+        [
+            "GATEHOUSE_BAO_REVOKER_TOKEN",
+            "GATEHOUSE_BAO_REVOKER_ROLE_ID",
+            "GATEHOUSE_BAO_REVOKER_SECRET_ID",
+        ],
+    )?;
+    let provisioner = token_source(
+        env,
+        [
+            "GATEHOUSE_BAO_PROVISIONER_TOKEN",
+            "GATEHOUSE_BAO_PROVISIONER_ROLE_ID",
+            "GATEHOUSE_BAO_PROVISIONER_SECRET_ID",
+        ],
+    )?;
+    match (one, issuer, revoker, provisioner) {
+        (Some(one), None, None, None) => Ok(TokenSources::One(one)),
+        (None, Some(issuer), Some(revoker), Some(provisioner)) => Ok(TokenSources::Apart {
+            issuer,
+            revoker,
+            provisioner,
+        }),
+        (None, None, None, None) => Err(ConfigError::Missing("GATEHOUSE_BAO_ISSUER_ROLE_ID")),
+        _ => Err(invalid(
+            "GATEHOUSE_BAO_…",
+            &"give either one token for all rights, or issuer, revoker and provisioner, all three",
+        )),
+    }
+}
+
+/// A token, a token file (read again when needed), or AppRole.
+fn token_source(
+    env: &Env,
+    [token, role_id, secret_id]: [&'static str; 3],
+) -> Result<Option<TokenSource>> {
+    let file = env.text(&format!("{token}_FILE")).map(PathBuf::from);
+    match (env.text(token), file, env.text(role_id)) {
+        (None, None, None) => Ok(None),
+        (Some(text), None, None) => Ok(Some(TokenSource::Token(Secret::new(text)))),
+        (None, Some(path), None) => Ok(Some(TokenSource::File(path))),
+        (None, None, Some(role_id)) => {
+            let secret_id = env
+                .secret(secret_id)?
+                .ok_or(ConfigError::Missing(secret_id))?;
+            Ok(Some(TokenSource::AppRole { role_id, secret_id }))
+        }
+        _ => Err(invalid(
+            token,
+            &"give a token, a token file or an AppRole, one of them",
+        )),
+    }
+}

@@ -1,0 +1,62 @@
+//! Settings of `gatehouse dev`.
+
+use std::path::PathBuf;
+
+use super::env::invalid;
+use super::{BaoConfig, Config, Env, HttpConfig, LimitConfig, Result, signing_secret};
+use crate::db;
+
+/// Settings of `gatehouse dev`.
+pub struct DevConfig {
+    /// Where all data lie: `GATEHOUSE_DEV_DIR`, default `.gatehouse`.
+    pub dir: PathBuf,
+    /// `GATEHOUSE_DEV_OPENBAO_PORT`, default 8200; 0 for a free one.
+    pub openbao_port: u16,
+    /// `GATEHOUSE_DEV_OPENBAO_CLUSTER_PORT`, default 8201; 0 for a free one.
+    pub openbao_cluster_port: u16,
+    /// `GATEHOUSE_DEV_POSTGRES_PORT`, default 5433; 0 for a free one.
+    pub postgres_port: u16,
+    /// The `bao` program, where it is not found by itself: `GATEHOUSE_DEV_OPENBAO_BIN`.
+    pub openbao_bin: Option<PathBuf>,
+    /// The folder of `postgres` and `initdb`, where it is not found by itself: `GATEHOUSE_DEV_POSTGRES_BIN`.
+    pub postgres_bin: Option<PathBuf>,
+    http: HttpConfig,
+    limits: LimitConfig,
+}
+
+impl DevConfig {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// Names the variable that cannot be used.
+    pub fn from_env(env: &Env) -> Result<Self> {
+        let dir = env
+            .text("GATEHOUSE_DEV_DIR")
+            .unwrap_or_else(|| ".gatehouse".to_owned());
+        Ok(Self {
+            dir: std::path::absolute(dir).map_err(|e| invalid("GATEHOUSE_DEV_DIR", &e))?,
+            openbao_port: env.parsed("GATEHOUSE_DEV_OPENBAO_PORT", 8200)?,
+            openbao_cluster_port: env.parsed("GATEHOUSE_DEV_OPENBAO_CLUSTER_PORT", 8201)?,
+            postgres_port: env.parsed("GATEHOUSE_DEV_POSTGRES_PORT", 5433)?,
+            openbao_bin: env.text("GATEHOUSE_DEV_OPENBAO_BIN").map(PathBuf::from),
+            postgres_bin: env.text("GATEHOUSE_DEV_POSTGRES_BIN").map(PathBuf::from),
+            http: HttpConfig::from_env(env)?,
+            limits: LimitConfig::from_env(env)?,
+        })
+    }
+
+    /// The settings of the service itself.
+    ///
+    /// # Errors
+    /// Where the secret is none.
+    pub fn service(&self, bao: BaoConfig, db: db::Settings, signup_secret: &str) -> Result<Config> {
+        Ok(Config {
+            http: self.http.clone(),
+            bao,
+            db,
+            signup_secrets: vec![signing_secret("GATEHOUSE_SIGNUP_SECRET", signup_secret)?],
+            limits: self.limits,
+            trial: false,
+        })
+    }
+}
