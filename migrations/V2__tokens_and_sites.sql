@@ -42,6 +42,8 @@ CREATE INDEX entities_going ON entities (deleted_at) WHERE deleted_at IS NOT NUL
 
 CREATE TABLE issuances (
     id                  uuid PRIMARY KEY,
+    -- In the order of recording; of one site, in the order its row was locked.
+    seq                 bigint GENERATED ALWAYS AS IDENTITY,
     vendor_id           bigint NOT NULL REFERENCES vendors (id),
     kind                text NOT NULL,
     accessor            text NOT NULL UNIQUE,

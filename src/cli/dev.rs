@@ -50,42 +50,28 @@ pub async fn run() -> anyhow::Result<()> {
 struct Servers {
     postgres: Postgres,
     openbao: OpenBao,
-    postgres_options: PostgresOptions,
-    openbao_options: OpenBaoOptions,
 }
 
 impl Servers {
     async fn start(config: &DevConfig) -> anyhow::Result<Self> {
         let project = std::env::current_dir()?;
-        let mut postgres_options = PostgresOptions {
+        let postgres = PostgresOptions {
             dir: config.dir.join("postgres"),
             port: config.postgres_port,
             bin_dir: tools::find_postgres(config.postgres_bin.as_deref())?,
             settings: Vec::new(),
         };
-        let mut openbao_options = OpenBaoOptions {
+        let openbao = OpenBaoOptions {
             dir: config.dir.join("openbao"),
             port: config.openbao_port,
             cluster_port: config.openbao_cluster_port,
             bin: tools::find_bao(config.openbao_bin.as_deref(), &project)?,
         };
-        let mut postgres = Postgres::start(postgres_options.clone())
+        let mut postgres = Postgres::start(postgres)
             .await
             .context("starting PostgreSQL")?;
-        postgres_options.port = postgres.port;
-        match OpenBao::start(openbao_options.clone())
-            .await
-            .context("starting OpenBao")
-        {
-            Ok(openbao) => {
-                openbao_options.port = port_of(&openbao.addr);
-                Ok(Self {
-                    postgres,
-                    openbao,
-                    postgres_options,
-                    openbao_options,
-                })
-            }
+        match OpenBao::start(openbao).await.context("starting OpenBao") {
+            Ok(openbao) => Ok(Self { postgres, openbao }),
             Err(error) => {
                 postgres.stop().await?;
                 Err(error)
@@ -99,12 +85,12 @@ impl Servers {
             ended = self.postgres.wait() => {
                 tracing::error!(error.cause = format!("{ended:#}"), "PostgreSQL ended by surprise, starting it again");
                 tokio::time::sleep(Duration::from_millis(500)).await;
-                self.postgres = Postgres::start(self.postgres_options.clone()).await?;
+                self.postgres.restart().await?;
             }
             ended = self.openbao.wait() => {
                 tracing::error!(error.cause = format!("{ended:#}"), "OpenBao ended by surprise, starting it again");
                 tokio::time::sleep(Duration::from_millis(500)).await;
-                self.openbao = OpenBao::start(self.openbao_options.clone()).await?;
+                self.openbao.restart().await?;
             }
         }
         Ok(())
@@ -114,12 +100,6 @@ impl Servers {
         let (openbao, postgres) = tokio::join!(self.openbao.stop(), self.postgres.stop());
         openbao.and(postgres)
     }
-}
-
-fn port_of(addr: &str) -> u16 {
-    addr.rsplit_once(':')
-        .and_then(|(_, port)| port.parse().ok())
-        .unwrap_or_default()
 }
 
 async fn serve_with(config: &DevConfig, servers: &mut Servers) -> anyhow::Result<()> {

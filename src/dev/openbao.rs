@@ -50,7 +50,9 @@ pub struct OpenBao {
     /// The audit log, one JSON object a line.
     pub audit_log: PathBuf,
     child: Child,
-    _folder: Folder,
+    bin: PathBuf,
+    ports: [u16; 2],
+    folder: Folder,
 }
 
 impl OpenBao {
@@ -69,7 +71,7 @@ impl OpenBao {
         );
         let dir = folder.path().to_owned();
         folder.write_private("config.hcl", config(&dir, port, cluster_port)?.as_bytes())?;
-        let mut child = Child::spawn(spec(options.bin, &dir))?;
+        let mut child = Child::spawn(spec(options.bin.clone(), &dir))?;
         let addr = format!("http://127.0.0.1:{port}");
         let keys = bring_up(&mut child, &Api::new(&addr)?, &folder).await?;
         Ok(Self {
@@ -77,8 +79,22 @@ impl OpenBao {
             root_token: keys.root_token,
             audit_log: dir.join("audit.log"),
             child,
-            _folder: folder,
+            bin: options.bin,
+            ports: [port, cluster_port],
+            folder,
         })
+    }
+
+    /// Starts the server again where it was, after it ended or was stopped, and unseals it.
+    ///
+    /// # Errors
+    /// As for [`OpenBao::start`].
+    pub async fn restart(&mut self) -> anyhow::Result<()> {
+        claim_port(self.ports[0], PORT_SETTING).await?;
+        claim_port(self.ports[1], CLUSTER_PORT_SETTING).await?;
+        self.child = Child::spawn(spec(self.bin.clone(), self.folder.path()))?;
+        bring_up(&mut self.child, &Api::new(&self.addr)?, &self.folder).await?;
+        Ok(())
     }
 
     /// The process id of the server.

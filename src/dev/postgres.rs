@@ -35,6 +35,7 @@ pub struct Postgres {
     pub url: String,
     child: Child,
     cluster: Cluster,
+    options: PostgresOptions,
 }
 
 impl Postgres {
@@ -56,11 +57,27 @@ impl Postgres {
             url,
             child,
             cluster,
+            options,
         };
-        let answer = answer(&options.bin_dir, port);
-        server.child.ready(Duration::from_secs(30), answer).await?;
-        server.create_database(&options.bin_dir).await?;
+        server.ready().await?;
         Ok(server)
+    }
+
+    /// Starts the server again where it was, after it ended or was stopped.
+    ///
+    /// # Errors
+    /// As for [`Postgres::start`].
+    pub async fn restart(&mut self) -> anyhow::Result<()> {
+        self.cluster.wait_for_predecessor().await?;
+        claim_port(self.port, PORT_SETTING).await?;
+        self.child = Child::spawn(spec(&self.options, &self.cluster, self.port))?;
+        self.ready().await
+    }
+
+    async fn ready(&mut self) -> anyhow::Result<()> {
+        let answer = answer(&self.options.bin_dir, self.port);
+        self.child.ready(Duration::from_secs(30), answer).await?;
+        self.create_database(&self.options.bin_dir).await
     }
 
     /// The process id of the postmaster.

@@ -172,7 +172,7 @@ fn doomed(row: &Row) -> Result<Doomed> {
     })
 }
 
-/// Marks the live write tokens of a site for revocation, all but the newest one.
+/// Marks the live write tokens of a site for revocation that were recorded before `newest`.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -184,7 +184,8 @@ pub async fn mark_superseded(
     now: Timestamp,
 ) -> Result<Vec<Doomed>> {
     let sql = "UPDATE issuances SET revoke_asked_at = $4, revoke_after = $4, revoke_reason = 'superseded' \
-               WHERE vendor_id = $1 AND secret_id = $2 AND id <> $3 AND kind = 'write_site' AND id < $3 \
+               WHERE vendor_id = $1 AND secret_id = $2 AND kind = 'write_site' \
+               AND seq < (SELECT seq FROM issuances WHERE vendor_id = $1 AND id = $3) \
                AND revoked_at IS NULL AND revoke_asked_at IS NULL AND max_expires_at > $4 \
                RETURNING id, vendor_id, accessor";
     let rows = client
