@@ -99,6 +99,14 @@ pub struct Rate {
     pub burst: u32,
 }
 
+impl Rate {
+    /// So many per second, and so many at once.
+    #[must_use]
+    pub const fn new(per_second: u32, burst: u32) -> Self {
+        Self { per_second, burst }
+    }
+}
+
 impl FromStr for Rate {
     type Err = &'static str;
     fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
@@ -129,7 +137,7 @@ impl Config {
             bao: BaoConfig::from_env(env)?,
             db: db_settings(env)?,
             signup_secrets: signup_secrets(env)?,
-            limits: LimitConfig::from_env(env)?,
+            limits: LimitConfig::from_env(env, LimitConfig::SERVE)?,
             trial: env.flag("GATEHOUSE_TRIAL")?,
         })
     }
@@ -229,29 +237,23 @@ pub fn db_settings(env: &Env) -> Result<db::Settings> {
 }
 
 impl LimitConfig {
-    fn from_env(env: &Env) -> Result<Self> {
+    const SERVE: Self = Self {
+        address: Rate::new(50, 200),
+        vendor: Rate::new(100, 400),
+        refused: Rate::new(5, 20),
+    };
+    /// Wide enough for a load test on one machine.
+    const DEV: Self = Self {
+        address: Rate::new(20_000, 20_000),
+        vendor: Rate::new(20_000, 20_000),
+        refused: Rate::new(20_000, 20_000),
+    };
+
+    fn from_env(env: &Env, default: Self) -> Result<Self> {
         Ok(Self {
-            address: env.parsed(
-                "GATEHOUSE_LIMIT_ADDRESS",
-                Rate {
-                    per_second: 50,
-                    burst: 200,
-                },
-            )?,
-            vendor: env.parsed(
-                "GATEHOUSE_LIMIT_VENDOR",
-                Rate {
-                    per_second: 100,
-                    burst: 400,
-                },
-            )?,
-            refused: env.parsed(
-                "GATEHOUSE_LIMIT_REFUSED",
-                Rate {
-                    per_second: 5,
-                    burst: 20,
-                },
-            )?,
+            address: env.parsed("GATEHOUSE_LIMIT_ADDRESS", default.address)?,
+            vendor: env.parsed("GATEHOUSE_LIMIT_VENDOR", default.vendor)?,
+            refused: env.parsed("GATEHOUSE_LIMIT_REFUSED", default.refused)?,
         })
     }
 }

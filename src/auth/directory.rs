@@ -29,6 +29,8 @@ pub struct Directory {
     beat: watch::Sender<Option<Instant>>,
     wanted: std::sync::Mutex<Vec<KeyId>>,
     looking: Mutex<()>,
+    /// Held from reading rows to keeping them, so that an older reading never replaces a newer one.
+    reloading: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -47,6 +49,7 @@ impl Default for Directory {
             beat: watch::Sender::new(None),
             wanted: std::sync::Mutex::default(),
             looking: Mutex::default(),
+            reloading: Mutex::default(),
         }
     }
 }
@@ -157,6 +160,7 @@ impl Directory {
         client: &impl db::GenericClient,
         id: VendorId,
     ) -> db::Result<Option<Arc<Vendor>>> {
+        let _alone = self.reloading.lock().await;
         let vendor = vendors::store::load(client, Some(id))
             .await?
             .pop()
@@ -174,6 +178,7 @@ impl Directory {
     /// # Errors
     /// Where the database does not answer.
     pub async fn reload_all(&self, client: &impl db::GenericClient) -> db::Result<()> {
+        let _alone = self.reloading.lock().await;
         let vendors = vendors::store::load(client, None).await?;
         let operators = users::store::operator_tokens(client).await?;
         let mut tables = Tables::default();
@@ -186,6 +191,7 @@ impl Directory {
     }
 
     async fn reload_operators(&self, client: &impl db::GenericClient) -> db::Result<()> {
+        let _alone = self.reloading.lock().await;
         let operators = users::store::operator_tokens(client).await?;
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
         tables.operators = operators.into_iter().map(|o| (o.id, Arc::new(o))).collect();

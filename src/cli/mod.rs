@@ -20,6 +20,21 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+const SERVE_HELP: &str = "\
+Needed: GATEHOUSE_BAO_ADDR, DATABASE_URL, GATEHOUSE_SIGNUP_SECRET, and tokens of OpenBao:
+GATEHOUSE_BAO_{ISSUER,REVOKER,PROVISIONER}_{ROLE_ID,SECRET_ID} as `gatehouse bootstrap` prints them.
+deploy/gatehouse.env.example describes these and all others.";
+
+const DEV_HELP: &str = "\
+Settings: GATEHOUSE_DEV_DIR (.gatehouse), GATEHOUSE_LISTEN (127.0.0.1:8080), GATEHOUSE_DEV_OPENBAO_PORT (8200),
+GATEHOUSE_DEV_OPENBAO_CLUSTER_PORT (8201), GATEHOUSE_DEV_POSTGRES_PORT (5433); 0 takes a free port.";
+
+const REMOTE_HELP: &str =
+    "Calls the service at GATEHOUSE_URL with the operator's token in GATEHOUSE_ADMIN_TOKEN.";
+
+const BOOTSTRAP_HELP: &str = "\
+Needs DATABASE_URL, GATEHOUSE_BAO_ADDR, and an administrator's token in GATEHOUSE_BAO_ADMIN_TOKEN (or its _FILE).";
+
 /// A multi-tenant token broker in front of OpenBao or HashiCorp Vault.
 #[derive(Parser)]
 #[command(
@@ -36,30 +51,40 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the service against an OpenBao and a PostgreSQL that are run for it
+    ///
+    /// Listens at once and answers 503 until both are there; GET /readyz says what is missing. Stops on SIGTERM or
+    /// Ctrl-C, after requests in flight were answered.
+    #[command(after_help = SERVE_HELP)]
     Serve,
     /// Run everything on this machine: OpenBao, PostgreSQL and the service, with a demo vendor
+    ///
+    /// For development only: the keys to everything lie beside the data. Data survive a restart. Writes what a shell
+    /// needs to .gatehouse/dev.env, and prints one line when it is ready.
+    #[command(after_help = DEV_HELP)]
     Dev,
     /// Bring the database's schema up to date
+    #[command(after_help = "Needs DATABASE_URL (or DATABASE_URL_FILE).")]
     Migrate,
     /// Prepare OpenBao and the database once, with an administrator's OpenBao token
     ///
     /// Writes the policies, the token roles, the key engine and the AppRoles, makes a first operator's token, and
     /// prints what `serve` needs. Safe to repeat: policies and roles are brought up to date, keys are left alone.
+    #[command(after_help = BOOTSTRAP_HELP)]
     Bootstrap(bootstrap::Args),
     /// Make and revoke operators' tokens
-    #[command(subcommand)]
+    #[command(subcommand, after_help = BOOTSTRAP_HELP)]
     Operator(operator::Args),
     /// Vendors of a running service
-    #[command(subcommand)]
+    #[command(subcommand, after_help = REMOTE_HELP)]
     Vendor(vendor::Args),
     /// Sites of a running service
-    #[command(subcommand)]
+    #[command(subcommand, after_help = REMOTE_HELP)]
     Site(site::Args),
     /// The app tokens of a running service: how long they live, never the tokens
-    #[command(subcommand)]
+    #[command(subcommand, after_help = REMOTE_HELP)]
     AppToken(show::AppToken),
     /// The background tasks of a running service
-    #[command(subcommand)]
+    #[command(subcommand, after_help = REMOTE_HELP)]
     Task(show::Task),
     /// Sign webhooks as the billing system does
     #[command(subcommand)]

@@ -41,7 +41,7 @@ impl DevConfig {
             openbao_bin: env.text("GATEHOUSE_DEV_OPENBAO_BIN").map(PathBuf::from),
             postgres_bin: env.text("GATEHOUSE_DEV_POSTGRES_BIN").map(PathBuf::from),
             http: HttpConfig::from_env(env)?,
-            limits: LimitConfig::from_env(env)?,
+            limits: LimitConfig::from_env(env, LimitConfig::DEV)?,
         })
     }
 

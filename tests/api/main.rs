@@ -3,11 +3,11 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    missing_docs,
     reason = "a test that cannot go on fails"
 )]
 
 mod support;
 
+mod dev;
 mod faults;
 mod tokens;
