@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::client_address;
 use crate::types::{KeyId, Secret};
-use crate::vendors::{Status, Vendor};
+use crate::vendors::{PrivateDigests, Status, Vendor};
 
 /// The client plugin of a vendor, by the vendor's public key: low trust, the key is printed in every copy.
 #[derive(Clone)]
@@ -222,44 +222,17 @@ async fn known(app: &App, bearer: Bearer) -> Result<Known> {
         Bearer::PrivateKey(key, text) => {
             let digest = keys.digest(text.expose());
             app.directory.fresh().await?;
-            let vendor = app
-                .directory
-                .by_key(&app.db, key)
-                .await?
-                .ok_or(Error::CredentialsInvalid)?;
-            let live = vendor
-                .live_key(key, app.clock.now())
-                .ok_or(Error::CredentialsInvalid)?;
-            let right = live
-                .private
-                .as_ref()
-                .is_some_and(|private| private.private.matches(&digest));
-            let proven = right
-                .then_some(VendorCaller { vendor, key })
-                .ok_or(Error::CredentialsInvalid)?;
-            proven.used(app).await.map(Known::Vendor)
+            let vendor = app.directory.by_key(&app.db, key).await?;
+            let vendor = vendor.ok_or(Error::CredentialsInvalid)?;
+            prove(app, vendor, key, |right| right.private.matches(&digest)).await
         }
         Bearer::TrustedLogin { bearer, pair } => {
-            let (bearer, pair) = (
-                keys.bearer_digest(bearer.expose()),
-                keys.pair_digest(pair.expose()),
-            );
+            let bearer = keys.bearer_digest(bearer.expose());
+            let pair = keys.pair_digest(pair.expose());
             app.directory.fresh().await?;
-            let (vendor, key) = app
-                .directory
-                .by_bearer(&bearer)
-                .ok_or(Error::CredentialsInvalid)?;
-            let live = vendor
-                .live_key(key, app.clock.now())
-                .ok_or(Error::CredentialsInvalid)?;
-            let right = live
-                .private
-                .as_ref()
-                .is_some_and(|private| private.pair.matches(&pair));
-            let proven = right
-                .then_some(VendorCaller { vendor, key })
-                .ok_or(Error::CredentialsInvalid)?;
-            proven.used(app).await.map(Known::Vendor)
+            let found = app.directory.by_bearer(&bearer);
+            let (vendor, key) = found.ok_or(Error::CredentialsInvalid)?;
+            prove(app, vendor, key, |right| right.pair.matches(&pair)).await
         }
         Bearer::Operator(id, text) => {
             let digest = keys.digest(text.expose());
@@ -274,6 +247,26 @@ async fn known(app: &App, bearer: Bearer) -> Result<Known> {
             }))
         }
     }
+}
+
+/// The vendor, if what was shown matches the private key of a live pair.
+async fn prove(
+    app: &App,
+    vendor: Arc<Vendor>,
+    key: KeyId,
+    matches: impl Fn(&PrivateDigests) -> bool,
+) -> Result<Known> {
+    let live = vendor.live_key(key, app.clock.now());
+    if !live
+        .and_then(|key| key.private.as_ref())
+        .is_some_and(matches)
+    {
+        return Err(Error::CredentialsInvalid);
+    }
+    VendorCaller { vendor, key }
+        .used(app)
+        .await
+        .map(Known::Vendor)
 }
 
 impl VendorCaller {

@@ -19,13 +19,7 @@ pub async fn list(app: web::Data<App>, _operator: Operator) -> Result<HttpRespon
 
 /// `GET /api/admin/app-token`: the service's own tokens, never the tokens themselves.
 pub async fn app_tokens(app: web::Data<App>, _operator: Operator) -> Result<HttpResponse> {
-    let states: Vec<_> = app
-        .vault
-        .app_tokens()
-        .iter()
-        .map(|token| token.state())
-        .collect();
-    Ok(HttpResponse::Ok().json(json!({ "tokens": states })))
+    Ok(states(&app))
 }
 
 /// `POST /api/admin/app-token/renew`: renews them now.
@@ -38,11 +32,11 @@ pub async fn renew_app_tokens(app: web::Data<App>, _operator: Operator) -> Resul
         Ok(())
     };
     app.detached(renew).await?;
-    let states: Vec<_> = app
-        .vault
-        .app_tokens()
-        .iter()
-        .map(|token| token.state())
-        .collect();
-    Ok(HttpResponse::Ok().json(json!({ "tokens": states })))
+    Ok(states(&app))
+}
+
+fn states(app: &App) -> HttpResponse {
+    let tokens = app.vault.app_tokens();
+    let states: Vec<_> = tokens.iter().map(|token| token.state()).collect();
+    HttpResponse::Ok().json(json!({ "tokens": states }))
 }

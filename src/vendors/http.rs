@@ -69,7 +69,7 @@ pub async fn claim(
     Ok(HttpResponse::Ok().json(view))
 }
 
-/// The body of [`create`].
+/// The body of `POST /api/admin/vendors`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateVendorRequest {
@@ -134,7 +134,7 @@ fn who(body: CreateVendorRequest) -> Result<Who> {
     })
 }
 
-/// The body of [`update`]; a field left out stays as it is.
+/// The body of `PATCH /api/admin/vendors/{namespace}`; a field left out stays as it is.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateVendorRequest {
