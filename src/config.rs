@@ -14,7 +14,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use ipnet::IpNet;
 
-use crate::types::Secret;
+use crate::types::{Namespace, Secret};
 use crate::vault::{Server, TokenSources};
 use crate::{db, webhooks};
 
@@ -77,6 +77,17 @@ pub struct BaoConfig {
     pub public_url: String,
     /// Where the service's own tokens come from.
     pub tokens: TokenSources,
+}
+
+impl BaoConfig {
+    /// A vendor's store as callers reach it below `/v1/`: with the OpenBao namespace before it, where there is one.
+    #[must_use]
+    pub fn store_path(&self, namespace: &Namespace) -> String {
+        match &self.server.namespace {
+            Some(fence) => format!("{fence}/{}", namespace.store()),
+            None => namespace.store(),
+        }
+    }
 }
 
 /// Rate limits, in requests per second with a burst. Each replica counts for itself.

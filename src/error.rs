@@ -224,7 +224,7 @@ impl Error {
             Self::ClaimExpired => (
                 410,
                 "claim_expired",
-                "The claim token has expired. Ask the operator for another.",
+                "The claim token has expired. Ask the operator for a key pair.",
             ),
             Self::ClaimUsed => (
                 410,

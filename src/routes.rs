@@ -76,6 +76,7 @@ routes! {
     POST   "/api/admin/vendors"                                Operator        vendors::http::create;
     GET    "/api/admin/vendors/{namespace}"                    Operator        vendors::http::show;
     PATCH  "/api/admin/vendors/{namespace}"                    Operator        vendors::http::update;
+    POST   "/api/admin/vendors/{namespace}/keys"               Operator        vendors::http::replace_keys;
     POST   "/api/admin/vendors/{namespace}/provision"          Operator        vendors::http::provision;
     GET    "/api/admin/vendors/{namespace}/sites"              Operator        sites::http::list_for_operator;
     DELETE "/api/admin/vendors/{namespace}/sites/{secretId}"   Operator        sites::http::delete_for_operator;

@@ -41,6 +41,12 @@ pub enum Args {
         #[arg(long)]
         cursor: Option<String>,
     },
+    /// Make another private key for a vendor that never used the one it has; the pair is shown once
+    Keys {
+        /// Which vendor
+        #[arg(value_parser = namespace)]
+        namespace: Namespace,
+    },
     /// Make whole what is missing of a vendor's store and policies in OpenBao
     Provision {
         /// Which vendor
@@ -120,6 +126,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             remote
                 .call(Method::GET, &format!("{base}/{namespace}"), None)
                 .await?
+        }
+        Args::Keys { namespace } => {
+            let path = format!("{base}/{namespace}/keys");
+            remote.call(Method::POST, &path, None).await?
         }
         Args::Provision { namespace } => {
             remote

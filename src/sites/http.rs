@@ -37,10 +37,11 @@ pub struct SiteView {
 }
 
 impl SiteView {
-    fn new(namespace: &Namespace, site: Site) -> Self {
+    fn new(app: &App, namespace: &Namespace, site: Site) -> Self {
+        let store = app.config.bao.store_path(namespace);
         Self {
-            store: namespace.store(),
-            path: format!("{}/{}", namespace.store(), site.secret_id),
+            path: format!("{store}/{}", site.secret_id),
+            store,
             secret_id: site.secret_id,
             site_url: site.site_url,
             metadata: site.metadata,
@@ -96,7 +97,7 @@ pub async fn search(
     let found = store::search(&client, vendor.id, &digests, now).await?;
     let sites: Vec<_> = found
         .into_iter()
-        .map(|site| SiteView::new(&vendor.namespace, site))
+        .map(|site| SiteView::new(&app, &vendor.namespace, site))
         .collect();
     Ok(HttpResponse::Ok().json(json!({ "sites": sites })))
 }
@@ -130,7 +131,7 @@ async fn list_of(app: &App, vendor: &Vendor, page: PageRequest) -> Result<HttpRe
         rows,
         page.limit,
         |site| (site.registered_at, site.secret_id.clone()),
-        |site| SiteView::new(&vendor.namespace, site),
+        |site| SiteView::new(app, &vendor.namespace, site),
     );
     Ok(HttpResponse::Ok().json(page))
 }
@@ -143,7 +144,7 @@ pub async fn show(app: web::Data<App>, caller: VendorCaller, id: SiteId) -> Resu
     let site = site
         .filter(|site| site.state == State::Registered)
         .ok_or(Error::NotFound)?;
-    Ok(HttpResponse::Ok().json(SiteView::new(&caller.vendor.namespace, site)))
+    Ok(HttpResponse::Ok().json(SiteView::new(&app, &caller.vendor.namespace, site)))
 }
 
 /// `DELETE /sites/{secretId}`: 200 when the secret is gone, known or not; 202 when OpenBao is still to follow.

@@ -122,7 +122,7 @@ impl<'a> From<&'a Auth> for AuthView<'a> {
 
 impl<'a> IssuedView<'a> {
     fn new(app: &'a App, issued: &'a Issued, kind: Kind, secret_id: Option<&SecretId>) -> Self {
-        let store = issued.vendor.namespace.store();
+        let store = app.config.bao.store_path(&issued.vendor.namespace);
         let path = secret_id.map_or_else(|| store.clone(), |id| format!("{store}/{id}"));
         let (auth, wrap) = match &issued.handed {
             Handed::Plain(auth) => (Some(auth), None),

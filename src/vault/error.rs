@@ -55,6 +55,8 @@ impl Error {
         match code {
             400 if said.contains("path is already in use") => Self::PathInUse,
             400 | 403 | 404 if said.contains("invalid accessor") => Self::InvalidAccessor,
+            // A token that is just ending, as a used one-use token is.
+            400 if said.contains("token not found") => Self::InvalidAccessor,
             400 if said.contains("leadership lost") => {
                 Self::Unavailable("leadership lost".to_owned())
             }

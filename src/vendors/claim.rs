@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::create::new_private_key;
-use super::{Status, VendorView, create, store};
+use super::{ApiKey, Status, Vendor, VendorView, create, store};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::events::Event;
@@ -58,19 +58,34 @@ pub async fn claim(app: &App, request: &ClaimRequest, request_id: &str) -> Resul
         .live_key(claim.key, now)
         .filter(|key| key.generation == claim.generation);
     let key = key.ok_or(Error::ClaimInvalid)?;
+    replace_private_key(app, &vendor, key, "claim-token", request_id).await
+}
+
+/// Gives a key pair whose private key was never used another private key, and shows the pair.
+///
+/// # Errors
+/// [`Error::ClaimUsed`], or trouble with the database.
+pub async fn replace_private_key(
+    app: &App,
+    vendor: &Vendor,
+    key: &ApiKey,
+    actor: &str,
+    request_id: &str,
+) -> Result<KeyPairView> {
+    let now = app.clock.now();
     let (private, digests) = new_private_key(app, key.id)?;
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
     if !store::set_private_key(&transaction, vendor.id, key.id, &digests, now).await? {
         return Err(Error::ClaimUsed);
     }
-    let mut event = Event::done("vendor.claimed", Some(vendor.id), "claim-token", request_id);
+    let mut event = Event::done("vendor.claimed", Some(vendor.id), actor, request_id);
     event.details = json!({ "generation": key.generation });
     event.record(&transaction, now).await?;
     transaction.commit().await?;
     drop(client);
     let vendor = create::reload(app, vendor.id).await?;
-    let public_key = app.keys()?.public_key(claim.key).expose().to_owned();
+    let public_key = app.keys()?.public_key(key.id).expose().to_owned();
     Ok(KeyPairView {
         vendor: VendorView::from(&*vendor),
         public_key,

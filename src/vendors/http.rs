@@ -208,6 +208,26 @@ pub async fn show(
     show_vendor(&app, id).await
 }
 
+/// `POST /api/admin/vendors/{namespace}/keys`: another private key for a vendor that never used the one it has, as
+/// when its claim token expired. The pair is shown once.
+pub async fn replace_keys(
+    app: web::Data<App>,
+    operator: Operator,
+    request: HttpRequest,
+    path: NamespacePath,
+) -> Result<HttpResponse> {
+    let client = app.db.get().await?;
+    let id = store::id_of(&client, &path.0)
+        .await?
+        .ok_or(Error::NotFound)?;
+    drop(client);
+    let vendor = create::reload(&app, id).await?;
+    let key = vendor.current_key(app.clock.now()).ok_or(Error::NotFound)?;
+    let (actor, request_id) = (operator.actor(), request_id(&request));
+    let view = claim::replace_private_key(&app, &vendor, key, &actor, &request_id).await?;
+    Ok(HttpResponse::Ok().json(view))
+}
+
 /// `POST /api/admin/vendors/{namespace}/provision`: makes whole what is missing in OpenBao.
 pub async fn provision(
     app: web::Data<App>,

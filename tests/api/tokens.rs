@@ -74,7 +74,8 @@ async fn store_wide_write_token_writes_and_cannot_read() {
         answer.json["policies"],
         json!(["default", "gravityview-write-policy"])
     );
-    assert_eq!(answer.json["store"], "gravityview-store");
+    let fence = test.namespace.clone().unwrap();
+    assert_eq!(answer.json["store"], format!("{fence}/gravityview-store"));
     assert_eq!(answer.json["vaultUrl"], "https://vault.example");
     assert_eq!(answer.json["auth"]["client_token"], answer.json["token"]);
     assert_eq!(answer.json["auth"]["orphan"], true);
@@ -99,7 +100,11 @@ async fn site_token_reaches_one_site_only() {
     let test = TestApp::start().await;
     let vendor = test.vendor("gravityview").await;
     let answer = ask(&test, &vendor, &json!({ "secretId": SITE })).await;
-    assert_eq!(answer.json["path"], format!("gravityview-store/{SITE}"));
+    let fence = test.namespace.clone().unwrap();
+    assert_eq!(
+        answer.json["path"],
+        format!("{fence}/gravityview-store/{SITE}")
+    );
     assert_eq!(
         answer.json["policies"],
         json!(["gatehouse.self", "gravityview.site-write"])

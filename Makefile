@@ -1,0 +1,35 @@
+# What CI runs, people run too. Each target works on a fresh Debian machine with a Rust toolchain.
+
+CARGO ?= cargo
+CARGO_DENY = .tools/bin/cargo-deny
+CARGO_DENY_VERSION = 0.20.2
+
+.DEFAULT_GOAL := help
+.PHONY: help tools build run test check
+
+help: ## Lists the targets
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+tools: ## Installs what is missing: PostgreSQL, and OpenBao below .tools/
+	@sh scripts/tools.sh
+
+build: ## Builds the program, target/debug/gatehouse
+	$(CARGO) build --locked
+
+run: tools build ## Starts OpenBao, PostgreSQL and the service on this machine
+	@exec target/debug/gatehouse dev
+
+test: tools ## Runs every test against real servers
+	$(CARGO) test --locked
+
+check: $(CARGO_DENY) ## Checks format, lints, documentation, licences, bans and sources
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+# Advisories are left out: they need a fresh clone of the advisory database, and a check that fails because the world
+# has changed is no check of a commit. Run `.tools/bin/cargo-deny check advisories` by hand or on a schedule.
+	$(CARGO) fetch --locked
+	$(CARGO_DENY) --offline check bans licenses sources
+
+$(CARGO_DENY):
+	$(CARGO) install --locked cargo-deny --version $(CARGO_DENY_VERSION) --root .tools
