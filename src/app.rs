@@ -61,6 +61,9 @@ pub enum StartError {
     /// The address to listen at is taken or not ours.
     #[error("cannot listen at {0}: {1}")]
     Listen(std::net::SocketAddr, std::io::Error),
+    /// A part of the service ended; the log says which.
+    #[error("a part of the service ended by surprise")]
+    EndedBySurprise,
     /// The app token may do anything.
     #[error(
         "the app token is a root token: give the service a token of its own (see `gatehouse bootstrap`), or set GATEHOUSE_TRIAL=true to try things out"

@@ -93,13 +93,22 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 }
 
 impl Running {
-    /// Serves until `stop`, or until something ends by surprise; then goes down gracefully.
-    pub async fn until(self, stop: impl Future<Output = ()>) {
-        tokio::select! {
-            () = stop => tracing::info!("Stopping"),
-            () = self.app.stop.cancelled() => tracing::error!("Stopping, as a part of the service has ended"),
-        }
+    /// Serves until `stop`, then goes down gracefully.
+    ///
+    /// # Errors
+    /// Where a part of the service ended by surprise; the log says which.
+    pub async fn until(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+        let surprised = tokio::select! {
+            () = stop => false,
+            () = self.app.stop.cancelled() => true,
+        };
+        tracing::info!(surprised, "Stopping");
         self.stop().await;
+        if surprised {
+            Err(StartError::EndedBySurprise)
+        } else {
+            Ok(())
+        }
     }
 
     /// Answers what is in flight, ends what was begun, and stops.
@@ -145,11 +154,15 @@ async fn refuse_root(app: &App) -> Result<(), StartError> {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    if app.vault.app_tokens().iter().any(|token| token.is_root()) {
+    if holds_root(app) {
         app.stop.cancel();
         return Err(StartError::RootToken);
     }
     Ok(())
+}
+
+fn holds_root(app: &App) -> bool {
+    app.vault.app_tokens().iter().any(|token| token.is_root())
 }
 
 fn spawn_background(app: &Arc<App>) {
@@ -193,6 +206,10 @@ fn supervised(app: &Arc<App>, name: &'static str, part: impl Future<Output = ()>
 /// Reads the service's keys and checks its rights, as soon as OpenBao is there.
 async fn become_ready(app: &App) {
     while !app.stop.is_cancelled() {
+        if !app.config.trial && holds_root(app) {
+            tracing::error!(error.cause = %StartError::RootToken, "Stopping");
+            return app.stop.cancel();
+        }
         match app.load_keys().await {
             Ok(true) => return report_missing_rights(&app.vault).await,
             Ok(false) => {

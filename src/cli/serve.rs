@@ -15,8 +15,7 @@ pub async fn run() -> anyhow::Result<()> {
     let config = Config::from_env(&env)?;
     let stopped = stop_signal()?;
     let running = server::start(config).await?;
-    running.until(stopped).await;
-    Ok(())
+    Ok(running.until(stopped).await?)
 }
 
 /// Resolves when the process is asked to stop.

@@ -8,6 +8,7 @@
 
 mod support;
 
+mod cli;
 mod dev;
 mod faults;
 mod tokens;
