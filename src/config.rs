@@ -6,9 +6,9 @@
 mod bao;
 mod dev;
 mod env;
+mod limits;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::str::FromStr;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -20,6 +20,7 @@ use crate::{db, webhooks};
 
 pub use dev::DevConfig;
 pub use env::Env;
+pub use limits::{LimitConfig, Rate};
 
 use bao::token_sources;
 use env::invalid;
@@ -87,53 +88,6 @@ impl BaoConfig {
             Some(fence) => format!("{fence}/{}", namespace.store()),
             None => namespace.store(),
         }
-    }
-}
-
-/// Rate limits, in requests per second with a burst. Each replica counts for itself.
-#[derive(Clone, Copy, Debug)]
-pub struct LimitConfig {
-    /// All requests of one client address: `GATEHOUSE_LIMIT_ADDRESS`, default `50/200`.
-    pub address: Rate,
-    /// All requests in one vendor's name: `GATEHOUSE_LIMIT_VENDOR`, default `100/400`.
-    pub vendor: Rate,
-    /// Refused credentials of one client address: `GATEHOUSE_LIMIT_REFUSED`, default `5/20`.
-    pub refused: Rate,
-}
-
-/// So many per second, and so many at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// Per second, at least 1.
-    pub per_second: u32,
-    /// At once, at least 1.
-    pub burst: u32,
-}
-
-impl Rate {
-    /// So many per second, and so many at once.
-    #[must_use]
-    pub const fn new(per_second: u32, burst: u32) -> Self {
-        Self { per_second, burst }
-    }
-}
-
-impl FromStr for Rate {
-    type Err = &'static str;
-    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
-        let problem = "must be <per second>/<burst>, both at least 1";
-        let (per_second, burst) = text.split_once('/').ok_or(problem)?;
-        let read = |part: &str| {
-            part.trim()
-                .parse::<u32>()
-                .ok()
-                .filter(|n| *n > 0)
-                .ok_or(problem)
-        };
-        Ok(Self {
-            per_second: read(per_second)?,
-            burst: read(burst)?,
-        })
     }
 }
 
@@ -245,28 +199,6 @@ pub fn db_settings(env: &Env) -> Result<db::Settings> {
         ca_pem: env.file("GATEHOUSE_DATABASE_CACERT")?,
         pool_size: env.parsed("GATEHOUSE_DATABASE_POOL", 16)?,
     })
-}
-
-impl LimitConfig {
-    const SERVE: Self = Self {
-        address: Rate::new(50, 200),
-        vendor: Rate::new(100, 400),
-        refused: Rate::new(5, 20),
-    };
-    /// Wide enough for a load test on one machine.
-    const DEV: Self = Self {
-        address: Rate::new(20_000, 20_000),
-        vendor: Rate::new(20_000, 20_000),
-        refused: Rate::new(20_000, 20_000),
-    };
-
-    fn from_env(env: &Env, default: Self) -> Result<Self> {
-        Ok(Self {
-            address: env.parsed("GATEHOUSE_LIMIT_ADDRESS", default.address)?,
-            vendor: env.parsed("GATEHOUSE_LIMIT_VENDOR", default.vendor)?,
-            refused: env.parsed("GATEHOUSE_LIMIT_REFUSED", default.refused)?,
-        })
-    }
 }
 
 /// The secrets of `GATEHOUSE_SIGNUP_SECRET`, separated by spaces: the current one first.
