@@ -9,4 +9,7 @@
 
 mod support;
 
+mod claim;
+mod signup;
 mod tokens;
+mod vendors;
