@@ -9,7 +9,11 @@
 
 mod support;
 
+mod binding;
 mod claim;
+mod plugins_of_2019;
+mod removal;
 mod signup;
+mod sites;
 mod tokens;
 mod vendors;
