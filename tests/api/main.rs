@@ -9,8 +9,10 @@
 
 mod support;
 
+mod access;
 mod binding;
 mod claim;
+mod isolation;
 mod plugins_of_2019;
 mod removal;
 mod signup;
