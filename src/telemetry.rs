@@ -61,7 +61,11 @@ pub async fn with_request_id(
     next: actix_web::middleware::Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let id = super::http::request_id(request.request());
-    REQUEST_ID.scope(id, next.call(request)).await
+    let answer = async {
+        let done = next.call(request).await;
+        done.map_err(|error| super::http::answered(error, |_| ()))
+    };
+    REQUEST_ID.scope(id, answer).await
 }
 
 /// The span of a request, and its one line in the log.

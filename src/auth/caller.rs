@@ -120,7 +120,7 @@ impl StorerOrBody {
             (None, None) => Err(Error::CredentialsMissing),
             (None, Some(key)) => {
                 let bearer = Bearer::PublicKey(key.clone());
-                let known = count_refusal(app, request, known(app, bearer).await)?;
+                let known = admit(app, request, known(app, bearer).await)?;
                 Ok((PluginOrVendor::Plugin(active(known)?.plugin()?), true))
             }
         }
@@ -183,6 +183,11 @@ async fn authenticate(app: &App, request: &HttpRequest) -> Result<Known> {
         Ok(bearer) => known(app, bearer).await,
         Err(error) => Err(error),
     };
+    admit(app, request, result)
+}
+
+/// Counts what was found against its limit: a refusal against the address, anything else against the vendor.
+fn admit(app: &App, request: &HttpRequest, result: Result<Known>) -> Result<Known> {
     let known = count_refusal(app, request, result)?;
     if let Some(vendor) = known.tenant() {
         tracing::Span::current().record("vendor.id", vendor.id.0);

@@ -9,7 +9,7 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::web::{Bytes, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
 use crate::error::{Error, FieldError, Result};
@@ -101,6 +101,10 @@ fn is_json(request: &HttpRequest) -> bool {
 /// # Errors
 /// As said.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    // serde would take a list of a struct's fields for the struct.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(no_object(bytes));
+    }
     let mut source = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut source).map_err(|error| {
         let path = error.path().to_string();
@@ -113,6 +117,16 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     })?;
     source.end().map_err(|_| Error::MalformedBody)?;
     Ok(value)
+}
+
+fn no_object(bytes: &[u8]) -> Error {
+    match serde_json::from_slice::<IgnoredAny>(bytes) {
+        Ok(_) => Error::InvalidField(vec![FieldError {
+            pointer: String::new(),
+            detail: "must be an object".to_owned(),
+        }]),
+        Err(_) => Error::MalformedBody,
+    }
 }
 
 /// What serde says of a field, without the value it found there.

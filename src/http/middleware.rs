@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::error::InternalError;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 
 use crate::error::Error;
@@ -20,8 +21,16 @@ pub async fn harden(
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let id = super::request_id(request.request());
-    let mut response = next.call(request).await?;
-    let headers = response.headers_mut();
+    match next.call(request).await {
+        Ok(mut response) => {
+            dress(response.headers_mut(), &id);
+            Ok(response)
+        }
+        Err(error) => Err(answered(error, |headers| dress(headers, &id))),
+    }
+}
+
+fn dress(headers: &mut HeaderMap, request_id: &str) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
@@ -31,10 +40,17 @@ pub async fn harden(
         header::STRICT_TRANSPORT_SECURITY,
         HeaderValue::from_static("max-age=31536000"),
     );
-    if let Ok(id) = HeaderValue::from_str(&id) {
+    if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(HeaderName::from_static("x-request-id"), id);
     }
-    Ok(response)
+}
+
+/// An error that middleware made, with its answer built here, where what belongs into it is still known.
+#[must_use]
+pub fn answered(error: actix_web::Error, change: impl FnOnce(&mut HeaderMap)) -> actix_web::Error {
+    let mut response = error.error_response();
+    change(response.headers_mut());
+    InternalError::from_response(error, response).into()
 }
 
 /// No request takes longer than 10 seconds. What it began in a tracked task of its own goes on to its end.

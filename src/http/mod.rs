@@ -9,7 +9,7 @@ mod path;
 
 pub use address::client_address;
 pub use json::{Json, RawBody, parse as parse_json};
-pub use middleware::{harden, time_limit};
+pub use middleware::{answered, harden, time_limit};
 pub use paging::{Cursor, Page, PageRequest};
 pub use path::{NamespacePath, NamespaceSitePath, SiteId};
 

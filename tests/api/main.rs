@@ -8,7 +8,20 @@
 
 mod support;
 
+mod access;
+mod binding;
+mod claim;
 mod cli;
 mod dev;
 mod faults;
+mod fields;
+mod framing;
+mod input;
+mod isolation;
+mod limits;
+mod plugins_of_2019;
+mod removal;
+mod signup;
+mod sites;
 mod tokens;
+mod vendors;

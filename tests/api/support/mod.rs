@@ -1,8 +1,11 @@
 //! What tests stand on: real servers, the service itself, calls and answers.
 
 pub mod app;
+pub mod callers;
 pub mod http;
 pub mod logs;
 pub mod servers;
+pub mod valve;
+pub mod wait;
 
 pub use app::{Place, TestApp, TestVendor};

@@ -1,0 +1,265 @@
+//! Every route as every caller.
+
+use std::collections::BTreeSet;
+
+use gatehouse::routes::{Caller, ROUTES, Route, paths};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::callers::{Shown, delete_key, revoked_operator};
+use crate::support::http::Answer;
+use crate::support::{TestApp, TestVendor};
+
+const SITE: &str = "site-of-a-0123456789";
+
+/// A request that its rightful callers are served: path, body, and the answers to vendor A and to vendor B.
+struct Case {
+    path: String,
+    body: Value,
+    own: u16,
+    others: u16,
+}
+
+fn case(path: &str, body: Value, own: u16, others: u16) -> Case {
+    let path = path.to_owned();
+    Case {
+        path,
+        body,
+        own,
+        others,
+    }
+}
+
+/// The request to a route; `None` where the table below does not know it.
+fn request(route: &Route, a: &TestVendor) -> Option<Case> {
+    let none = || Value::Null;
+    let new = json!({ "namespace": "made-by-an-operator", "name": "New" });
+    Some(match (route.method, route.path) {
+        ("GET", "/healthz" | "/readyz" | "/metrics") => case(route.path, none(), 200, 200),
+        ("POST", "/webhooks/vendor-signup") => case(route.path, json!({}), 401, 401),
+        ("POST", "/api/vendors/claim") => case(route.path, json!({ "claimToken": "x" }), 401, 401),
+        ("POST", "/api/site" | "/sites/token") => case(route.path, none(), 200, 200),
+        ("POST", "/sites") => {
+            let body = json!({ "secretId": "registered-anew-01" });
+            case(route.path, body, 201, 201)
+        }
+        ("GET", "/sites") => case(route.path, none(), 200, 200),
+        ("POST", "/sites/search") => {
+            let body = json!({ "searchKeys": ["unknown_access-key_0001"] });
+            case(route.path, body, 200, 200)
+        }
+        ("GET", "/sites/{secretId}") => case(&format!("/sites/{SITE}"), none(), 200, 404),
+        ("DELETE", "/sites/{secretId}") => case("/sites/unknown-secret-id-1", none(), 200, 200),
+        ("GET", "/api/v1/accounts/{id}") => {
+            case(&format!("/api/v1/accounts/{}", a.id), none(), 200, 404)
+        }
+        ("GET", "/api/admin/vendors" | "/api/admin/app-token" | "/api/admin/tasks") => {
+            case(route.path, none(), 200, 200)
+        }
+        ("POST", "/api/admin/vendors") => case(route.path, new, 201, 201),
+        ("GET", "/api/admin/vendors/{namespace}") => {
+            case("/api/admin/vendors/vendor-a", none(), 200, 200)
+        }
+        ("PATCH", "/api/admin/vendors/{namespace}") => case(
+            "/api/admin/vendors/vendor-a",
+            json!({ "plan": "x" }),
+            200,
+            200,
+        ),
+        ("POST", "/api/admin/vendors/{namespace}/provision") => {
+            case("/api/admin/vendors/vendor-a/provision", none(), 200, 200)
+        }
+        ("GET", "/api/admin/vendors/{namespace}/sites") => {
+            case("/api/admin/vendors/vendor-a/sites", none(), 200, 200)
+        }
+        ("DELETE", "/api/admin/vendors/{namespace}/sites/{secretId}") => {
+            let path = "/api/admin/vendors/vendor-a/sites/unknown-secret-id-1";
+            case(path, none(), 200, 200)
+        }
+        ("POST", "/api/admin/app-token/renew") => case(route.path, none(), 200, 200),
+        _ => return None,
+    })
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Who {
+    Nobody,
+    /// Of no known form, revoked, or forged.
+    Refused,
+    PublicKey,
+    Vendor,
+    OtherPublicKey,
+    OtherVendor,
+    Operator,
+    DeleteKey,
+}
+
+/// What a kind of route answers to somebody. `None`: as to its rightful caller.
+fn refusal(route: Caller, who: Who) -> Option<u16> {
+    use Who::{
+        DeleteKey, Nobody, Operator, OtherPublicKey, OtherVendor, PublicKey, Refused, Vendor,
+    };
+    match (route, who) {
+        (Caller::Anyone | Caller::Billing | Caller::ClaimHolder, _) => None,
+        (Caller::Connector, Vendor | OtherVendor) => None,
+        // TrustedLogin's dialect knows no 401.
+        (Caller::Connector, _) => Some(403),
+        (_, Nobody | Refused) => Some(401),
+        // It is good at its own path only.
+        (Caller::Remover, DeleteKey) => Some(401),
+        (Caller::Operator, Operator) => None,
+        (Caller::Operator, _) | (_, Operator | DeleteKey) => Some(403),
+        (Caller::Vendor, PublicKey | OtherPublicKey) => Some(403),
+        _ => None,
+    }
+}
+
+async fn callers(
+    test: &TestApp,
+    a: &TestVendor,
+    b: &TestVendor,
+) -> Vec<(Who, &'static str, Shown)> {
+    let bearer = |text: &str| Shown::Bearer(text.to_owned());
+    let forged = |key: &str| {
+        let last = if key.ends_with('0') { "1" } else { "0" };
+        Shown::Bearer(format!("{}{last}", &key[..key.len() - 1]))
+    };
+    let sign_up = json!({
+        "type": "vendor.created", "timestamp": "2026-11-01T00:00:00Z",
+        "data": { "namespace": "vendor-c", "name": "C" },
+    });
+    let claim = test.webhook("msg_1", &sign_up).await.text_of("claimToken");
+    let mut crossed = a.clone();
+    crossed.public_key.clone_from(&b.public_key);
+    vec![
+        (Who::Nobody, "nobody", Shown::Nothing),
+        (Who::Refused, "garbage", bearer("garbage")),
+        (Who::Refused, "basic", Shown::Bare("Basic YTpi".to_owned())),
+        (Who::Refused, "wrong public key", forged(&a.public_key)),
+        (Who::Refused, "wrong private key", forged(&a.private_key)),
+        (Who::Refused, "half of a pair", bearer(&"a".repeat(64))),
+        (Who::Refused, "crossed pair", Shown::TrustedLogin(crossed)),
+        (Who::Refused, "claim token", bearer(&claim)),
+        (
+            Who::Refused,
+            "revoked operator",
+            bearer(&revoked_operator(test).await),
+        ),
+        (Who::PublicKey, "pk of A", bearer(&a.public_key)),
+        (Who::Vendor, "sk of A", bearer(&a.private_key)),
+        (Who::Vendor, "pair of A", Shown::TrustedLogin(a.clone())),
+        (Who::OtherPublicKey, "pk of B", bearer(&b.public_key)),
+        (Who::OtherVendor, "sk of B", bearer(&b.private_key)),
+        (
+            Who::OtherVendor,
+            "pair of B",
+            Shown::TrustedLogin(b.clone()),
+        ),
+        (Who::Operator, "operator", bearer(&test.operator)),
+        (
+            Who::DeleteKey,
+            "delete key",
+            Shown::Bare(delete_key(test, a, "site-with-delete-key").await),
+        ),
+    ]
+}
+
+async fn send(test: &TestApp, route: &Route, path: &str, body: &Value, shown: &Shown) -> Answer {
+    let method = Method::from_bytes(route.method.as_bytes()).unwrap();
+    let call = test.call(method, path).shown(shown);
+    let call = if body.is_null() {
+        call
+    } else {
+        call.json(body)
+    };
+    call.send().await
+}
+
+/// The places a route answers at, for one request to it.
+fn places(route: &Route, case: &Case) -> Vec<String> {
+    let prefixes = paths(route).map(|path| path.replacen(route.path, "", 1));
+    prefixes
+        .map(|prefix| format!("{prefix}{}", case.path))
+        .collect()
+}
+
+/// A body without what differs from request to request.
+fn blank(answer: &Answer) -> Value {
+    let mut body = answer.json.clone();
+    body["request_id"] = Value::Null;
+    body
+}
+
+#[tokio::test]
+async fn every_route_serves_its_callers_and_nobody_else() {
+    let test = TestApp::start().await;
+    let (a, b) = (test.vendor("vendor-a").await, test.vendor("vendor-b").await);
+    test.site(&a, SITE, "access-key-of-a-0123456789").await;
+    let callers = callers(&test, &a, &b).await;
+    let mut unauthorized = Vec::new();
+    for route in ROUTES {
+        let case = request(route, &a)
+            .unwrap_or_else(|| panic!("{} {} is not in the table", route.method, route.path));
+        for path in places(route, &case) {
+            for (who, name, shown) in &callers {
+                let right = match who {
+                    Who::OtherPublicKey | Who::OtherVendor => case.others,
+                    _ => case.own,
+                };
+                let expected = refusal(route.caller, *who).unwrap_or(right);
+                let answer = send(&test, route, &path, &case.body, shown).await;
+                let what = format!("{} {path} as {name}", route.method);
+                assert_eq!(answer.status, expected, "{what}: {answer:?}");
+                assert_eq!(answer.headers["cache-control"], "no-store", "{what}");
+                assert_eq!(
+                    answer.headers["x-content-type-options"], "nosniff",
+                    "{what}"
+                );
+                if answer.status >= 400 {
+                    answer.expect_problem(expected, answer.code());
+                }
+                if answer.status == 401 && *who == Who::Refused {
+                    unauthorized.push((route.caller, blank(&answer)));
+                }
+            }
+        }
+    }
+    // Unknown, forged, revoked: nobody is told which.
+    let of_keys = unauthorized
+        .iter()
+        .filter(|(caller, _)| !matches!(caller, Caller::Billing | Caller::ClaimHolder));
+    let bodies: BTreeSet<String> = of_keys.map(|(_, body)| body.to_string()).collect();
+    assert_eq!(bodies.len(), 1, "{bodies:?}");
+}
+
+#[tokio::test]
+async fn other_methods_are_refused_with_those_that_are_allowed() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("vendor-a").await;
+    for route in ROUTES {
+        let case = request(route, &vendor).unwrap();
+        for path in places(route, &case) {
+            for method in ["TRACE", "PROPFIND", "PUT", "get"] {
+                let method = Method::from_bytes(method.as_bytes()).unwrap();
+                let call = test.call(method.clone(), &path).bearer(&test.operator);
+                let answer = call.send().await;
+                assert_eq!(answer.status, 405, "{method} {path}: {answer:?}");
+                answer.expect_problem(405, "method_not_allowed");
+                let allow = answer.headers["allow"].to_str().unwrap();
+                let allowed: BTreeSet<&str> = allow.split(", ").collect();
+                assert!(allowed.contains(route.method), "{path}: {allow}");
+            }
+        }
+    }
+    let nowhere = test.get("/api/nowhere").bearer(&test.operator).send().await;
+    nowhere.expect_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn two_authorization_headers_are_none() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("vendor-a").await;
+    let call = test.get("/sites").bearer(&vendor.private_key);
+    let answer = call.bearer(&vendor.private_key).send().await;
+    answer.expect_problem(401, "credentials_invalid");
+}
