@@ -4,5 +4,7 @@ pub mod app;
 pub mod http;
 pub mod logs;
 pub mod servers;
+pub mod wire;
 
 pub use app::{Place, TestApp, TestVendor};
+pub use wire::Wire;
