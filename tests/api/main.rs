@@ -9,5 +9,7 @@
 
 mod support;
 
+mod paths;
+mod rights;
 mod seed;
 mod tokens;
