@@ -171,20 +171,26 @@ impl AppToken {
         self.renew().await.map(|_| ())
     }
 
-    /// Tells the keeper that a call was refused, and waits until it has looked. `true` when there is a new token now.
-    pub async fn refused(&self) -> bool {
-        let before = self.held.load_full();
+    /// The accessor of the token held now.
+    #[must_use]
+    pub fn accessor(&self) -> Option<String> {
+        let held = self.held.load();
+        held.as_ref().map(|held| held.info.accessor.clone())
+    }
+
+    /// Tells the keeper that a call with the token `used` was refused, and waits until it has looked. `true` when
+    /// another token is held now; at once where it came while the call was under way.
+    pub async fn refused(&self, used: Option<&str>) -> bool {
         let changed = self.changed.notified();
+        let is_another = || self.accessor().is_some_and(|now| Some(&*now) != used);
+        if is_another() {
+            return true;
+        }
         self.wake.notify_one();
         tokio::time::timeout(Duration::from_secs(2), changed)
             .await
             .ok();
-        let after = self.held.load_full();
-        match (before, after) {
-            (Some(before), Some(after)) => before.info.accessor != after.info.accessor,
-            (None, Some(_)) => true,
-            _ => false,
-        }
+        is_another()
     }
 
     /// Keeps the token alive until `stop`.
