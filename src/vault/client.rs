@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use rustify::endpoint::Endpoint;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -61,6 +62,11 @@ impl Connection {
             .connect_timeout(CONNECT_LIMIT)
             .pool_max_idle_per_host(128)
             .redirect(reqwest::redirect::Policy::none())
+            // The library sends JSON without saying so; proxies and the documented calls want it said.
+            .default_headers(HeaderMap::from_iter([(
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            )]))
             .no_proxy();
         if url.scheme() == "http" {
             builder = builder.tls_certs_only(Vec::new());

@@ -20,6 +20,8 @@ use super::{Error, approle};
 use crate::types::Secret;
 
 const INCREMENT: &str = "42h";
+/// Two thirds of what is asked for: a life of this length needs not grow any more.
+const ENOUGH: Duration = Duration::from_hours(28);
 const SLOWEST_CHECK: Duration = Duration::from_hours(6);
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(15);
@@ -56,6 +58,7 @@ struct Held {
     info: TokenInfo,
     /// `None` for a token without an end.
     ends: Option<Instant>,
+    /// The last life that was not cut short by the token's end.
     granted: Duration,
 }
 
@@ -171,20 +174,26 @@ impl AppToken {
         self.renew().await.map(|_| ())
     }
 
-    /// Tells the keeper that a call was refused, and waits until it has looked. `true` when there is a new token now.
-    pub async fn refused(&self) -> bool {
-        let before = self.held.load_full();
+    /// The accessor of the token held now.
+    #[must_use]
+    pub fn accessor(&self) -> Option<String> {
+        let held = self.held.load();
+        held.as_ref().map(|held| held.info.accessor.clone())
+    }
+
+    /// Tells the keeper that a call with the token `used` was refused, and waits until it has looked. `true` when
+    /// another token is held now; at once where it came while the call was under way.
+    pub async fn refused(&self, used: Option<&str>) -> bool {
         let changed = self.changed.notified();
+        let is_another = || self.accessor().is_some_and(|now| Some(&*now) != used);
+        if is_another() {
+            return true;
+        }
         self.wake.notify_one();
         tokio::time::timeout(Duration::from_secs(2), changed)
             .await
             .ok();
-        let after = self.held.load_full();
-        match (before, after) {
-            (Some(before), Some(after)) => before.info.accessor != after.info.accessor,
-            (None, Some(_)) => true,
-            _ => false,
-        }
+        is_another()
     }
 
     /// Keeps the token alive until `stop`.
@@ -286,12 +295,14 @@ impl AppToken {
         };
         let info = tokens::lookup_self(&self.connection.with_token(&token)).await?;
         let granted = Duration::from_secs(info.ttl);
+        // A dying token has no full second left either.
+        let ends = (info.ttl > 0 || info.expire_time.is_some()).then(|| Instant::now() + granted);
         tracing::info!(
             app_token.name = self.name,
             ttl_seconds = info.ttl,
             "Holds an app token"
         );
-        self.hold(token, info, granted);
+        self.hold(token, info, ends, granted);
         self.stats().logins += 1;
         metrics::counter!("gatehouse_app_token_logins_total", "token" => self.name).increment(1);
         Ok(self.until_renewal())
@@ -304,12 +315,17 @@ impl AppToken {
             return Ok(true);
         };
         let auth = tokens::renew_self(&self.connection.with_token(&held.token), INCREMENT).await?;
-        let granted = Duration::from_secs(auth.lease_duration);
-        let grown = Instant::now() + granted > ends + Duration::from_secs(1);
+        let lease = Duration::from_secs(auth.lease_duration);
+        let new_end = Instant::now() + lease;
+        let grown = lease >= ENOUGH || new_end > ends + Duration::from_secs(1);
         let mut info = held.info.clone();
         info.ttl = auth.lease_duration;
-        info.expire_time = None;
-        self.hold(held.token.clone(), info, granted);
+        info.expire_time = Timestamp::now()
+            .checked_add(lease)
+            .ok()
+            .map(|at| at.to_string());
+        let granted = if grown { lease } else { held.granted };
+        self.hold(held.token.clone(), info, Some(new_end), granted);
         self.stats().renewals += 1;
         metrics::counter!("gatehouse_app_token_renewals_total", "token" => self.name).increment(1);
         tracing::info!(
@@ -321,15 +337,7 @@ impl AppToken {
         Ok(grown)
     }
 
-    fn hold(&self, token: Secret, mut info: TokenInfo, granted: Duration) {
-        let endless = granted.is_zero();
-        if info.expire_time.is_none() && !endless {
-            info.expire_time = Timestamp::now()
-                .checked_add(granted)
-                .ok()
-                .map(|at| at.to_string());
-        }
-        let ends = (!endless).then(|| Instant::now() + granted);
+    fn hold(&self, token: Secret, info: TokenInfo, ends: Option<Instant>, granted: Duration) {
         self.held.store(Some(Arc::new(Held {
             token,
             info,

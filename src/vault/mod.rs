@@ -122,12 +122,13 @@ impl AppToken {
     where
         F: Future<Output = Result<T>>,
     {
+        let used = self.accessor();
         let first = match self.handle() {
             Ok(handle) => call(handle).await,
             Err(error) => Err(error),
         };
         match first {
-            Err(Error::Denied(_) | Error::NoAppToken) if self.refused().await => {
+            Err(Error::Denied(_) | Error::NoAppToken) if self.refused(used.as_deref()).await => {
                 call(self.handle()?).await
             }
             result => result,

@@ -202,6 +202,10 @@ impl TestApp {
 
     /// A secret that must never be logged.
     pub fn keep_secret(&self, secret: &str) {
+        // OpenBao leaves `client_token` empty in answers about an accessor.
+        if secret.is_empty() {
+            return;
+        }
         self.secrets.lock().unwrap().push(secret.to_owned());
     }
 

@@ -7,5 +7,7 @@ pub mod logs;
 pub mod servers;
 pub mod valve;
 pub mod wait;
+pub mod wire;
 
 pub use app::{Place, TestApp, TestVendor};
+pub use wire::Wire;
