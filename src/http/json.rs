@@ -203,11 +203,11 @@ mod tests {
         for bad in [
             "",
             "{",
-            "{}{}",
+            r#"{"secretId":"0123456789abcdef"}{}"#,
             "[1,]",
             "{'a':1}",
             "\u{feff}{}",
-            "{\"a\":NaN}",
+            "{\"secretId\":NaN}",
         ] {
             assert_eq!(refusal(bad), "malformed_body", "{bad}");
         }

@@ -404,6 +404,13 @@ impl Drop for TestApp {
             servers::shared().runtime.spawn(running.stop());
         }
         if std::thread::panicking() {
+            for line in logs::lines_with(self.log_start, "error.cause")
+                .iter()
+                .rev()
+                .take(10)
+            {
+                eprintln!("logged meanwhile: {line}");
+            }
             return;
         }
         let secrets = self.secrets.lock().unwrap();
