@@ -42,7 +42,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
             if bytes.is_empty() {
                 return parse(b"{}").map(Self);
             }
-            if !is_json(&request) {
+            if !says_json(&request) {
                 return Err(Error::UnsupportedMediaType);
             }
             parse(&bytes).map(Self)
@@ -77,7 +77,7 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
         .unwrap_or(Err(Error::BodyTimeout))
 }
 
-fn is_json(request: &HttpRequest) -> bool {
+fn says_json(request: &HttpRequest) -> bool {
     let mut types = request.headers().get_all(CONTENT_TYPE);
     let (Some(only), None) = (types.next(), types.next()) else {
         return false;
@@ -86,10 +86,10 @@ fn is_json(request: &HttpRequest) -> bool {
         return false;
     };
     let mut parts = text.split(';').map(str::trim);
-    let is_json = parts
+    let right_type = parts
         .next()
         .is_some_and(|t| t.eq_ignore_ascii_case("application/json"));
-    is_json
+    right_type
         && parts.all(|p| {
             !p.to_ascii_lowercase().starts_with("charset=")
                 || p[8..].trim_matches('"').eq_ignore_ascii_case("utf-8")
@@ -103,13 +103,20 @@ fn is_json(request: &HttpRequest) -> bool {
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     // serde would take a list of a struct's fields for the struct.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
-        return Err(no_object(bytes));
+        return Err(if is_json(bytes) {
+            Error::InvalidField(vec![FieldError {
+                pointer: String::new(),
+                detail: "must be an object".to_owned(),
+            }])
+        } else {
+            Error::MalformedBody
+        });
     }
     let mut source = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut source).map_err(|error| {
         let path = error.path().to_string();
         match error.inner().classify() {
-            Category::Data => {
+            Category::Data if is_json(bytes) => {
                 Error::InvalidField(vec![field_error(&path, &error.into_inner().to_string())])
             }
             _ => Error::MalformedBody,
@@ -119,14 +126,9 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     Ok(value)
 }
 
-fn no_object(bytes: &[u8]) -> Error {
-    match serde_json::from_slice::<IgnoredAny>(bytes) {
-        Ok(_) => Error::InvalidField(vec![FieldError {
-            pointer: String::new(),
-            detail: "must be an object".to_owned(),
-        }]),
-        Err(_) => Error::MalformedBody,
-    }
+/// Whether the whole body is one JSON document, whatever it says.
+fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
 }
 
 /// What serde says of a field, without the value it found there.

@@ -66,6 +66,10 @@ fn request(route: &Route, a: &TestVendor) -> Option<Case> {
             200,
             200,
         ),
+        // A vendor's whose private key was never used.
+        ("POST", "/api/admin/vendors/{namespace}/keys") => {
+            case("/api/admin/vendors/vendor-c/keys", none(), 200, 200)
+        }
         ("POST", "/api/admin/vendors/{namespace}/provision") => {
             case("/api/admin/vendors/vendor-a/provision", none(), 200, 200)
         }
