@@ -123,13 +123,16 @@ impl Running {
 /// A keeper for each app token.
 fn keep_tokens(app: &Arc<App>) {
     for token in app.vault.app_tokens() {
+        if app.config.trial {
+            token.allow_root();
+        }
         let (token, stop) = (Arc::clone(token), app.stop.clone());
         supervised(app, "keeper", token.keep(stop));
     }
 }
 
 /// Waits a little for the tokens, and refuses to go on with a root token unless this is a trial. Where OpenBao is not
-/// there yet, the service starts, and the check is made when the token comes.
+/// there yet, the service starts; a root token that comes later is not used.
 async fn refuse_root(app: &App) -> Result<(), StartError> {
     if app.config.trial {
         return Ok(());
@@ -139,13 +142,13 @@ async fn refuse_root(app: &App) -> Result<(), StartError> {
             .vault
             .app_tokens()
             .iter()
-            .all(|token| token.remaining().is_some())
+            .all(|token| token.remaining().is_some() || token.met_root())
         {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    if app.vault.app_tokens().iter().any(|token| token.is_root()) {
+    if app.vault.app_tokens().iter().any(|token| token.met_root()) {
         app.stop.cancel();
         return Err(StartError::RootToken);
     }
