@@ -9,6 +9,8 @@
 
 mod support;
 
+mod hvac;
+mod keeper;
 mod paths;
 mod rights;
 mod seed;
