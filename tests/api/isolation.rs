@@ -139,7 +139,7 @@ async fn a_secret_id_of_another_vendor_is_free_to_use() {
     let gone = test.get(path).bearer(&a.private_key).send().await;
     gone.expect_problem(404, "not_found");
     let shown = test.get(path).bearer(&b.private_key).send().await;
-    assert_eq!(shown.json["store"], "vendor-b-store");
+    assert!(shown.text_of("store").ends_with("/vendor-b-store"));
     let stored = "vendor-b-store/same-id-0123456789";
     let written = test.bao(Method::POST, stored, &theirs);
     let written = written.json(&json!({ "still": "mine" })).send().await;
