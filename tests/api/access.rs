@@ -31,6 +31,7 @@ fn case(path: &str, body: Value, own: u16, others: u16) -> Case {
 }
 
 /// The request to a route; `None` where the table below does not know it.
+#[expect(clippy::match_same_arms, reason = "one line a route, or a rule")]
 fn request(route: &Route, a: &TestVendor) -> Option<Case> {
     let none = || Value::Null;
     let new = json!({ "namespace": "made-by-an-operator", "name": "New" });
@@ -99,6 +100,7 @@ enum Who {
 }
 
 /// What a kind of route answers to somebody. `None`: as to its rightful caller.
+#[expect(clippy::match_same_arms, reason = "one line a route, or a rule")]
 fn refusal(route: Caller, who: Who) -> Option<u16> {
     use Who::{
         DeleteKey, Nobody, Operator, OtherPublicKey, OtherVendor, PublicKey, Refused, Vendor,

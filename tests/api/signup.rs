@@ -35,8 +35,8 @@ async fn count(test: &TestApp, sql: &str) -> i64 {
 async fn policy(test: &TestApp, name: &str) -> Option<String> {
     let path = format!("sys/policies/acl/{name}");
     let answer = test.bao_root(Method::GET, &path).send().await;
-    let text = answer.json["data"]["policy"].as_str();
-    text.map(|text| text.trim().to_owned())
+    let said = answer.json["data"]["policy"].as_str();
+    said.map(|said| said.trim().to_owned())
 }
 
 async fn show(test: &TestApp, namespace: &str) -> Answer {
@@ -79,9 +79,9 @@ async fn created_vendor_has_keys_store_and_policies() {
         ("delete", r#""delete""#),
         ("read", r#""read""#),
     ] {
-        let text = format!(r#"path "gravityview-store/*" {{ capabilities = [{rights}]}}"#);
+        let said = format!(r#"path "gravityview-store/*" {{ capabilities = [{rights}]}}"#);
         let name = format!("gravityview-{kind}-policy");
-        assert_eq!(policy(&test, &name).await, Some(text), "{name}");
+        assert_eq!(policy(&test, &name).await, Some(said), "{name}");
     }
     for name in ["gravityview.site-write", "gravityview.site-read"] {
         assert!(policy(&test, name).await.is_some(), "{name}");
@@ -147,25 +147,25 @@ async fn unsigned_forged_and_stale_webhooks_are_refused() {
     let wrong = SigningSecret::new(vec![43; 32]).unwrap();
     let now = test.app.clock.now().as_second();
     let at = |seconds: i64| ((now + seconds).to_string(), now + seconds);
-    let (text, time) = at(0);
+    let (said, time) = at(0);
     let good = secret.sign("m", time, &body);
     let spaced = [body.as_slice(), b" "].concat();
     let ahead = at(330);
     let behind = at(-310);
     let cases = [
-        (["m", &text, &wrong.sign("m", time, &body)], &body),
-        (["m", &text, &good[..good.len() - 1]], &body),
-        (["m", &text, &good.replace("v1,", "v2,")], &body),
-        (["m", &text, ""], &body),
+        (["m", &said, &wrong.sign("m", time, &body)], &body),
+        (["m", &said, &good[..good.len() - 1]], &body),
+        (["m", &said, &good.replace("v1,", "v2,")], &body),
+        (["m", &said, ""], &body),
         (["m", "", &good], &body),
-        (["", &text, &good], &body),
-        (["other", &text, &good], &body),
-        (["m", &text, &good], &spaced),
+        (["", &said, &good], &body),
+        (["other", &said, &good], &body),
+        (["m", &said, &good], &spaced),
         (["m", &ahead.0, &secret.sign("m", ahead.1, &body)], &body),
         (["m", &behind.0, &secret.sign("m", behind.1, &body)], &body),
         (["m", "0", &secret.sign("m", 0, &body)], &body),
-        // `a.1` at 2 and `a` at `1.2` would sign the same text.
-        (["m.1", &text, &secret.sign("m.1", time, &body)], &body),
+        // `a.1` at 2 and `a` at `1.2` would sign the same said.
+        (["m.1", &said, &secret.sign("m.1", time, &body)], &body),
     ];
     for (headers, body) in cases {
         let answer = send(&test, headers, body).await;

@@ -92,10 +92,10 @@ async fn all_fields_are_kept_and_the_access_key_is_never_shown() {
 async fn end_is_a_time_or_unix_seconds_or_never_and_lies_ahead() {
     let (test, vendor) = start().await;
     let soon = test.app.clock.now().as_second() + 3600;
-    let text = jiff::Timestamp::from_second(soon).unwrap().to_string();
+    let stamp = jiff::Timestamp::from_second(soon).unwrap().to_string();
     for (at, shown) in [
-        (json!(soon), json!(text)),
-        (json!(text), json!(text)),
+        (json!(soon), json!(stamp)),
+        (json!(stamp), json!(stamp)),
         (json!(0), Value::Null),
         (json!(false), Value::Null),
         (Value::Null, Value::Null),
