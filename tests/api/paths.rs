@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use vaultrs::client::{VaultClient, VaultClientSettingsBuilder};
 
+use crate::support::wire::Seen;
 use crate::support::{TestApp, TestVendor, Wire, servers};
 
 const SITE: &str = "0123456789abcdef0123456789abcdef";
@@ -114,11 +115,11 @@ async fn openbao_takes_almost_any_mount_and_folds_policy_names() {
             .await;
         assert_eq!(made.status, 204, "{mount}: {made:?}");
     }
-    for (name, text) in [
+    for (name, glob) in [
         ("Acme-read-policy", "\"a/*\""),
         ("acme-read-policy", "\"b/*\""),
     ] {
-        let policy = format!("path {text} {{ capabilities = [\"read\"]}}");
+        let policy = format!("path {glob} {{ capabilities = [\"read\"]}}");
         let made = test
             .bao_root(Method::PUT, &format!("sys/policies/acl/{name}"))
             .json(&json!({ "policy": policy }))
@@ -130,10 +131,10 @@ async fn openbao_takes_almost_any_mount_and_folds_policy_names() {
         .bao_root(Method::GET, "sys/policies/acl/Acme-read-policy")
         .send()
         .await;
-    let text = first.json["data"]["policy"].as_str().unwrap();
+    let stands = first.json["data"]["policy"].as_str().unwrap();
     assert!(
-        text.contains("\"b/*\""),
-        "the later one overwrote the earlier: {text}"
+        stands.contains("\"b/*\""),
+        "the later one overwrote the earlier: {stands}"
     );
 }
 
@@ -192,7 +193,7 @@ async fn climbing_secret_id_never_reaches_openbao() {
 }
 
 fn lines(wire: &Wire) -> Vec<String> {
-    wire.deliberate().iter().map(|seen| seen.line()).collect()
+    wire.deliberate().iter().map(Seen::line).collect()
 }
 
 #[tokio::test]

@@ -684,10 +684,10 @@ async fn policy_text(test: &TestApp, name: &str) -> Value {
     answer.json["data"]["policy"].clone()
 }
 
-async fn put_back(test: &TestApp, name: &str, text: &Value) {
+async fn put_back(test: &TestApp, name: &str, former: &Value) {
     let answer = test
         .bao_root(Method::PUT, &format!("sys/policies/acl/{name}"))
-        .json(&json!({ "policy": text }))
+        .json(&json!({ "policy": former }))
         .send()
         .await;
     assert_eq!(answer.status, 204, "{answer:?}");
