@@ -154,6 +154,7 @@ impl Drop for Serving {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one walk, step after step")]
 async fn bootstrap_prints_what_serve_needs() {
     let shared = servers::shared();
     let name = format!("boot{}-{}", std::process::id(), servers::number());

@@ -21,6 +21,7 @@ mod input;
 mod isolation;
 mod keeper;
 mod layers;
+mod ledger;
 mod limits;
 mod paths;
 mod plugins_of_2019;

@@ -82,7 +82,11 @@ async fn all_fields_are_kept_and_the_access_key_is_never_shown() {
     assert_eq!(shown.json["siteUrl"], "https://customer.example/wp");
     assert_eq!(shown.json["metadata"], json!({ "plugin": "1.0" }));
     assert!(shown.text_of("store").ends_with("/gravityview-store"));
-    assert!(shown.text_of("path").ends_with(&format!("/gravityview-store/{SITE}")));
+    assert!(
+        shown
+            .text_of("path")
+            .ends_with(&format!("/gravityview-store/{SITE}"))
+    );
     assert_eq!(shown.json["expiresAt"], "2199-12-31T23:59:59Z");
     assert!(!shown.text.contains(ACCESS));
     assert_eq!(found(&test, &vendor, &[ACCESS]).await, [SITE]);

@@ -1,5 +1,6 @@
 //! Boots the real server on a free port, with a database and an OpenBao namespace of its own.
 
+use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -360,8 +361,8 @@ impl TestApp {
         panic!("the task {} is never free", task.name);
     }
 
-    /// Stops the service as SIGTERM does, and waits for it.
-    pub async fn stop(mut self) {
+    /// Stops the service as SIGTERM does, and waits for it. What it ran on can still be looked at.
+    pub async fn stop(&mut self) {
         let running = self.running.take().unwrap();
         servers::shared()
             .runtime
@@ -393,7 +394,7 @@ impl Drop for TestApp {
                 .rev()
                 .take(10)
             {
-                eprintln!("logged meanwhile: {line}");
+                writeln!(std::io::stderr(), "logged meanwhile: {line}").ok();
             }
             return;
         }

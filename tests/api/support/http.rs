@@ -86,8 +86,8 @@ fn remember(test: &TestApp, json: &Value) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match value {
-                    Value::String(text) if SECRET_FIELDS.contains(&name.as_str()) => {
-                        test.keep_secret(text)
+                    Value::String(secret) if SECRET_FIELDS.contains(&name.as_str()) => {
+                        test.keep_secret(secret);
                     }
                     other => remember(test, other),
                 }

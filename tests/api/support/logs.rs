@@ -37,7 +37,7 @@ pub fn lines_with(from: usize, needle: &str) -> Vec<String> {
 pub fn find_secret(from: usize, secrets: &[String]) -> Option<String> {
     let log = LOG.lock().unwrap();
     let text = String::from_utf8_lossy(&log[from..]);
-    let told = secrets.iter().find_map(|secret| {
+    secrets.iter().find_map(|secret| {
         // `pk_…` and `s.…` begin alike for all; what tells them apart comes later.
         let mark = secret.get(..24).unwrap_or(secret);
         text.find(mark).map(|at| {
@@ -47,8 +47,7 @@ pub fn find_secret(from: usize, secrets: &[String]) -> Option<String> {
                 .unwrap_or_default()
                 .to_owned()
         })
-    });
-    told
+    })
 }
 
 #[derive(Clone)]
