@@ -17,7 +17,9 @@ CREATE TABLE sites (
     created_at         timestamptz NOT NULL,
     registered_at      timestamptz,
     removal_asked_at   timestamptz,
+    -- By one worker at a time; and when the task tries again.
     removal_claimed_until timestamptz,
+    removal_after      timestamptz,
     removal_attempts   integer NOT NULL DEFAULT 0,
     removed_at         timestamptz,
     touched_at         timestamptz NOT NULL,
@@ -27,7 +29,7 @@ CREATE INDEX sites_by_access_key ON sites (vendor_id, access_key_digest) WHERE s
 CREATE INDEX sites_by_delete_key ON sites (delete_key_digest) WHERE delete_key_digest IS NOT NULL;
 CREATE INDEX sites_by_time ON sites (vendor_id, registered_at, secret_id) WHERE state = 'registered';
 CREATE INDEX sites_expiring ON sites (expires_at) WHERE state = 'registered' AND expires_at IS NOT NULL;
-CREATE INDEX sites_removing ON sites (removal_asked_at) WHERE state = 'removing';
+CREATE INDEX sites_removing ON sites (removal_after NULLS FIRST, removal_asked_at) WHERE state = 'removing';
 CREATE INDEX sites_removed ON sites (removed_at) WHERE state = 'removed';
 
 CREATE TABLE entities (

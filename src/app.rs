@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Pool;
 use crate::error::{Error, Result};
+use crate::health::Probe;
 use crate::http::limit::Limits;
 use crate::tasks::Board;
 use crate::tokens::Ledger;
@@ -40,6 +41,10 @@ pub struct App {
     pub board: Board,
     /// Work that must end before the process does, even when its client is gone.
     pub tracker: TaskTracker,
+    /// What `/readyz` found last.
+    pub probe: Probe,
+    /// Says that the service is about to stop: `/readyz` turns, everything else goes on.
+    pub draining: CancellationToken,
     /// Ends everything.
     pub stop: CancellationToken,
     runtime: tokio::runtime::Handle,
@@ -87,6 +92,8 @@ impl App {
             clock: Clock::default(),
             board: Board::default(),
             tracker: TaskTracker::new(),
+            probe: Probe::default(),
+            draining: CancellationToken::new(),
             stop: CancellationToken::new(),
             runtime: tokio::runtime::Handle::current(),
             keys: OnceLock::new(),

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, bail};
 
-use crate::auth::{KeyRing, new_id, new_operator_token, new_ring_key};
+use crate::auth::{KeyRing, new_id, new_ring_key};
 use crate::db::{self, Pool};
 use crate::tokens::ROLES;
 use crate::types::Secret;
@@ -126,7 +126,7 @@ pub async fn new_operator(handle: &Handle, pool: &Pool, name: &str) -> anyhow::R
     let ring =
         KeyRing::from_hex(&stored.key).context("the digest key is not 64 hexadecimal digits")?;
     let id = new_id();
-    let token = new_operator_token(id);
+    let token = ring.new_operator_token(id);
     let client = pool.get().await?;
     let now = jiff::Timestamp::now();
     users::store::add_operator_token(&client, id, name, &ring.digest(token.expose()), now).await?;

@@ -10,6 +10,8 @@ mod limits;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use ipnet::IpNet;
@@ -65,6 +67,9 @@ pub struct Config {
 pub struct HttpConfig {
     /// Where to listen: `GATEHOUSE_LISTEN`, default `127.0.0.1:8080`.
     pub listen: SocketAddr,
+    /// How long requests are still taken after `/readyz` has turned: `GATEHOUSE_STOP_DELAY`, seconds, default 5 (in
+    /// `dev` 0).
+    pub stop_delay: Duration,
     /// Proxies whose `X-Forwarded-For` is believed: `GATEHOUSE_TRUSTED_PROXIES`, networks in CIDR form, default none.
     pub trusted_proxies: Vec<IpNet>,
 }
@@ -98,7 +103,7 @@ impl Config {
     /// Names the first variable that is missing or cannot be used.
     pub fn from_env(env: &Env) -> Result<Self> {
         Ok(Self {
-            http: HttpConfig::from_env(env)?,
+            http: HttpConfig::from_env(env, 5)?,
             bao: BaoConfig::from_env(env)?,
             db: db_settings(env)?,
             signup_secrets: signup_secrets(env)?,
@@ -108,8 +113,18 @@ impl Config {
     }
 }
 
+fn pool_size(env: &Env) -> Result<usize> {
+    let name = "GATEHOUSE_DATABASE_POOL";
+    let size = env.parsed(name, 16)?;
+    if (8..=1000).contains(&size) {
+        Ok(size)
+    } else {
+        Err(invalid(name, &"must be 8 to 1000"))
+    }
+}
+
 impl HttpConfig {
-    fn from_env(env: &Env) -> Result<Self> {
+    fn from_env(env: &Env, stop_delay: u64) -> Result<Self> {
         let name = "GATEHOUSE_TRUSTED_PROXIES";
         let proxies = env.text(name).unwrap_or_default();
         let proxies = proxies.split(',').map(str::trim).filter(|p| !p.is_empty());
@@ -118,6 +133,7 @@ impl HttpConfig {
                 "GATEHOUSE_LISTEN",
                 SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
             )?,
+            stop_delay: Duration::from_secs(env.parsed("GATEHOUSE_STOP_DELAY", stop_delay)?),
             trusted_proxies: proxies
                 .map(|p| {
                     p.parse::<IpNet>()
@@ -197,7 +213,7 @@ pub fn db_settings(env: &Env) -> Result<db::Settings> {
             .secret("DATABASE_URL")?
             .ok_or(ConfigError::Missing("DATABASE_URL"))?,
         ca_pem: env.file("GATEHOUSE_DATABASE_CACERT")?,
-        pool_size: env.parsed("GATEHOUSE_DATABASE_POOL", 16)?,
+        pool_size: pool_size(env)?,
     })
 }
 

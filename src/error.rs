@@ -122,6 +122,9 @@ pub enum Error {
     /// The queue of ledger rows is full.
     #[error("the ledger is busy")]
     LedgerBusy,
+    /// The site is being removed, and OpenBao is still to follow.
+    #[error("the site is being removed")]
+    RemovalPending,
     /// The vendor's store or policies are not complete.
     #[error("the vendor is not provisioned yet")]
     NotProvisioned,
@@ -296,6 +299,11 @@ impl Error {
             ),
             Self::Starting => (503, "starting", "The service is starting. Try again."),
             Self::LedgerBusy => (503, "ledger_busy", "The service is busy. Try again."),
+            Self::RemovalPending => (
+                503,
+                "removal_pending",
+                "The site is being removed. Try again.",
+            ),
             Self::NotProvisioned => (
                 503,
                 "not_provisioned",

@@ -1,7 +1,8 @@
 //! The listener, the order of middleware, the background work, and the way down.
 //!
-//! On the way down `/readyz` turns at once, requests in flight are answered, tracked work ends, the ledger's queue is
-//! written, and only then the process does.
+//! On the way down `/readyz` turns at once; after a pause, in which the load balancer notices, no connection is taken
+//! any more, requests in flight are answered, detached work ends, the ledger's queue is written, and only then the
+//! process ends.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -111,20 +112,27 @@ impl Running {
         }
     }
 
-    /// Answers what is in flight, ends what was begun, and stops.
+    /// Lets whoever sends requests here notice, answers what is in flight, ends what was begun, and stops.
     pub async fn stop(self) {
-        self.app.stop.cancel();
+        self.app.draining.cancel();
+        if !self.app.stop.is_cancelled() {
+            tokio::time::sleep(self.app.config.http.stop_delay).await;
+        }
         self.server.stop(true).await;
         self.ended.await.ok();
         self.app.tracker.close();
-        if tokio::time::timeout(Duration::from_secs(DRAIN_SECONDS), self.app.tracker.wait())
+        let limit = Duration::from_secs(DRAIN_SECONDS);
+        if tokio::time::timeout(limit, self.app.tracker.wait())
             .await
             .is_err()
         {
             tracing::error!("Work was still going on at the end of the time to stop");
         }
+        self.app.stop.cancel();
         self.drained.cancel();
-        self.writer.await.ok();
+        if tokio::time::timeout(limit, self.writer).await.is_err() {
+            tracing::error!("The ledger could not be written to its end");
+        }
         tracing::info!("Stopped");
     }
 }
@@ -173,8 +181,7 @@ fn spawn_background(app: &Arc<App>) {
             .await;
     });
     let starter = Arc::clone(app);
-    app.tracker
-        .spawn(async move { become_ready(&starter).await });
+    tokio::spawn(async move { become_ready(&starter).await });
     let housekeeper = Arc::clone(app);
     supervised(app, "housekeeping", async move {
         keep_house(&housekeeper).await;

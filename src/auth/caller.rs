@@ -7,12 +7,14 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 
+use super::KeyedDigest;
 use super::bearer::Bearer;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::client_address;
+use crate::http::limit::Share;
 use crate::types::{KeyId, Secret};
-use crate::vendors::{PrivateDigests, Status, Vendor};
+use crate::vendors::{PrivateDigests, Status, Vendor, store};
 
 /// The client plugin of a vendor, by the vendor's public key: low trust, the key is printed in every copy.
 #[derive(Clone)]
@@ -120,7 +122,7 @@ impl StorerOrBody {
             (None, None) => Err(Error::CredentialsMissing),
             (None, Some(key)) => {
                 let bearer = Bearer::PublicKey(key.clone());
-                let known = admit(app, request, known(app, bearer).await)?;
+                let known = admit(app, request, known(app, bearer).await, false)?;
                 Ok((PluginOrVendor::Plugin(active(known)?.plugin()?), true))
             }
         }
@@ -177,31 +179,40 @@ impl Known {
     }
 }
 
-/// Verifies the credentials of a request; refused ones count against the client address.
-async fn authenticate(app: &App, request: &HttpRequest) -> Result<Known> {
+/// Verifies the credentials of a request.
+async fn authenticate(app: &App, request: &HttpRequest, removing: bool) -> Result<Known> {
     let result = match Bearer::of(request) {
         Ok(bearer) => known(app, bearer).await,
         Err(error) => Err(error),
     };
-    admit(app, request, result)
+    admit(app, request, result, removing)
 }
 
-/// Counts what was found against its limit: a refusal against the address, anything else against the vendor.
-fn admit(app: &App, request: &HttpRequest, result: Result<Known>) -> Result<Known> {
-    let known = count_refusal(app, request, result)?;
+/// Counts what was found against its limit: a refusal against the address, anything else against the vendor. What the
+/// public key may do, and its removals, have shares of their own, so that it is no lock-out weapon.
+fn admit(app: &App, request: &HttpRequest, result: Result<Known>, removing: bool) -> Result<Known> {
+    let known = match result {
+        Err(Error::CredentialsInvalid) => return Err(refused(app, request)),
+        other => other?,
+    };
     if let Some(vendor) = known.tenant() {
         tracing::Span::current().record("vendor.id", vendor.id.0);
-        app.limits.check_vendor(vendor.id)?;
+        let share = match known {
+            Known::Vendor(_) => Share::Vendor,
+            _ if removing => Share::PluginRemovals,
+            _ => Share::Plugin,
+        };
+        app.limits.check_vendor(vendor.id, share)?;
     }
     Ok(known)
 }
 
-fn count_refusal(app: &App, request: &HttpRequest, result: Result<Known>) -> Result<Known> {
-    if matches!(result, Err(Error::CredentialsInvalid)) {
-        metrics::counter!("gatehouse_refused_credentials_total").increment(1);
-        app.limits.check_refused(client_address(app, request))?;
-    }
-    result
+/// The refusal of credentials, counted against the client address: 401, or 429 where there were too many.
+#[must_use]
+pub fn refused(app: &App, request: &HttpRequest) -> Error {
+    metrics::counter!("gatehouse_refused_credentials_total").increment(1);
+    let limited = app.limits.check_refused(client_address(app, request)).err();
+    limited.unwrap_or(Error::CredentialsInvalid)
 }
 
 async fn known(app: &App, bearer: Bearer) -> Result<Known> {
@@ -224,7 +235,10 @@ async fn known(app: &App, bearer: Bearer) -> Result<Known> {
                 .ok_or(Error::CredentialsInvalid)?;
             Ok(Known::Plugin(ClientPlugin { vendor, key }))
         }
-        Bearer::PrivateKey(key, text) => {
+        Bearer::PrivateKey(text) => {
+            let key = keys
+                .private_key_id(text.expose())
+                .ok_or(Error::CredentialsInvalid)?;
             let digest = keys.digest(text.expose());
             app.directory.fresh().await?;
             let vendor = app.directory.by_key(&app.db, key).await?;
@@ -239,7 +253,10 @@ async fn known(app: &App, bearer: Bearer) -> Result<Known> {
             let (vendor, key) = found.ok_or(Error::CredentialsInvalid)?;
             prove(app, vendor, key, |right| right.pair.matches(&pair)).await
         }
-        Bearer::Operator(id, text) => {
+        Bearer::Operator(text) => {
+            let id = keys
+                .operator_token_id(text.expose())
+                .ok_or(Error::CredentialsInvalid)?;
             let digest = keys.digest(text.expose());
             app.directory.fresh().await?;
             let token = app
@@ -261,39 +278,33 @@ async fn prove(
     key: KeyId,
     matches: impl Fn(&PrivateDigests) -> bool,
 ) -> Result<Known> {
-    let live = vendor.live_key(key, app.clock.now());
-    if !live
-        .and_then(|key| key.private.as_ref())
-        .is_some_and(matches)
-    {
-        return Err(Error::CredentialsInvalid);
+    let live = vendor
+        .live_key(key, app.clock.now())
+        .ok_or(Error::CredentialsInvalid)?;
+    let private = live.private.as_ref().filter(|private| matches(private));
+    let private = private.ok_or(Error::CredentialsInvalid)?.private;
+    if !live.private_used {
+        note_first_use(app, &vendor, key, &private).await?;
     }
-    VendorCaller { vendor, key }
-        .used(app)
-        .await
-        .map(Known::Vendor)
+    Ok(Known::Vendor(VendorCaller { vendor, key }))
 }
 
-impl VendorCaller {
-    /// Notes the first use of a private key, before it is honoured: from then on it cannot be claimed again.
-    async fn used(self, app: &App) -> Result<Self> {
-        let first = self
-            .vendor
-            .keys
-            .iter()
-            .any(|key| key.id == self.key && !key.private_used);
-        if first {
-            let client = app.db.get().await?;
-            crate::vendors::store::mark_private_key_used(
-                &client,
-                self.vendor.id,
-                self.key,
-                app.clock.now(),
-            )
-            .await?;
-            app.directory.reload(&client, self.vendor.id).await?;
-        }
-        Ok(self)
+/// Notes the first use of a private key before it is honoured: from then on it cannot be claimed again. One that was
+/// replaced a moment ago is refused.
+async fn note_first_use(
+    app: &App,
+    vendor: &Vendor,
+    key: KeyId,
+    private: &KeyedDigest,
+) -> Result<()> {
+    let client = app.db.get().await?;
+    let now = app.clock.now();
+    let is_current = store::mark_private_key_used(&client, vendor.id, key, private, now).await?;
+    app.directory.reload(&client, vendor.id).await?;
+    if is_current {
+        Ok(())
+    } else {
+        Err(Error::CredentialsInvalid)
     }
 }
 
@@ -307,7 +318,7 @@ fn active(known: Known) -> Result<Known> {
 }
 
 async fn authenticate_active(app: &App, request: &HttpRequest) -> Result<Known> {
-    active(authenticate(app, request).await?)
+    active(authenticate(app, request, false).await?)
 }
 
 type Extracted<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
@@ -361,7 +372,7 @@ extract!(
 );
 extract!(
     Remover,
-    |app, request| match authenticate(&app, &request).await? {
+    |app, request| match authenticate(&app, &request, true).await? {
         Known::DeleteKey(key) => Ok(Self::DeleteKey(key)),
         known => known.plugin_or_vendor().map(Self::Known),
     }

@@ -21,6 +21,8 @@ use crate::vendors::{self, Vendor};
 const FRESH: Duration = Duration::from_secs(1);
 /// How long a request waits for the next heartbeat before it gives up.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// A backend that hangs is left, and another connection made.
+const HEAR_LIMIT: Duration = Duration::from_secs(4);
 const CHANNELS: &[&str] = &["gatehouse_vendors", "gatehouse_operators"];
 
 /// Who may call, in memory.
@@ -202,7 +204,10 @@ impl Directory {
     pub async fn follow(&self, pool: &Pool, stop: &CancellationToken) {
         let mut pause = Duration::from_millis(100);
         while !stop.is_cancelled() {
-            let listening = db::listen(pool, CHANNELS, |heard| self.hear(pool, heard));
+            let listening = db::listen(pool, CHANNELS, |heard| async {
+                let hearing = tokio::time::timeout(HEAR_LIMIT, self.hear(pool, heard));
+                hearing.await.unwrap_or(Err(db::Error::TimedOut))
+            });
             let ended = tokio::select! {
                 () = stop.cancelled() => return,
                 ended = listening => ended,

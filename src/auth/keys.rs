@@ -1,14 +1,14 @@
 //! API keys: how they look, how they are made, and the keyed digests they are known by.
 //!
 //! ```text
-//! pk_ <id: 16 hex> <HMAC of the id: 48 hex>   <checksum: 8 hex>   the public key, derived from its id
-//! sk_ <id: 16 hex> <random: 64 hex>           <checksum: 8 hex>   the private key
-//! gho_<id: 16 hex> <random: 64 hex>           <checksum: 8 hex>   an operator's token
-//! gdk_             <random: 64 hex>           <checksum: 8 hex>   a site's delete key
+//! pk_ <id: 16 hex> <HMAC of the id: 48 hex>   <seal: 8 hex>   the public key, derived from its id
+//! sk_ <id: 16 hex> <random: 64 hex>           <seal: 8 hex>   the private key
+//! gho_<id: 16 hex> <random: 64 hex>           <seal: 8 hex>   an operator's token
+//! gdk_             <random: 64 hex>           <seal: 8 hex>   a site's delete key
 //! gct_<id: 16 hex> <generation: 8 hex> <expiry: 16 hex> <HMAC: 64 hex>   a claim token
 //! ```
-//! The checksum lets scanners find leaked keys and makes a mistyped one free to refuse. The key of all digests lies in
-//! OpenBao, so that a copy of the database verifies nothing.
+//! The seal is the beginning of a keyed digest: a text that this service did not make is refused without a look-up, so
+//! that wrong keys cost nothing. The key of all digests lies in OpenBao; a copy of the database verifies nothing.
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::types::{AccessKey, KeyId, Secret, VendorId};
 
-const CHECKSUM: usize = 8;
+const SEAL: usize = 8;
 const ID: usize = 16;
 
 /// A keyed digest, compared in constant time only.
@@ -83,7 +83,7 @@ impl KeyRing {
     #[must_use]
     pub fn public_key(&self, id: KeyId) -> Secret {
         let tag = self.mac("public-key", &[&id.0.to_be_bytes()]);
-        sealed(
+        self.sealed(
             "pk_",
             &format!("{}{}", hex_id(id.0), hex::encode(&tag[..24])),
         )
@@ -92,15 +92,69 @@ impl KeyRing {
     /// The id of the pair a public key belongs to: `None` unless this service made it. Needs no look-up.
     #[must_use]
     pub fn verify_public_key(&self, text: &str) -> Option<KeyId> {
-        let id = KeyId(id_of("pk_", text, 48)?);
+        let id = KeyId(self.id_of("pk_", text, 48)?);
         let right = self.public_key(id);
         bool::from(right.expose().as_bytes().ct_eq(text.as_bytes())).then_some(id)
     }
 
     /// A new private key of a pair.
     #[must_use]
-    pub fn new_private_key(id: KeyId) -> Secret {
-        sealed("sk_", &format!("{}{}", hex_id(id.0), random_hex()))
+    pub fn new_private_key(&self, id: KeyId) -> Secret {
+        self.sealed("sk_", &format!("{}{}", hex_id(id.0), random_hex()))
+    }
+
+    /// The id in a private key that this service made, or could have made.
+    #[must_use]
+    pub fn private_key_id(&self, text: &str) -> Option<KeyId> {
+        self.id_of("sk_", text, 64).map(KeyId)
+    }
+
+    /// A new operator's token.
+    #[must_use]
+    pub fn new_operator_token(&self, id: i64) -> Secret {
+        self.sealed("gho_", &format!("{}{}", hex_id(id), random_hex()))
+    }
+
+    /// The id in an operator's token.
+    #[must_use]
+    pub fn operator_token_id(&self, text: &str) -> Option<i64> {
+        self.id_of("gho_", text, 64)
+    }
+
+    /// A new delete key of a site.
+    #[must_use]
+    pub fn new_delete_key(&self) -> Secret {
+        self.sealed("gdk_", &random_hex())
+    }
+
+    /// Whether a delete key is one that this service made, or could have made.
+    #[must_use]
+    pub fn verify_delete_key(&self, text: &str) -> bool {
+        text.strip_prefix("gdk_")
+            .is_some_and(|body| body.len() == 64 + SEAL && is_hex(body))
+            && self.seal_holds(text)
+    }
+
+    fn id_of(&self, prefix: &str, text: &str, rest: usize) -> Option<i64> {
+        let body = text.strip_prefix(prefix)?;
+        if body.len() != ID + rest + SEAL || !is_hex(body) || !self.seal_holds(text) {
+            return None;
+        }
+        i64::from_str_radix(&body[..ID], 16).ok()
+    }
+
+    fn sealed(&self, prefix: &str, body: &str) -> Secret {
+        let text = Zeroizing::new(format!("{prefix}{body}"));
+        Secret::new(format!("{}{}", *text, self.seal(&text)))
+    }
+
+    fn seal(&self, text: &str) -> String {
+        hex::encode(&self.mac("seal", &[text.as_bytes()])[..SEAL / 2])
+    }
+
+    fn seal_holds(&self, text: &str) -> bool {
+        let (body, seal) = text.split_at(text.len() - SEAL);
+        self.seal(body).as_bytes().ct_eq(seal.as_bytes()).into()
     }
 
     /// The digest a private key, or an operator's token, is known by.
@@ -179,41 +233,10 @@ pub fn new_id() -> i64 {
     rand::random_range(1..i64::MAX)
 }
 
-/// A fresh operator's token.
-#[must_use]
-pub fn new_operator_token(id: i64) -> Secret {
-    sealed("gho_", &format!("{}{}", hex_id(id), random_hex()))
-}
-
-/// A fresh delete key of a site.
-#[must_use]
-pub fn new_delete_key() -> Secret {
-    sealed("gdk_", &random_hex())
-}
-
 /// A fresh key of 32 bytes for the key engine, as hexadecimal digits.
 #[must_use]
 pub fn new_ring_key() -> Secret {
     Secret::new(random_hex())
-}
-
-/// The id in a private key whose form and checksum hold.
-#[must_use]
-pub fn private_key_id(text: &str) -> Option<KeyId> {
-    id_of("sk_", text, 64).map(KeyId)
-}
-
-/// The id in an operator's token whose form and checksum hold.
-#[must_use]
-pub fn operator_token_id(text: &str) -> Option<i64> {
-    id_of("gho_", text, 64)
-}
-
-/// Whether `text` has the form of a site's delete key.
-#[must_use]
-pub fn is_delete_key(text: &str) -> bool {
-    text.strip_prefix("gdk_")
-        .is_some_and(|body| body.len() == 64 + CHECKSUM && is_hex(body) && checksum_holds(text))
 }
 
 /// Lower-case `sha256hex`, as TrustedLogin's clients send it.
@@ -224,28 +247,6 @@ pub fn sha256_hex(parts: &[&str]) -> Secret {
         hash.update(part.as_bytes());
     }
     Secret::new(hex::encode(hash.finalize()))
-}
-
-fn id_of(prefix: &str, text: &str, rest: usize) -> Option<i64> {
-    let body = text.strip_prefix(prefix)?;
-    if body.len() != ID + rest + CHECKSUM || !is_hex(body) || !checksum_holds(text) {
-        return None;
-    }
-    i64::from_str_radix(&body[..ID], 16).ok()
-}
-
-fn sealed(prefix: &str, body: &str) -> Secret {
-    let text = Zeroizing::new(format!("{prefix}{body}"));
-    Secret::new(format!("{}{}", *text, checksum(&text)))
-}
-
-fn checksum(text: &str) -> String {
-    hex::encode(&Sha256::digest(text.as_bytes())[..CHECKSUM / 2])
-}
-
-fn checksum_holds(text: &str) -> bool {
-    let (body, sum) = text.split_at(text.len() - CHECKSUM);
-    checksum(body) == sum
 }
 
 fn is_hex(text: &str) -> bool {
@@ -295,13 +296,35 @@ mod tests {
     }
 
     #[test]
-    fn private_keys_carry_id_and_checksum() {
-        let key = KeyRing::new_private_key(KeyId(7));
-        assert_eq!(private_key_id(key.expose()), Some(KeyId(7)));
-        let wrong = format!("{}0", &key.expose()[..key.expose().len() - 1]);
-        assert!(private_key_id(&wrong).is_none() || wrong == key.expose());
-        assert!(operator_token_id(key.expose()).is_none());
-        assert!(is_delete_key(new_delete_key().expose()));
+    fn keys_of_somebody_else_are_told_by_their_seal() {
+        let (ring, other) = (
+            ring(),
+            KeyRing {
+                key: Zeroizing::new(vec![8; 32]),
+            },
+        );
+        let key = ring.new_private_key(KeyId(7));
+        assert_eq!(ring.private_key_id(key.expose()), Some(KeyId(7)));
+        assert_eq!(other.private_key_id(key.expose()), None);
+        assert_eq!(ring.operator_token_id(key.expose()), None);
+        let token = ring.new_operator_token(9);
+        assert_eq!(
+            (
+                ring.operator_token_id(token.expose()),
+                other.operator_token_id(token.expose())
+            ),
+            (Some(9), None)
+        );
+        let delete = ring.new_delete_key();
+        assert!(
+            ring.verify_delete_key(delete.expose()) && !other.verify_delete_key(delete.expose())
+        );
+        for bad in ["", "sk_", "gdk_", "gho_é", &key.expose()[..40]] {
+            assert!(
+                ring.private_key_id(bad).is_none() && !ring.verify_delete_key(bad),
+                "{bad}"
+            );
+        }
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl DevConfig {
             postgres_port: env.parsed("GATEHOUSE_DEV_POSTGRES_PORT", 5433)?,
             openbao_bin: env.text("GATEHOUSE_DEV_OPENBAO_BIN").map(PathBuf::from),
             postgres_bin: env.text("GATEHOUSE_DEV_POSTGRES_BIN").map(PathBuf::from),
-            http: HttpConfig::from_env(env)?,
+            http: HttpConfig::from_env(env, 0)?,
             limits: LimitConfig::from_env(env, LimitConfig::DEV)?,
         })
     }

@@ -9,6 +9,9 @@ pub enum Error {
     /// A statement failed.
     #[error("a statement failed")]
     Statement(#[from] tokio_postgres::Error),
+    /// No answer within our own time limit: whether the statement took effect is unknown.
+    #[error("PostgreSQL did not answer in time")]
+    TimedOut,
     /// A stored value that breaks the rules of its type.
     #[error("column {0} holds a value that breaks its rules")]
     Corrupt(&'static str),
@@ -57,6 +60,7 @@ impl Error {
             Self::Statement(error) => error
                 .as_db_error()
                 .is_none_or(|db| db.code().code().starts_with("57P")),
+            Self::TimedOut => true,
             _ => false,
         }
     }

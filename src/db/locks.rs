@@ -3,7 +3,7 @@
 use super::{Pool, Result};
 
 /// Takes the lock of that name and runs `work` under it; `None` where another replica holds it. The lock ends with the
-/// connection, so a replica that dies leaves none behind.
+/// connection, so a replica that dies leaves none behind. It takes one connection of the pool meanwhile.
 ///
 /// # Errors
 /// Where PostgreSQL is out of reach.

@@ -3,7 +3,10 @@
 //! # Quirks
 //! - A cancelled request rolls its transaction back only when the connection is used next: never hold a transaction
 //!   across a call to OpenBao.
-//! - Notifications do not pass the pool: [`listen`] has a connection of its own, and so has each held advisory lock.
+//! - Notifications do not pass the pool: [`listen`] has a connection of its own. A held advisory lock takes one of
+//!   the pool's.
+//! - A backend that hangs does not end its statement by the server's time limits. Connections are tried when they are
+//!   taken from the pool, and what must not hang has a time limit of our own.
 
 mod error;
 mod locks;
@@ -17,7 +20,7 @@ pub use migrate::migrate;
 pub use notify::{Heard, listen};
 pub use pool::{Pool, Settings};
 
-pub use deadpool_postgres::GenericClient;
+pub use deadpool_postgres::{Client, GenericClient};
 
 /// Result of a use of PostgreSQL.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -29,7 +29,8 @@ pub struct Settings {
     pub url: Secret,
     /// PEM bundle of the authorities that sign the server's certificate, for `sslmode=require`.
     pub ca_pem: Option<Vec<u8>>,
-    /// Most connections of the pool. One more is used to listen, and one per task that holds a lock.
+    /// Most connections of the pool: each request takes one for a moment, and each of the five tasks at work one. One
+    /// more, outside it, listens.
     pub pool_size: usize,
 }
 
@@ -69,7 +70,7 @@ impl Pool {
             _ => None,
         };
         let recycle = ManagerConfig {
-            recycling_method: RecyclingMethod::Fast,
+            recycling_method: RecyclingMethod::Verified,
         };
         let connect = OnMainRuntime {
             runtime: tokio::runtime::Handle::current(),
@@ -104,7 +105,10 @@ impl Pool {
 
     /// A connection of its own, outside the pool: for listening.
     pub(super) async fn dedicated(&self) -> Result<super::notify::Dedicated> {
-        super::notify::Dedicated::connect(&self.config, self.tls.as_ref()).await
+        let connecting = super::notify::Dedicated::connect(&self.config, self.tls.as_ref());
+        tokio::time::timeout(CREATE, connecting)
+            .await
+            .unwrap_or(Err(Error::TimedOut))
     }
 
     /// Connections open and idle, for the metrics.
@@ -131,7 +135,8 @@ impl Connect for OnMainRuntime {
         config: &tokio_postgres::Config,
     ) -> Pin<Box<dyn Future<Output = Connecting> + Send + '_>> {
         let (config, tls, runtime) = (config.clone(), self.tls.clone(), self.runtime.clone());
-        let connecting = self.runtime.spawn(async move {
+        // Limited here too: the driver's own limit ends with the TCP connection, before the log-in.
+        let connecting = self.runtime.spawn(tokio::time::timeout(CREATE, async move {
             if let Some(tls) = tls {
                 let (client, connection) = config.connect(tls).await?;
                 Ok((client, runtime.spawn(drive(connection))))
@@ -139,11 +144,11 @@ impl Connect for OnMainRuntime {
                 let (client, connection) = config.connect(NoTls).await?;
                 Ok((client, runtime.spawn(drive(connection))))
             }
-        });
+        }));
         Box::pin(async move {
             match connecting.await {
-                Ok(connected) => connected,
-                Err(_) => Err(tokio_postgres::Error::__private_api_timeout()),
+                Ok(Ok(connected)) => connected,
+                _ => Err(tokio_postgres::Error::__private_api_timeout()),
             }
         })
     }

@@ -17,11 +17,22 @@ use crate::config::{LimitConfig, Rate};
 use crate::error::{Error, Result};
 use crate::types::VendorId;
 
+/// Whose requests in a vendor's name are counted together, so that one kind cannot use up another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Share {
+    /// By the private key.
+    Vendor,
+    /// By the public key, which is printed in every copy of a plugin.
+    Plugin,
+    /// Removals by the public key.
+    PluginRemovals,
+}
+
 /// The limiters.
 pub struct Limits {
     address: DefaultKeyedRateLimiter<IpAddr>,
     refused: DefaultKeyedRateLimiter<IpAddr>,
-    vendor: DefaultKeyedRateLimiter<VendorId>,
+    vendor: DefaultKeyedRateLimiter<(VendorId, Share)>,
 }
 
 impl Limits {
@@ -55,8 +66,8 @@ impl Limits {
     ///
     /// # Errors
     /// [`Error::RateLimited`] over the limit.
-    pub fn check_vendor(&self, vendor: VendorId) -> Result<()> {
-        check(&self.vendor, &vendor)
+    pub fn check_vendor(&self, vendor: VendorId, share: Share) -> Result<()> {
+        check(&self.vendor, &(vendor, share))
     }
 
     /// Forgets who has not called for a while.

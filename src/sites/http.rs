@@ -12,11 +12,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::register::{self, RegisterRequest};
+use super::register::{self, RegisterRequest, Registering};
 use super::remove::{self, Removal};
 use super::{Site, State, store};
 use crate::app::App;
-use crate::auth::{Operator, Remover, StorerOrBody, VendorCaller};
+use crate::auth::{self, Operator, Remover, StorerOrBody, VendorCaller};
 use crate::error::{Error, Result};
 use crate::http::{Json, NamespacePath, NamespaceSitePath, Page, PageRequest, SiteId, request_id};
 use crate::types::{AccessKey, Namespace, SecretId, VendorId};
@@ -61,8 +61,17 @@ pub async fn register(
     let (caller, by_body_key) = caller
         .or_public_key(&app, &request, body.0.public_key.as_ref())
         .await?;
-    let view =
-        register::register(&app, &caller, &body.0, by_body_key, &request_id(&request)).await?;
+    let request_id = request_id(&request);
+    let asked = Registering {
+        caller,
+        body: body.0,
+        by_body_key,
+        request_id,
+    };
+    let worker = app.clone().into_inner();
+    let view = app
+        .detached(async move { register::register(&worker, &asked).await })
+        .await?;
     Ok(HttpResponse::Created().json(view))
 }
 
@@ -125,6 +134,10 @@ pub async fn list_for_operator(
 async fn list_of(app: &App, vendor: &Vendor, page: PageRequest) -> Result<HttpResponse> {
     let after: Option<(Timestamp, SecretId)> =
         page.cursor.map(|cursor| cursor.key()).transpose()?;
+    let made_here = |(at, _): &(Timestamp, SecretId)| (0..=7_258_118_400).contains(&at.as_second());
+    if !after.as_ref().is_none_or(made_here) {
+        return Err(Error::InvalidParameter("cursor is not one of this list's"));
+    }
     let client = app.db.get().await?;
     let rows = store::page(&client, vendor.id, after.as_ref(), page.limit).await?;
     let page = Page::from_rows(
@@ -162,13 +175,16 @@ pub async fn delete(
         Remover::DeleteKey(key) => {
             // The plugins of 2019 send their delete key twice: in the path and, without `Bearer`, in the header.
             if key.expose() != id.0 {
-                return Err(Error::CredentialsInvalid);
+                return Err(auth::refused(&app, &request));
+            }
+            if !app.keys()?.verify_delete_key(key.expose()) {
+                return Err(auth::refused(&app, &request));
             }
             let digest = app.keys()?.digest(key.expose());
             let client = app.db.get().await?;
             let found = store::by_delete_key(&client, &digest).await?;
             drop(client);
-            let (vendor, secret_id) = found.ok_or(Error::CredentialsInvalid)?;
+            let (vendor, secret_id) = found.ok_or_else(|| auth::refused(&app, &request))?;
             (vendor_by_id(&app, vendor).await?, secret_id, "delete-key")
         }
     };

@@ -16,8 +16,7 @@ use jiff::Timestamp;
 
 use crate::app::App;
 use crate::auth::{KeyedDigest, PluginOrVendor};
-use crate::error::{Error, Result};
-use crate::tokens::SiteVersion;
+use crate::error::Result;
 use crate::types::{AccessKey, SecretId};
 use crate::vendors::Vendor;
 
@@ -54,28 +53,25 @@ pub enum State {
     Removed,
 }
 
-/// Whether the caller may store this site: a new one always, a registered one only as the vendor or by showing its
-/// access key, as the public key is printed in every copy of a plugin.
+/// Whether the caller may have a write token for a site even if it is registered: as the vendor, or by showing its
+/// access key. The public key alone does not suffice, as it is printed in every copy of a plugin.
 ///
 /// # Errors
-/// [`Error::AccessKeyRequired`], or trouble with the database.
-pub async fn may_store(
+/// Trouble with the database.
+pub async fn may_replace(
     app: &App,
     caller: &PluginOrVendor,
     secret_id: &SecretId,
     shown: Option<&AccessKey>,
-) -> Result<()> {
-    if caller.is_vendor() {
-        return Ok(());
+) -> Result<bool> {
+    if caller.is_vendor() || shown.is_none() {
+        return Ok(caller.is_vendor());
     }
     let client = app.db.get().await?;
     let site = store::find(&client, caller.vendor().id, secret_id).await?;
-    match site.filter(|site| site.state == State::Registered) {
-        Some(site) if !shows_access_key(app, caller.vendor(), &site, shown)? => {
-            Err(Error::AccessKeyRequired)
-        }
-        _ => Ok(()),
-    }
+    site.map_or(Ok(false), |site| {
+        shows_access_key(app, caller.vendor(), &site, shown)
+    })
 }
 
 /// Whether the access key shown is the site's. A site without one can be shown none.
@@ -94,29 +90,20 @@ pub fn shows_access_key(
     Ok(right.matches(&app.keys()?.access_key_digest(vendor.id, shown)))
 }
 
-/// The version of a site that a token is to be bound to; `None` where the site is not known. A removal still to be
-/// finished is finished first.
+/// A site as it is now; `None` where it is not known. A removal still to be finished is finished first.
 ///
 /// # Errors
-/// [`Error::NotFound`] where it must be registered and is not; trouble with OpenBao or the database.
-pub async fn current_version(
+/// Trouble with OpenBao or the database.
+pub async fn settled(
     app: &Arc<App>,
     vendor: &Arc<Vendor>,
     secret_id: &SecretId,
-    must_be_registered: bool,
-) -> Result<Option<SiteVersion>> {
+) -> Result<Option<Site>> {
     let client = app.db.get().await?;
     let site = store::find(&client, vendor.id, secret_id).await?;
     drop(client);
-    if must_be_registered
-        && site
-            .as_ref()
-            .is_none_or(|site| site.state != State::Registered)
-    {
-        return Err(Error::NotFound);
-    }
     if let Some(site) = site.as_ref().filter(|site| site.state == State::Removing) {
         remove::finish(app, vendor, secret_id, site.generation).await?;
     }
-    Ok(site.map(|site| SiteVersion(site.generation)))
+    Ok(site)
 }

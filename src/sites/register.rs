@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::store::{self, Registration};
 use super::{Site, State, shows_access_key};
 use crate::app::App;
-use crate::auth::{KeyedDigest, PluginOrVendor, new_delete_key};
+use crate::auth::{KeyedDigest, PluginOrVendor};
 use crate::db::GenericClient;
 use crate::error::{Error, Result};
 use crate::events::Event;
@@ -61,53 +61,44 @@ pub struct RegisteredView {
     pub delete_key: Option<String>,
 }
 
+/// A registration, asked for.
+pub struct Registering {
+    /// By whom.
+    pub caller: PluginOrVendor,
+    /// What.
+    pub body: RegisterRequest,
+    /// Whether the caller showed the public key in the body, as the plugins of 2019 do, and awaits what they await.
+    pub by_body_key: bool,
+    /// By which request.
+    pub request_id: String,
+}
+
 /// Registers the site.
 ///
 /// # Errors
 /// [`Error::AccessKeyRequired`] where the site is registered and the caller may not change it;
 /// [`Error::IssuanceNotBindable`]; trouble with OpenBao or the database.
-pub async fn register(
-    app: &Arc<App>,
-    caller: &PluginOrVendor,
-    body: &RegisterRequest,
-    by_body_key: bool,
-    request_id: &str,
-) -> Result<RegisteredView> {
+pub async fn register(app: &Arc<App>, asked: &Registering) -> Result<RegisteredView> {
+    let (caller, body) = (&asked.caller, &asked.body);
     let now = app.clock.now();
     if body.expires_at.0.is_some_and(|at| at <= now) {
         return Err(Error::field("expiresAt", "must be in the future"));
     }
-    let client = app.db.get().await?;
-    let before = store::find(&client, caller.vendor().id, &body.secret_id).await?;
-    drop(client);
-    may_change(app, caller, before.as_ref(), body, by_body_key)?;
-    if let Some(site) = before.as_ref().filter(|site| site.state == State::Removing) {
-        super::remove::finish_detached(app, caller.vendor(), &body.secret_id, site.generation)
-            .await?;
-    }
-    let token = if body.with_token || by_body_key {
-        Some(token(app, caller, body, request_id).await?)
+    let before = super::settled(app, caller.vendor(), &body.secret_id).await?;
+    may_change(app, asked, before.as_ref())?;
+    let token = if body.with_token || asked.by_body_key {
+        Some(token(app, asked, before.as_ref()).await?)
     } else {
         None
     };
-    let delete_key = by_body_key.then(new_delete_key);
-    if let Err(error) = write(
-        app,
-        caller,
-        body,
-        delete_key.as_ref(),
-        by_body_key,
-        request_id,
-    )
-    .await
-    {
+    let delete_key = if asked.by_body_key {
+        Some(app.keys()?.new_delete_key())
+    } else {
+        None
+    };
+    if let Err(error) = write(app, asked, delete_key.as_ref()).await {
         if let Some(issued) = token {
-            let worker = Arc::clone(app);
-            app.detached(async move {
-                withdraw(&worker, &issued).await;
-                Ok(())
-            })
-            .await?;
+            withdraw(app, &issued).await;
         }
         return Err(error);
     }
@@ -125,13 +116,8 @@ pub async fn register(
 
 /// A new site is anybody's to register; a registered one the vendor's, or who shows its access key. Saying the same
 /// again changes nothing, so a plugin that got no answer may repeat itself.
-fn may_change(
-    app: &App,
-    caller: &PluginOrVendor,
-    site: Option<&Site>,
-    body: &RegisterRequest,
-    by_body_key: bool,
-) -> Result<()> {
+fn may_change(app: &App, asked: &Registering, site: Option<&Site>) -> Result<()> {
+    let (caller, body) = (&asked.caller, &asked.body);
     let Some(site) = site.filter(|site| site.state == State::Registered) else {
         return Ok(());
     };
@@ -139,8 +125,10 @@ fn may_change(
     {
         return Ok(());
     }
-    let asks_for_more =
-        body.with_token || by_body_key || body.issuance_id.is_some() || body.access_key.is_some();
+    let asks_for_more = body.with_token
+        || asked.by_body_key
+        || body.issuance_id.is_some()
+        || body.access_key.is_some();
     let same_url = body
         .site_url
         .as_ref()
@@ -158,33 +146,29 @@ fn may_change(
     }
 }
 
-async fn token(
-    app: &Arc<App>,
-    caller: &PluginOrVendor,
-    body: &RegisterRequest,
-    request_id: &str,
-) -> Result<Issued> {
+async fn token(app: &Arc<App>, asked: &Registering, before: Option<&Site>) -> Result<Issued> {
+    let (caller, body) = (&asked.caller, &asked.body);
+    let over_registered = caller.is_vendor()
+        || match before {
+            Some(site) => shows_access_key(app, caller.vendor(), site, body.access_key.as_ref())?,
+            None => false,
+        };
     let grant = Grant {
         vendor: caller.vendor().clone(),
         kind: Kind::WriteSite,
         secret_id: Some(body.secret_id.clone()),
+        over_registered,
         actor: caller.actor().to_owned(),
         key: Some(caller.key()),
         metadata: Metadata::default(),
         wrap_ttl: None,
-        request_id: request_id.to_owned(),
+        request_id: asked.request_id.clone(),
     };
     tokens::issue(app, grant).await
 }
 
-async fn write(
-    app: &Arc<App>,
-    caller: &PluginOrVendor,
-    body: &RegisterRequest,
-    delete_key: Option<&Secret>,
-    by_body_key: bool,
-    request_id: &str,
-) -> Result<()> {
+async fn write(app: &App, asked: &Registering, delete_key: Option<&Secret>) -> Result<()> {
+    let (caller, body) = (&asked.caller, &asked.body);
     let (now, vendor) = (app.clock.now(), caller.vendor());
     let ring = app.keys()?;
     let access_key: Option<KeyedDigest> = body
@@ -196,9 +180,10 @@ async fn write(
     let labels = labels.map_err(|e| Error::Internal(e.to_string()))?;
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
-    // Looked at again under lock: another request may have registered it since.
+    // Looked at again under lock, for which there must be a row: another request may have registered it since.
+    store::reserve(&transaction, vendor.id, &body.secret_id, now).await?;
     let site = store::find_for_update(&transaction, vendor.id, &body.secret_id).await?;
-    may_change(app, caller, site.as_ref(), body, by_body_key)?;
+    may_change(app, asked, site.as_ref())?;
     let new = Registration {
         secret_id: &body.secret_id,
         site_url: body.site_url.as_ref().map(SiteUrl::as_str),
@@ -215,7 +200,7 @@ async fn write(
         "site.registered",
         Some(vendor.id),
         caller.actor(),
-        request_id,
+        &asked.request_id,
     );
     event
         .about_site(&body.secret_id)
@@ -259,7 +244,9 @@ async fn withdraw(app: &App, issued: &Issued) {
         .await
     };
     match marked.await {
-        Ok(doomed) => revoke::now(app, doomed.as_slice()).await,
+        Ok(doomed) => {
+            revoke::now(app, doomed.as_slice()).await;
+        }
         Err(error) => {
             let cause = crate::error::cause_chain(&error);
             tracing::error!(issuance.id = %issued.id, error.cause = %cause, "A token that was not answered lives on to its end");

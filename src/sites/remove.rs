@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, Unit};
 
 use super::store;
 use crate::app::App;
@@ -18,9 +18,8 @@ use crate::types::{Metadata, SecretId, VendorId};
 use crate::vault::kv;
 use crate::vendors::Vendor;
 
-/// Longer than every call of one attempt together may take.
+/// How long a removal is one worker's; taken anew before the secret is deleted.
 const CLAIM: SignedDuration = SignedDuration::from_secs(60);
-const RETRY: SignedDuration = SignedDuration::from_secs(5);
 
 /// Whether OpenBao has followed already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,16 +89,21 @@ pub async fn finish(
     generation: i64,
 ) -> Result<()> {
     for _ in 0..20 {
-        let now = app.clock.now();
-        let until = now.checked_add(CLAIM).unwrap_or(Timestamp::MAX);
+        let (now, until) = claim_times(app);
         let client = app.db.get().await?;
         if store::claim_removal(&client, vendor.id, secret_id, generation, now, until).await? {
             drop(client);
-            let done = carry_out(app, vendor, secret_id, generation).await;
+            let claim = Claim {
+                vendor,
+                secret_id,
+                generation,
+                until,
+            };
+            let done = claim.carry_out(app).await;
             if done.is_err() {
-                let next = app.clock.now().checked_add(RETRY).unwrap_or(Timestamp::MAX);
                 let client = app.db.get().await?;
-                store::release_removal(&client, vendor.id, secret_id, generation, next).await?;
+                store::release_removal(&client, vendor.id, secret_id, generation, app.clock.now())
+                    .await?;
             }
             return done;
         }
@@ -112,30 +116,56 @@ pub async fn finish(
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    Err(Error::Conflict)
+    Err(Error::RemovalPending)
 }
 
-async fn carry_out(
-    app: &Arc<App>,
-    vendor: &Arc<Vendor>,
-    secret_id: &SecretId,
+/// Now and the end of a claim, as precise as the database is, which is asked for the latter again.
+fn claim_times(app: &App) -> (Timestamp, Timestamp) {
+    let now = app.clock.now().round(Unit::Microsecond).unwrap_or_default();
+    (now, now.checked_add(CLAIM).unwrap_or(Timestamp::MAX))
+}
+
+/// A removal that is this worker's until a moment.
+struct Claim<'a> {
+    vendor: &'a Arc<Vendor>,
+    secret_id: &'a SecretId,
     generation: i64,
-) -> Result<()> {
-    let client = app.db.get().await?;
-    let doomed = tokens::store::mark_site(&client, vendor.id, secret_id, app.clock.now()).await?;
-    drop(client);
-    // Tokens first: one that still lived could write the secret again.
-    for token in &doomed {
-        revoke::one(app, token).await?;
+    until: Timestamp,
+}
+
+impl Claim<'_> {
+    async fn carry_out(&self, app: &Arc<App>) -> Result<()> {
+        let (vendor, secret_id) = (self.vendor, self.secret_id);
+        let client = app.db.get().await?;
+        let doomed =
+            tokens::store::mark_site(&client, vendor.id, secret_id, app.clock.now()).await?;
+        drop(client);
+        // Tokens first: one that still lived could write the secret again.
+        for token in &doomed {
+            revoke::one(app, token).await?;
+        }
+        self.extend(app).await?;
+        delete_secret(app, vendor, secret_id).await?;
+        let (client, now) = (app.db.get().await?, app.clock.now());
+        store::mark_removed(&client, vendor.id, secret_id, self.generation, now).await?;
+        let event = Event::done("site.removed", Some(vendor.id), "remover", "");
+        event.about_site(secret_id).record(&client, now).await?;
+        Ok(())
     }
-    delete_secret(app, vendor, secret_id).await?;
-    let (client, now) = (app.db.get().await?, app.clock.now());
-    store::mark_removed(&client, vendor.id, secret_id, generation, now).await?;
-    Event::done("site.removed", Some(vendor.id), "remover", "")
-        .about_site(secret_id)
-        .record(&client, now)
-        .await?;
-    Ok(())
+
+    /// A worker that was late must not delete what was stored anew meanwhile.
+    async fn extend(&self, app: &App) -> Result<()> {
+        let (_, longer) = claim_times(app);
+        let client = app.db.get().await?;
+        let (vendor, times) = (self.vendor.id, (self.until, longer));
+        let ours =
+            store::extend_removal(&client, vendor, self.secret_id, self.generation, times).await?;
+        if ours {
+            Ok(())
+        } else {
+            Err(Error::RemovalPending)
+        }
+    }
 }
 
 /// The seed's way: a temporary delete token, then the DELETE with it. It is good for one call, and revoked all the
@@ -148,6 +178,7 @@ async fn delete_secret(app: &Arc<App>, vendor: &Arc<Vendor>, secret_id: &SecretI
         vendor: Arc::clone(vendor),
         kind: Kind::Delete,
         secret_id: Some(secret_id.clone()),
+        over_registered: true,
         actor: "remover".to_owned(),
         key: None,
         metadata: Metadata::default(),

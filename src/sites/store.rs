@@ -108,6 +108,24 @@ pub async fn page(
     rows.iter().map(site).collect()
 }
 
+/// Makes sure that a site has a row, so that it can be locked.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn reserve(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    id: &SecretId,
+    now: Timestamp,
+) -> Result<()> {
+    let sql = "INSERT INTO sites (vendor_id, secret_id, generation, state, created_at, touched_at) \
+               VALUES ($1, $2, nextval('site_generations'), 'reserved', $3, $3) ON CONFLICT DO NOTHING";
+    client
+        .execute(sql, &[&vendor.0, &id.as_str(), &now])
+        .await?;
+    Ok(())
+}
+
 /// A site to be registered.
 pub struct Registration<'a> {
     /// Names it.
@@ -199,6 +217,8 @@ pub async fn ask_removal(
                ON CONFLICT (vendor_id, secret_id) DO UPDATE SET \
                    generation = CASE WHEN s.state = 'removing' THEN s.generation ELSE excluded.generation END, \
                    removal_asked_at = CASE WHEN s.state = 'removing' THEN s.removal_asked_at ELSE $3 END, \
+                   removal_attempts = CASE WHEN s.state = 'removing' THEN s.removal_attempts ELSE 0 END, \
+                   removal_after = CASE WHEN s.state = 'removing' THEN s.removal_after END, \
                    state = 'removing', delete_key_digest = NULL, access_key_digest = NULL, touched_at = $3 \
                RETURNING generation";
     let row = client
@@ -228,7 +248,27 @@ pub async fn claim_removal(
         == 1)
 }
 
-/// Gives a removal back, to be tried again from `next` on.
+/// Takes a removal for longer, before the step that must not come late; `false` where it was lost meanwhile.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn extend_removal(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    id: &SecretId,
+    generation: i64,
+    (from, until): (Timestamp, Timestamp),
+) -> Result<bool> {
+    let sql = "UPDATE sites SET removal_claimed_until = $5 \
+               WHERE vendor_id = $1 AND secret_id = $2 AND generation = $3 AND state = 'removing' \
+               AND removal_claimed_until = $4";
+    Ok(client
+        .execute(sql, &[&vendor.0, &id.as_str(), &generation, &from, &until])
+        .await?
+        == 1)
+}
+
+/// Gives a removal back. The task tries it again after a pause that doubles up to a minute.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -237,12 +277,13 @@ pub async fn release_removal(
     vendor: VendorId,
     id: &SecretId,
     generation: i64,
-    next: Timestamp,
+    now: Timestamp,
 ) -> Result<()> {
-    let sql = "UPDATE sites SET removal_claimed_until = $4 \
+    let sql = "UPDATE sites SET removal_claimed_until = NULL, \
+               removal_after = $4 + least(60, 3 * power(2, least(removal_attempts, 6))) * interval '1 second' \
                WHERE vendor_id = $1 AND secret_id = $2 AND generation = $3 AND state = 'removing'";
     client
-        .execute(sql, &[&vendor.0, &id.as_str(), &generation, &next])
+        .execute(sql, &[&vendor.0, &id.as_str(), &generation, &now])
         .await?;
     Ok(())
 }
@@ -296,7 +337,9 @@ pub async fn removals_due(
     limit: i64,
 ) -> Result<Vec<Due>> {
     let sql = "SELECT vendor_id, secret_id, generation FROM sites WHERE state = 'removing' \
-               AND (removal_claimed_until IS NULL OR removal_claimed_until <= $1) ORDER BY removal_asked_at LIMIT $2";
+               AND (removal_claimed_until IS NULL OR removal_claimed_until <= $1) \
+               AND (removal_after IS NULL OR removal_after <= $1) \
+               ORDER BY removal_after NULLS FIRST, removal_asked_at LIMIT $2";
     let rows = client.query(sql, &[&now, &limit]).await?;
     rows.iter().map(due).collect()
 }

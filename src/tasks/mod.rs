@@ -122,8 +122,9 @@ impl Task {
     pub async fn run(&self, app: Arc<App>) {
         let mut failures: u32 = 0;
         loop {
-            let pause =
-                self.every.mul_f64(rand::random_range(0.8..1.2)) * 2u32.pow(failures.min(3));
+            let longest = self.every.max(Duration::from_mins(1));
+            let pause = (self.every * 2u32.pow(failures.min(4))).min(longest);
+            let pause = pause.mul_f64(rand::random_range(0.8..1.0));
             tokio::select! {
                 () = app.stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}

@@ -75,7 +75,7 @@ pub struct IssuedView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     wrap_ttl: Option<u64>,
     accessor: &'a str,
-    policies: Vec<String>,
+    policies: &'a [String],
     ttl: u64,
     expires_at: Timestamp,
     renewable: bool,
@@ -126,18 +126,15 @@ impl<'a> IssuedView<'a> {
         let path = secret_id.map_or_else(|| store.clone(), |id| format!("{store}/{id}"));
         let (auth, wrap) = match &issued.handed {
             Handed::Plain(auth) => (Some(auth), None),
-            Handed::Wrapped(info) => (None, Some(info)),
+            Handed::Wrapped(info, _) => (None, Some(info)),
         };
         Self {
             token: auth.map(|auth| auth.client_token.expose()),
             wrap_token: wrap.map(|info| info.token.expose()),
             wrap_ttl: wrap.map(|info| info.ttl),
             accessor: &issued.accessor,
-            policies: auth.map_or_else(
-                || kind.policies(&issued.vendor.namespace),
-                |auth| auth.policies.clone(),
-            ),
-            ttl: auth.map_or(kind.rules().ttl_seconds, |auth| auth.lease_duration),
+            policies: issued.handed.policies(),
+            ttl: issued.handed.life(),
             expires_at: issued.expires_at,
             renewable: kind.rules().role.renewable,
             vault_url: &app.config.bao.public_url,
@@ -162,15 +159,16 @@ pub async fn issue_write(
     } else {
         Kind::Write
     };
-    match &body.secret_id {
-        Some(id) => sites::may_store(&app, &caller, id, body.access_key.as_ref()).await?,
+    let over_registered = match &body.secret_id {
+        Some(id) => sites::may_replace(&app, &caller, id, body.access_key.as_ref()).await?,
         None if !caller.vendor().store_wide_writes => return Err(Error::StoreWideRefused),
-        None => {}
-    }
+        None => false,
+    };
     let grant = Grant {
         vendor: caller.vendor().clone(),
         kind,
         secret_id: body.secret_id.clone(),
+        over_registered,
         actor: caller.actor().to_owned(),
         key: Some(caller.key()),
         metadata: body.metadata,
@@ -223,6 +221,7 @@ pub fn read_grant(caller: &VendorCaller, request_id: String) -> Grant {
         vendor: caller.vendor.clone(),
         kind: Kind::Read,
         secret_id: None,
+        over_registered: true,
         actor: "vendor".to_owned(),
         key: Some(caller.key),
         metadata: Metadata::default(),

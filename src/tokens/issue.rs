@@ -11,11 +11,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::ledger::{NewIssuance, Refusal};
-use super::{Kind, revoke, store};
+use super::{Kind, revoke};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::sites::State;
 use crate::types::{IssuanceId, KeyId, Metadata, Secret, SecretId};
-use crate::vault::tokens::{Auth, Created, NewToken, WrapInfo};
+use crate::vault::tokens::{Auth, Created, NewToken, TokenInfo, WrapInfo};
 use crate::vault::{self, tokens};
 use crate::vendors::Vendor;
 
@@ -31,6 +32,8 @@ pub struct Grant {
     pub kind: Kind,
     /// Which site, for a kind that is for one.
     pub secret_id: Option<SecretId>,
+    /// Whether the caller may have a token for a site that is registered: the vendor, or who showed its access key.
+    pub over_registered: bool,
     /// As the ledger names the caller.
     pub actor: String,
     /// By which API key, if by one.
@@ -65,29 +68,41 @@ pub struct Issued {
 pub enum Handed {
     /// Itself.
     Plain(Auth),
-    /// As a wrapping token, to be exchanged once.
-    Wrapped(WrapInfo),
+    /// As a wrapping token, to be exchanged once, and what OpenBao says of the token inside.
+    Wrapped(WrapInfo, TokenInfo),
 }
 
 impl Handed {
     fn accessor(&self) -> &str {
         match self {
             Self::Plain(auth) => &auth.accessor,
-            Self::Wrapped(info) => &info.wrapped_accessor,
+            Self::Wrapped(info, _) => &info.wrapped_accessor,
         }
     }
 
     fn entity(&self) -> Option<&str> {
+        let id = match self {
+            Self::Plain(auth) => &auth.entity_id,
+            Self::Wrapped(_, inside) => &inside.entity_id,
+        };
+        Some(id.as_str()).filter(|id| !id.is_empty())
+    }
+
+    /// First life in seconds.
+    #[must_use]
+    pub fn life(&self) -> u64 {
         match self {
-            Self::Plain(auth) => Some(auth.entity_id.as_str()).filter(|id| !id.is_empty()),
-            Self::Wrapped(_) => None,
+            Self::Plain(auth) => auth.lease_duration,
+            Self::Wrapped(_, inside) => inside.creation_ttl,
         }
     }
 
-    fn life(&self, kind: Kind) -> u64 {
+    /// What the token may do.
+    #[must_use]
+    pub fn policies(&self) -> &[String] {
         match self {
-            Self::Plain(auth) => auth.lease_duration,
-            Self::Wrapped(_) => kind.rules().ttl_seconds,
+            Self::Plain(auth) => &auth.policies,
+            Self::Wrapped(_, inside) => &inside.policies,
         }
     }
 }
@@ -116,14 +131,12 @@ async fn run(app: &Arc<App>, grant: Grant) -> Result<Issued> {
         let site = current_site(app, &grant).await?;
         let id = IssuanceId::new();
         let handed = mint(app, &grant, id).await?;
-        let row = row(app, &grant, id, site, &handed).await?;
+        let row = row(app, &grant, id, site, &handed);
         let expires_at = row.expires_at;
         let outcome = app.ledger.record(app, row).await;
         match outcome {
             Ok(recorded) => {
-                if grant.kind == Kind::WriteSite && recorded.site_was_known {
-                    supersede(app, &grant, id).await;
-                }
+                revoke::now(app, &recorded.superseded).await;
                 metrics::counter!("gatehouse_tokens_issued_total", "kind" => grant.kind.rules().name).increment(1);
                 let accessor = handed.accessor().to_owned();
                 return Ok(Issued {
@@ -158,8 +171,15 @@ async fn current_site(app: &Arc<App>, grant: &Grant) -> Result<Option<SiteVersio
     else {
         return Ok(None);
     };
-    let must_be_registered = grant.kind == Kind::ReadSite;
-    crate::sites::current_version(app, &grant.vendor, secret_id, must_be_registered).await
+    let site = crate::sites::settled(app, &grant.vendor, secret_id).await?;
+    let is_registered = site
+        .as_ref()
+        .is_some_and(|site| site.state == State::Registered);
+    match grant.kind {
+        Kind::ReadSite if !is_registered => Err(Error::NotFound),
+        Kind::WriteSite if is_registered && !grant.over_registered => Err(Error::AccessKeyRequired),
+        _ => Ok(site.map(|site| SiteVersion(site.generation))),
+    }
 }
 
 async fn mint(app: &App, grant: &Grant, id: IssuanceId) -> Result<Handed> {
@@ -186,24 +206,39 @@ async fn mint(app: &App, grant: &Grant, id: IssuanceId) -> Result<Handed> {
         };
         tokens::create(&handle, rules.role.name, token).await
     });
-    match created.await? {
-        Created::Wrapped(info) => Ok(Handed::Wrapped(info)),
-        Created::Plain(auth) => {
-            if grant
-                .kind
-                .is_granted(&grant.vendor.namespace, &auth.policies)
-            {
-                return Ok(Handed::Plain(auth));
-            }
-            tracing::error!(
-                vendor.id = grant.vendor.id.0,
-                token.accessor = %auth.accessor,
-                policies = ?auth.policies,
-                "OpenBao gave a token other policies than asked for; it is revoked"
-            );
-            metrics::counter!("gatehouse_alarms_total", "alarm" => "foreign_policies").increment(1);
-            discard(app, &Handed::Plain(auth)).await;
-            Err(vault::Error::Malformed("other policies than asked for".to_owned()).into())
+    let handed = match created.await? {
+        Created::Plain(auth) => Handed::Plain(auth),
+        Created::Wrapped(info) => look_inside(app, info).await?,
+    };
+    if grant
+        .kind
+        .is_granted(&grant.vendor.namespace, handed.policies())
+    {
+        return Ok(handed);
+    }
+    tracing::error!(
+        vendor.id = grant.vendor.id.0,
+        token.accessor = handed.accessor(),
+        policies = ?handed.policies(),
+        "OpenBao gave a token other policies than asked for; it is revoked"
+    );
+    metrics::counter!("gatehouse_alarms_total", "alarm" => "foreign_policies").increment(1);
+    discard(app, &handed).await;
+    Err(vault::Error::Malformed("other policies than asked for".to_owned()).into())
+}
+
+/// A wrapped token does not show what it may do, so it is looked up by its accessor.
+async fn look_inside(app: &App, info: WrapInfo) -> Result<Handed> {
+    let accessor = info.wrapped_accessor.as_str();
+    let revoker = &app.vault.revoker;
+    let looked =
+        revoker.call(|handle| async move { tokens::lookup_accessor(&handle, accessor).await });
+    match looked.await {
+        Ok(Some(inside)) => Ok(Handed::Wrapped(info, inside)),
+        Ok(None) => Err(vault::Error::InvalidAccessor.into()),
+        Err(error) => {
+            revoke_accessor(app, accessor).await;
+            Err(error.into())
         }
     }
 }
@@ -222,20 +257,20 @@ fn meta(grant: &Grant, id: IssuanceId) -> BTreeMap<String, String> {
     meta
 }
 
-async fn row(
+fn row(
     app: &App,
     grant: &Grant,
     id: IssuanceId,
     site: Option<SiteVersion>,
     handed: &Handed,
-) -> Result<NewIssuance> {
+) -> NewIssuance {
     let now = app.clock.now();
     let after = |seconds: u64| {
         let life = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 4));
         now.checked_add(life).unwrap_or(Timestamp::MAX)
     };
     let longest = grant.kind.rules().role.token_explicit_max_ttl;
-    Ok(NewIssuance {
+    NewIssuance {
         id,
         vendor: grant.vendor.id,
         kind: grant.kind,
@@ -245,71 +280,32 @@ async fn row(
         request_id: grant.request_id.clone(),
         secret_id: grant.secret_id.clone(),
         site,
-        entity_id: entity_of(app, grant, handed).await?,
+        over_registered: grant.over_registered,
+        entity_id: handed.entity().map(str::to_owned),
         issued_at: now,
-        expires_at: after(handed.life(grant.kind)),
+        expires_at: after(handed.life()),
         max_expires_at: after(longest),
-    })
-}
-
-/// The entity behind a site-scoped token. A wrapped one does not show it, so it is looked up.
-async fn entity_of(app: &App, grant: &Grant, handed: &Handed) -> Result<Option<String>> {
-    if let Some(id) = handed.entity() {
-        return Ok(Some(id.to_owned()));
-    }
-    if !grant.kind.is_for_site() {
-        return Ok(None);
-    }
-    let accessor = handed.accessor();
-    let looked = app
-        .vault
-        .revoker
-        .call(|handle| async move { tokens::lookup_accessor(&handle, accessor).await })
-        .await;
-    match looked {
-        Ok(info) => Ok(info.map(|info| info.entity_id)),
-        Err(error) => {
-            discard(app, handed).await;
-            Err(error.into())
-        }
     }
 }
 
 /// Revokes a token that will not be answered. What fails here, the sweeper finds.
 async fn discard(app: &App, handed: &Handed) {
-    let done = match handed {
-        Handed::Plain(auth) => tokens::revoke_self(&app.vault.with_token(&auth.client_token)).await,
-        Handed::Wrapped(_) => Err(vault::Error::NoAppToken),
-    };
-    if done.is_ok() {
+    if let Handed::Plain(auth) = handed
+        && tokens::revoke_self(&app.vault.with_token(&auth.client_token))
+            .await
+            .is_ok()
+    {
         return;
     }
-    let accessor = handed.accessor();
-    if let Err(error) = app
-        .vault
-        .revoker
-        .call(|handle| async move { tokens::revoke_accessor(&handle, accessor).await })
-        .await
-    {
-        tracing::error!(token.accessor = accessor, %error, "A token that is not on record could not be revoked yet");
-    }
+    revoke_accessor(app, handed.accessor()).await;
 }
 
-/// Revokes the former write tokens of the site. They are marked first, so a failure is made good later.
-async fn supersede(app: &App, grant: &Grant, id: IssuanceId) {
-    let Some(secret_id) = &grant.secret_id else {
-        return;
-    };
-    let marked = async {
-        let client = app.db.get().await?;
-        store::mark_superseded(&client, grant.vendor.id, secret_id, id, app.clock.now()).await
-    };
-    match marked.await {
-        Ok(former) => revoke::now(app, &former).await,
-        Err(error) => {
-            let cause = crate::error::cause_chain(&error);
-            tracing::error!(vendor.id = grant.vendor.id.0, error.cause = %cause, "Former write tokens could not be marked");
-        }
+async fn revoke_accessor(app: &App, accessor: &str) {
+    let revoker = &app.vault.revoker;
+    let ended =
+        revoker.call(|handle| async move { tokens::revoke_accessor(&handle, accessor).await });
+    if let Err(error) = ended.await {
+        tracing::error!(token.accessor = accessor, %error, "A token that is not on record could not be revoked yet");
     }
 }
 
@@ -336,7 +332,7 @@ impl Issued {
     pub fn token(&self) -> Option<&Secret> {
         match &self.handed {
             Handed::Plain(auth) => Some(&auth.client_token),
-            Handed::Wrapped(_) => None,
+            Handed::Wrapped(..) => None,
         }
     }
 }

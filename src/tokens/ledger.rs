@@ -6,11 +6,13 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Kind, SiteVersion, store};
+use super::store::{self, Doomed};
+use super::{Kind, SiteVersion};
 use crate::app::App;
 use crate::db;
 use crate::error::Error;
@@ -18,6 +20,7 @@ use crate::types::{IssuanceId, KeyId, SecretId, VendorId};
 
 const QUEUE: usize = 1024;
 const BATCH: usize = 64;
+const LIMIT: Duration = Duration::from_secs(4);
 
 /// A row to be written.
 #[derive(Clone)]
@@ -40,6 +43,8 @@ pub struct NewIssuance {
     pub secret_id: Option<SecretId>,
     /// The site's state when the token was asked for: `None` where it was not known.
     pub site: Option<SiteVersion>,
+    /// Whether it may be for a site that is registered.
+    pub over_registered: bool,
     /// The entity behind the token.
     pub entity_id: Option<String>,
     /// When.
@@ -51,10 +56,10 @@ pub struct NewIssuance {
 }
 
 /// A row that was written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug, Default)]
 pub struct Recorded {
-    /// Whether the site had been named before.
-    pub site_was_known: bool,
+    /// Former write tokens of the same site, marked for revocation in the same transaction.
+    pub superseded: Vec<Doomed>,
 }
 
 /// Why a row was not written.
@@ -168,10 +173,10 @@ async fn write(app: &Arc<App>, batch: Vec<Waiting>) {
     metrics::histogram!("gatehouse_ledger_batch_rows")
         .record(f64::from(u32::try_from(rows.len()).unwrap_or(u32::MAX)));
     let written = async {
-        let client = app.db.get().await?;
-        store::record(&client, &rows).await
+        let mut client = app.db.get().await?;
+        record(&mut client, &rows).await
     };
-    match written.await {
+    match limited(written).await {
         Ok(outcomes) => {
             for (waiting, outcome) in batch.into_iter().zip(outcomes) {
                 waiting.done.send(outcome).ok();
@@ -192,31 +197,60 @@ async fn write(app: &Arc<App>, batch: Vec<Waiting>) {
     }
 }
 
+/// Writes rows, and marks the tokens that they supersede in the same transaction. That takes a statement of its own,
+/// as only a later one sees what was recorded while this one waited for the site's row.
+async fn record(client: &mut db::Client, rows: &[NewIssuance]) -> db::Result<Vec<Outcome>> {
+    let supersedes = |row: &NewIssuance| row.kind == Kind::WriteSite && row.site.is_some();
+    if !rows.iter().any(supersedes) {
+        return store::record(client, rows).await;
+    }
+    let transaction = client.transaction().await?;
+    let mut outcomes = store::record(&transaction, rows).await?;
+    for (row, outcome) in rows.iter().zip(&mut outcomes) {
+        if let (true, Ok(recorded), Some(site)) = (supersedes(row), outcome, &row.secret_id) {
+            recorded.superseded =
+                store::mark_superseded(&transaction, row.vendor, site, row.id, row.issued_at)
+                    .await?;
+        }
+    }
+    transaction.commit().await?;
+    Ok(outcomes)
+}
+
+/// A backend that hangs answers nothing, not even its own time limit.
+async fn limited<T>(work: impl Future<Output = db::Result<T>>) -> db::Result<T> {
+    tokio::time::timeout(LIMIT, work)
+        .await
+        .unwrap_or(Err(db::Error::TimedOut))
+}
+
 /// Writes one row of a batch that failed. As the batch may have been written all the same, its id is looked up first.
 async fn one(app: &App, row: NewIssuance) -> Outcome {
     let written = async {
-        let client = app.db.get().await?;
+        let mut client = app.db.get().await?;
         if store::is_recorded(&client, row.vendor, row.id).await? {
-            return Ok(Ok(Recorded {
-                site_was_known: true,
-            }));
+            return Ok(Ok(Recorded::default()));
         }
-        match store::record(&client, std::slice::from_ref(&row)).await {
-            Ok(mut outcomes) => Ok(outcomes.pop().unwrap_or(Err(Refusal::Busy))),
-            Err(error) if error.is_outcome_unknown() => {
-                let client = app.db.get().await?;
-                if store::is_recorded(&client, row.vendor, row.id).await? {
-                    Ok(Ok(Recorded {
-                        site_was_known: true,
-                    }))
-                } else {
-                    Err(error)
-                }
-            }
-            Err(error) => Err(error),
-        }
+        let mut outcomes = record(&mut client, std::slice::from_ref(&row)).await?;
+        Ok(outcomes.pop().unwrap_or(Err(Refusal::Busy)))
     };
-    written
-        .await
-        .unwrap_or_else(|error: db::Error| Err(Refusal::Failed(error.into())))
+    let error = match limited(written).await {
+        Ok(outcome) => return outcome,
+        Err(error) => error,
+    };
+    // Written after all, by the batch or by this try, whose answer was lost.
+    let looked = async {
+        let client = app.db.get().await?;
+        store::is_recorded(&client, row.vendor, row.id).await
+    };
+    let unknown = error.is_outcome_unknown() || error.sqlstate() == Some("23505");
+    match if unknown {
+        limited(looked).await
+    } else {
+        Ok(false)
+    } {
+        Ok(true) => Ok(Recorded::default()),
+        Ok(false) => Err(Refusal::Failed(error.into())),
+        Err(lost) => Err(Refusal::Failed(lost.into())),
+    }
 }

@@ -9,19 +9,24 @@ use crate::vault::tokens;
 
 const BATCH: i64 = 100;
 
-/// Revokes tokens now. One that fails stays marked, and is tried again by [`pass`].
-pub async fn now(app: &App, doomed: &[Doomed]) {
+/// Revokes tokens now, and gives how many are dead. One that fails stays marked, and is tried again by [`pass`].
+pub async fn now(app: &App, doomed: &[Doomed]) -> usize {
+    let mut dead = 0;
     for token in doomed {
-        if let Err(error) = one(app, token).await {
-            let cause = crate::error::cause_chain(&error);
-            tracing::warn!(
-                token.accessor = %token.accessor,
-                issuance.id = %token.id,
-                error.cause = %cause,
-                "A token could not be revoked yet"
-            );
+        match one(app, token).await {
+            Ok(()) => dead += 1,
+            Err(error) => {
+                let cause = crate::error::cause_chain(&error);
+                tracing::warn!(
+                    token.accessor = %token.accessor,
+                    issuance.id = %token.id,
+                    error.cause = %cause,
+                    "A token could not be revoked yet"
+                );
+            }
         }
     }
+    dead
 }
 
 /// Revokes one token and notes it.
@@ -52,9 +57,5 @@ pub async fn pass(app: &App) -> Result<(usize, usize)> {
     let client = app.db.get().await?;
     let due = store::claim_due(&client, at, next, BATCH).await?;
     drop(client);
-    let mut dead = 0;
-    for token in &due {
-        dead += usize::from(one(app, token).await.is_ok());
-    }
-    Ok((dead, due.len()))
+    Ok((now(app, &due).await, due.len()))
 }

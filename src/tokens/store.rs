@@ -17,9 +17,9 @@ const RECORD: &str = "
 WITH wanted AS MATERIALIZED (
     SELECT * FROM unnest(
         $1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[],
-        $9::bool[], $10::bigint[], $11::text[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[]
+        $9::bool[], $10::bigint[], $11::text[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $16::bool[]
     ) AS w (id, vendor_id, kind, accessor, api_key_id, caller, request_id, secret_id,
-            for_site, generation, entity_id, issued_at, expires_at, max_expires_at)
+            for_site, generation, entity_id, issued_at, expires_at, max_expires_at, over_registered)
 ),
 vendor_ok AS MATERIALIZED (
     SELECT id FROM vendors WHERE id IN (SELECT vendor_id FROM wanted) AND status = 'active' ORDER BY id FOR SHARE
@@ -59,6 +59,9 @@ site_ok AS (
         created_at = CASE WHEN sites.state = 'removed' THEN excluded.created_at ELSE sites.created_at END,
         state = CASE WHEN sites.state = 'removed' THEN 'reserved' ELSE sites.state END
     WHERE sites.generation = excluded.generation AND sites.state <> 'removing'
+      AND (sites.state <> 'registered' OR EXISTS (
+          SELECT 1 FROM passed p
+          WHERE p.vendor_id = sites.vendor_id AND p.secret_id = sites.secret_id AND p.over_registered))
     RETURNING vendor_id, secret_id, generation
 ),
 added AS (
@@ -111,6 +114,7 @@ pub async fn record(
                 column!(|r| r.expires_at),
                 column!(|r| r.max_expires_at),
                 &now,
+                column!(|r| r.over_registered),
             ],
         )
         .await?;
@@ -124,9 +128,7 @@ fn outcome(row: &NewIssuance, answers: &[Row]) -> Result<std::result::Result<Rec
         }
         let is = |column: &str| answer.try_get::<_, bool>(column);
         return Ok(if is("recorded")? {
-            Ok(Recorded {
-                site_was_known: row.site.is_some(),
-            })
+            Ok(Recorded::default())
         } else if !is("vendor_passes")? {
             Err(Refusal::VendorInactive)
         } else if !is("key_passes")? {

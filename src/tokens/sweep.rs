@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use super::{ROLES, store};
 use crate::app::App;
 use crate::error::Result;
-use crate::vault::tokens;
+use crate::vault::{self, tokens};
 
 /// A token younger than this may still be on its way into the ledger. Seconds.
 const GRACE: i64 = 60;
@@ -23,6 +23,8 @@ pub struct Swept {
     pub seen: usize,
     /// Tokens of our roles without a row, revoked.
     pub revoked: usize,
+    /// Accessors that OpenBao lists and knows no token of.
+    pub dangling: usize,
 }
 
 /// Lists all live tokens and revokes those of our roles, older than a minute, that no row of the ledger names.
@@ -38,7 +40,7 @@ pub async fn sweep(app: &App) -> Result<Swept> {
         .await?;
     let mut report = Swept {
         seen: listed.len(),
-        revoked: 0,
+        ..Swept::default()
     };
     let live: HashSet<&String> = listed.iter().collect();
     foreign.lock().retain(|accessor| live.contains(accessor));
@@ -55,40 +57,47 @@ pub async fn sweep(app: &App) -> Result<Swept> {
             .collect();
         drop(client);
         for accessor in chunk.iter().filter(|accessor| !known.contains(*accessor)) {
-            report.revoked += usize::from(judge(app, accessor).await?);
+            match judge(app, accessor).await? {
+                Verdict::Revoked => report.revoked += 1,
+                Verdict::Dangling => report.dangling += 1,
+                Verdict::Leave => {}
+            }
         }
     }
     Ok(report)
 }
 
-async fn judge(app: &App, accessor: &str) -> Result<bool> {
-    let revoker = &app.vault.revoker;
-    let Some(info) = revoker
-        .call(|handle| async move { tokens::lookup_accessor(&handle, accessor).await })
-        .await?
-    else {
-        return Ok(false);
+/// What is to be thought of an accessor that no row names.
+enum Verdict {
+    Revoked,
+    Leave,
+    /// OpenBao lists it and knows no token of it, as a crash can leave it until the next `auth/token/tidy`.
+    Dangling,
+}
+
+async fn judge(app: &App, accessor: &str) -> Result<Verdict> {
+    // Asked without the detour over the keeper: the list was granted just now, so a refusal is this accessor's own.
+    let handle = app.vault.revoker.handle()?;
+    let info = match tokens::lookup_accessor(&handle, accessor).await {
+        Ok(Some(info)) => info,
+        Ok(None) => return Ok(Verdict::Leave),
+        Err(vault::Error::Denied(_) | vault::Error::Rejected(_)) => return Ok(Verdict::Dangling),
+        Err(error) => return Err(error.into()),
     };
     if !ROLES
         .iter()
         .any(|role| info.role.as_deref() == Some(role.name))
     {
         app.foreign.lock().insert(accessor.to_owned());
-        return Ok(false);
+        return Ok(Verdict::Leave);
     }
     if app.clock.now().as_second() - info.creation_time < GRACE {
-        return Ok(false);
+        return Ok(Verdict::Leave);
     }
-    revoker
-        .call(|handle| async move { tokens::revoke_accessor(&handle, accessor).await })
-        .await?;
+    tokens::revoke_accessor(&handle, accessor).await?;
     metrics::counter!("gatehouse_tokens_swept_total").increment(1);
-    tracing::warn!(
-        token.accessor = accessor,
-        token.meta = ?info.meta,
-        "Revoked a token that is on no record"
-    );
-    Ok(true)
+    tracing::warn!(token.accessor = accessor, token.meta = ?info.meta, "Revoked a token that is on no record");
+    Ok(Verdict::Revoked)
 }
 
 impl Foreign {

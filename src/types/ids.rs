@@ -18,8 +18,15 @@ impl fmt::Display for VendorId {
 
 /// Names one issuance: one token handed out, and its row in the ledger. A UUID of version 7, made before the token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String")]
 pub struct IssuanceId(pub Uuid);
+
+impl TryFrom<String> for IssuanceId {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self).map_err(|_| "must be a UUID")
+    }
+}
 
 impl IssuanceId {
     /// A new id, later in order than those made before.

@@ -52,6 +52,8 @@ pub struct AppToken {
     may_be_root: AtomicBool,
     met_root: AtomicBool,
     stats: std::sync::Mutex<Stats>,
+    /// Held while the token is renewed or fetched.
+    tending: tokio::sync::Mutex<()>,
     wake: Notify,
     changed: Notify,
 }
@@ -107,6 +109,7 @@ impl AppToken {
             may_be_root: AtomicBool::new(false),
             met_root: AtomicBool::new(false),
             stats: std::sync::Mutex::default(),
+            tending: tokio::sync::Mutex::default(),
             wake: Notify::new(),
             changed: Notify::new(),
         })
@@ -178,6 +181,7 @@ impl AppToken {
     /// # Errors
     /// Where OpenBao refuses or does not answer; the token is held as before then.
     pub async fn renew_now(&self) -> Result<(), Error> {
+        let _alone = self.tending.lock().await;
         self.renew().await.map(|_| ())
     }
 
@@ -206,65 +210,89 @@ impl AppToken {
     /// Keeps the token alive until `stop`.
     pub async fn keep(self: Arc<Self>, stop: CancellationToken) {
         let mut backoff = FIRST_BACKOFF;
-        let mut pause = Duration::ZERO;
+        // Refused calls make it look at the token, never put the renewal off.
+        let mut due = tokio::time::Instant::now();
+        let mut may_look = due;
         loop {
-            let woken = tokio::select! {
+            tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.wake.notified() => true,
-                () = tokio::time::sleep(pause) => false,
-            };
-            let tended = if woken {
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep_until(due) => {}
+            }
+            let now = tokio::time::Instant::now();
+            if now < due && now < may_look {
+                self.changed.notify_waiters();
+                continue;
+            }
+            let tended = if now < due {
                 self.check().await
             } else {
-                self.tend().await
+                self.tend().await.map(Some)
             };
+            let now = tokio::time::Instant::now();
+            may_look = now + FIRST_BACKOFF;
             match tended {
-                Ok(next) => {
+                Ok(None) => {}
+                Ok(Some(next)) => {
                     backoff = FIRST_BACKOFF;
-                    pause = next;
+                    due = now + next;
                 }
                 Err(error) => {
-                    self.stats().failures += 1;
-                    metrics::counter!("gatehouse_app_token_failures_total", "token" => self.name)
-                        .increment(1);
-                    tracing::error!(app_token.name = self.name, %error, "The app token could not be kept");
+                    self.failed(&error);
                     let limit = self
                         .remaining()
                         .map_or(LONGEST_BACKOFF, |left| left.div_f64(4.0));
-                    pause = jittered(backoff.min(limit.max(FIRST_BACKOFF)));
+                    due = now + jittered(backoff.min(limit.max(FIRST_BACKOFF)));
+                    may_look = due;
                     backoff = (backoff * 2).min(LONGEST_BACKOFF);
                 }
             }
-            self.plan(pause);
+            self.plan(due.saturating_duration_since(now));
             self.changed.notify_waiters();
         }
     }
 
+    fn failed(&self, error: &Error) {
+        self.stats().failures += 1;
+        metrics::counter!("gatehouse_app_token_failures_total", "token" => self.name).increment(1);
+        tracing::error!(app_token.name = self.name, %error, "The app token could not be kept");
+    }
+
     /// One step of keeping: fetch, or renew, or fetch again where renewing no longer helps. Gives the time to the next.
     async fn tend(&self) -> Result<Duration, Error> {
+        let _alone = self.tending.lock().await;
         if self.remaining().is_none() {
             return self.fetch().await;
         }
         match self.renew().await {
             Ok(true) => Ok(self.until_renewal()),
             Ok(false) => self.fetch_or_last(None).await,
-            Err(Error::Denied(_)) => self.check().await,
+            Err(Error::Denied(_)) => {
+                let next = self.look().await?;
+                Ok(next.unwrap_or_else(|| self.until_renewal()))
+            }
             Err(error @ Error::Rejected(_)) => self.fetch_or_last(Some(error)).await,
             Err(error) => Err(error),
         }
     }
 
-    /// Looks whether the token still lives, after a refused call; fetches another where it does not.
-    async fn check(&self) -> Result<Duration, Error> {
+    /// Looks whether the token still lives, after a refused call. `None` where it does; else the time to the renewal
+    /// of another that was fetched.
+    async fn check(&self) -> Result<Option<Duration>, Error> {
+        let _alone = self.tending.lock().await;
+        self.look().await
+    }
+
+    async fn look(&self) -> Result<Option<Duration>, Error> {
         let Ok(handle) = self.handle() else {
-            return self.fetch().await;
+            return self.fetch().await.map(Some);
         };
         match tokens::lookup_self(&handle).await {
-            Ok(_) => Ok(self.until_renewal()),
+            Ok(_) => Ok(None),
             Err(Error::Denied(_)) => {
                 tracing::warn!(app_token.name = self.name, "The app token is lost");
                 self.held.store(None);
-                self.fetch().await
+                self.fetch().await.map(Some)
             }
             Err(error) => Err(error),
         }

@@ -9,7 +9,8 @@ use crate::types::{Namespace, Secret, SecretId};
 /// The engine that holds this service's own keys.
 pub const KEYS_MOUNT: &str = "gatehouse-keys";
 
-/// `DELETE <namespace>-store/<secret-id>`. A secret that is not there counts as deleted.
+/// `DELETE <namespace>-store/<secret-id>`. A secret that is not there counts as deleted, and so does one whose whole
+/// store is not there.
 ///
 /// # Errors
 /// Where OpenBao refuses or does not answer.
@@ -18,7 +19,13 @@ pub async fn delete_site(
     namespace: &Namespace,
     secret_id: &SecretId,
 ) -> Result<(), Error> {
-    Ok(vaultrs::kv1::delete(handle, &namespace.store(), secret_id.as_str()).await?)
+    match vaultrs::kv1::delete(handle, &namespace.store(), secret_id.as_str())
+        .await
+        .map_err(Error::from)
+    {
+        Err(Error::NotFound) | Ok(()) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// A key of the service as it lies in `gatehouse-keys/`.

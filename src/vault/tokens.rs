@@ -154,24 +154,26 @@ pub async fn create(
     let answer = handle
         .send::<IgnoredAny>(Call::post(format!("auth/token/create/{role}"), token))
         .await?;
-    if let Some(info) = answer.wrap_info {
-        return Ok(Created::Wrapped(info));
-    }
     let missing = answer
         .warnings
         .iter()
         .flatten()
         .any(|w| w.contains("does not exist"));
-    let auth = answer.into_auth()?;
-    if missing {
-        vaultrs::token::revoke_accessor(handle, &auth.accessor)
-            .await
-            .ok();
-        return Err(Error::Rejected(
-            "a policy of the token does not exist".to_owned(),
-        ));
+    let created = match answer.wrap_info {
+        Some(info) => Created::Wrapped(info),
+        None => Created::Plain(answer.into_auth()?),
+    };
+    if !missing {
+        return Ok(created);
     }
-    Ok(Created::Plain(auth))
+    let accessor = match &created {
+        Created::Plain(auth) => &auth.accessor,
+        Created::Wrapped(info) => &info.wrapped_accessor,
+    };
+    vaultrs::token::revoke_accessor(handle, accessor).await.ok();
+    Err(Error::Rejected(
+        "a policy of the token does not exist".to_owned(),
+    ))
 }
 
 /// `GET auth/token/lookup-self`.

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::claim::KeyPairView;
+use super::provision::provision;
 use super::store::{self, NewVendor};
-use super::{PrivateDigests, Profile, Vendor};
+use super::{PrivateDigests, Profile, Vendor, VendorView};
 use crate::app::App;
-use crate::auth::{KeyRing, new_id, sha256_hex};
+use crate::auth::{new_id, sha256_hex};
 use crate::db::GenericClient;
 use crate::error::{Error, Result};
 use crate::events::Event;
@@ -51,13 +53,41 @@ pub async fn add(
     Ok(Some((id, key)))
 }
 
+/// Adds a vendor with a key pair and provisions it. The keys are shown once, so the answer is a good one even where
+/// OpenBao is to follow: `provisioned` says it.
+///
+/// # Errors
+/// [`Error::NamespaceTaken`], or trouble with the database.
+pub async fn with_keys(app: &App, who: &Who, actor: &str, request_id: &str) -> Result<KeyPairView> {
+    let now = app.clock.now();
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    let added = add(app, &transaction, who, actor, request_id).await?;
+    let (id, key) = added.ok_or(Error::NamespaceTaken)?;
+    let (private, digests) = new_private_key(app, key)?;
+    store::set_private_key(&transaction, id, key, &digests, now).await?;
+    transaction.commit().await?;
+    drop(client);
+    let vendor = reload(app, id).await?;
+    if let Err(error) = provision(app, &vendor).await {
+        let cause = crate::error::cause_chain(&error);
+        tracing::warn!(vendor.id = id.0, error.cause = %cause, "The new vendor could not be provisioned yet");
+    }
+    let vendor = reload(app, id).await?;
+    Ok(KeyPairView {
+        vendor: VendorView::from(&*vendor),
+        public_key: app.keys()?.public_key(key).expose().to_owned(),
+        private_key: private.expose().to_owned(),
+    })
+}
+
 /// A new private key, and the digests to keep of it.
 ///
 /// # Errors
 /// [`Error::Starting`] while the service has no keys of its own.
 pub fn new_private_key(app: &App, key: KeyId) -> Result<(Secret, PrivateDigests)> {
     let ring = app.keys()?;
-    let private = KeyRing::new_private_key(key);
+    let private = ring.new_private_key(key);
     let public = ring.public_key(key);
     let digests = PrivateDigests {
         private: ring.digest(private.expose()),

@@ -9,7 +9,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
-use super::claim::{self, ClaimRequest, KeyPairView};
+use super::claim::{self, ClaimRequest};
 use super::create::{self, Who};
 use super::store::{self, Changes};
 use super::{Profile, Subscription, Vendor, VendorView, provision, signup};
@@ -91,30 +91,9 @@ pub async fn create(
 ) -> Result<HttpResponse> {
     let who = who(body.0)?;
     let (actor, request_id) = (operator.actor(), request_id(&request));
-    let now = app.clock.now();
-    let mut client = app.db.get().await?;
-    let transaction = client.transaction().await?;
-    let added = create::add(&app, &transaction, &who, &actor, &request_id).await?;
-    let (id, key) = added.ok_or(Error::NamespaceTaken)?;
-    let (private, digests) = create::new_private_key(&app, key)?;
-    store::set_private_key(&transaction, id, key, &digests, now).await?;
-    transaction.commit().await?;
-    drop(client);
-    let vendor = create::reload(&app, id).await?;
-    // The keys are shown once, so the answer is 201 even where OpenBao is to follow: `provisioned` says it.
     let worker = app.clone().into_inner();
-    if let Err(error) = app
-        .detached(async move { provision::provision(&worker, &vendor).await })
-        .await
-    {
-        tracing::warn!(vendor.id = id.0, error.cause = %error, "The new vendor could not be provisioned yet");
-    }
-    let vendor = create::reload(&app, id).await?;
-    Ok(HttpResponse::Created().json(KeyPairView {
-        vendor: VendorView::from(&*vendor),
-        public_key: app.keys()?.public_key(key).expose().to_owned(),
-        private_key: private.expose().to_owned(),
-    }))
+    let created = async move { create::with_keys(&worker, &who, &actor, &request_id).await };
+    Ok(HttpResponse::Created().json(app.detached(created).await?))
 }
 
 fn who(body: CreateVendorRequest) -> Result<Who> {

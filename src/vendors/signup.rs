@@ -23,8 +23,23 @@ use crate::types::{Email, KeyId, Name, Namespace, VendorId};
 pub struct Message {
     #[serde(rename = "type")]
     kind: Kind,
-    timestamp: Timestamp,
+    timestamp: SentAt,
     data: Data,
+}
+
+/// When the sender says it happened: RFC 3339.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+struct SentAt(Timestamp);
+
+impl TryFrom<String> for SentAt {
+    type Error = &'static str;
+    fn try_from(text: String) -> std::result::Result<Self, Self::Error> {
+        let sane = |at: &Timestamp| (0..=7_258_118_400).contains(&at.as_second());
+        let at = text.parse().ok().filter(sane);
+        at.map(Self)
+            .ok_or("must be an RFC 3339 time between 1970 and 2200")
+    }
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -111,7 +126,7 @@ async fn first(
             false,
         ),
     };
-    let newest = store::advance_events(&transaction, vendor, message.timestamp, id).await?;
+    let newest = store::advance_events(&transaction, vendor, message.timestamp.0, id).await?;
     if newest && matches!(message.kind, Kind::Updated) {
         update(app, &transaction, vendor, &message.data, request_id).await?;
     }

@@ -302,7 +302,7 @@ pub async fn set_private_key(
     Ok(set == 1)
 }
 
-/// Notes the first use of a private key.
+/// Notes the first use of a private key; `false` where it is not the pair's any more.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -310,12 +310,15 @@ pub async fn mark_private_key_used(
     client: &impl GenericClient,
     vendor: VendorId,
     key: KeyId,
+    private: &KeyedDigest,
     now: Timestamp,
-) -> Result<()> {
-    let sql = "UPDATE api_keys SET private_first_used_at = $3 \
-               WHERE vendor_id = $1 AND id = $2 AND private_first_used_at IS NULL";
-    client.execute(sql, &[&vendor.0, &key.0, &now]).await?;
-    Ok(())
+) -> Result<bool> {
+    let sql = "UPDATE api_keys SET private_first_used_at = coalesce(private_first_used_at, $4) \
+               WHERE vendor_id = $1 AND id = $2 AND private_digest = $3";
+    let marked = client
+        .execute(sql, &[&vendor.0, &key.0, &private.as_bytes(), &now])
+        .await?;
+    Ok(marked == 1)
 }
 
 /// A page of vendors in order of their ids, one row more than asked where there is more.

@@ -6,6 +6,7 @@ use gatehouse::dev::openbao::OpenBao;
 use gatehouse::dev::postgres::Postgres;
 use gatehouse::vault::Server;
 use reqwest::Method;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::support::http::Answer;
@@ -249,4 +250,44 @@ async fn service_starts_before_its_servers_are_there() {
         .spawn(running.stop())
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn hung_backends_of_postgres_hold_up_nobody_for_long() {
+    let (_own, test, vendor) = start().await;
+    // All that the pool holds; PostgreSQL itself goes on.
+    let sql = test.sql().await;
+    let backends = "SELECT pid FROM pg_stat_activity WHERE application_name = 'gatehouse'";
+    let rows = sql.query(backends, &[]).await.unwrap();
+    let pids: Vec<_> = rows
+        .iter()
+        .filter_map(|row| Pid::from_raw(row.get(0)))
+        .collect();
+    assert!(!pids.is_empty());
+    for pid in &pids {
+        kill_process(*pid, Signal::STOP).unwrap();
+    }
+    let mut well = None;
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(25) {
+        let asked = test
+            .post("/api/site")
+            .bearer(&vendor.public_key)
+            .send()
+            .await;
+        if asked.status == 200 {
+            well = Some(started.elapsed());
+            break;
+        }
+        assert_eq!(asked.status, 503, "{asked:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    for pid in &pids {
+        kill_process(*pid, Signal::CONT).unwrap();
+    }
+    assert!(
+        well.is_some(),
+        "the service must leave connections that hang"
+    );
+    test.until_ready().await;
 }

@@ -367,3 +367,36 @@ async fn root_token_that_comes_later_is_not_used() {
     assert_eq!(answer.status, 503, "{answer:?}");
     assert_eq!(test.get("/readyz").send().await.status, 503);
 }
+
+#[tokio::test]
+async fn refused_calls_do_not_put_the_renewal_off() {
+    let place = Place::shared().await;
+    let config = place.config().await;
+    let policy = json!({ "policy": "path \"auth/token/create/gatehouse-read\" { capabilities = [\"deny\"] }" });
+    as_root(&place, Method::PUT, "sys/policies/acl/no-reading", policy).await;
+    let life = json!({
+        "policies": ["saas-policy", "no-reading"], "no_default_policy": true, "period": "8s"
+    });
+    let made = as_root(&place, Method::POST, "auth/token/create-orphan", life).await;
+    let token = made["auth"]["client_token"].as_str().unwrap().to_owned();
+    let test = TestApp::start_at(place, one(config, TokenSource::Token(Secret::new(token)))).await;
+    let vendor = test.vendor("gravityview").await;
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(14) {
+        let asked = test
+            .post("/sites/token")
+            .bearer(&vendor.private_key)
+            .send()
+            .await;
+        asked.expect_problem(503, "openbao_denied");
+    }
+    assert_eq!(
+        test.post("/api/site")
+            .bearer(&vendor.public_key)
+            .send()
+            .await
+            .status,
+        200
+    );
+    assert!(states(&test).await[0]["renewals"].as_u64().unwrap() >= 2);
+}

@@ -11,7 +11,7 @@ use crate::support::{TestApp, TestVendor};
 const SITE: &str = "0123456789abcdef";
 
 /// Live tokens that a role of ours made.
-async fn live_tokens(test: &TestApp) -> Vec<String> {
+pub async fn live_tokens(test: &TestApp) -> Vec<String> {
     let listed = test
         .bao_root(Method::from_bytes(b"LIST").unwrap(), "auth/token/accessors")
         .send()

@@ -100,6 +100,7 @@ impl Place {
         Config {
             http: HttpConfig {
                 listen: "127.0.0.1:0".parse().unwrap(),
+                stop_delay: Duration::ZERO,
                 trusted_proxies: Vec::new(),
             },
             bao: BaoConfig {
