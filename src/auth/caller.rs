@@ -113,7 +113,7 @@ impl StorerOrBody {
     /// As for a public key in the header.
     pub async fn or_public_key(
         self,
-        app: &App,
+        app: &Arc<App>,
         request: &HttpRequest,
         in_body: Option<&Secret>,
     ) -> Result<(PluginOrVendor, bool)> {
@@ -180,7 +180,7 @@ impl Known {
 }
 
 /// Verifies the credentials of a request.
-async fn authenticate(app: &App, request: &HttpRequest, removing: bool) -> Result<Known> {
+async fn authenticate(app: &Arc<App>, request: &HttpRequest, removing: bool) -> Result<Known> {
     let result = match Bearer::of(request) {
         Ok(bearer) => known(app, bearer).await,
         Err(error) => Err(error),
@@ -215,7 +215,7 @@ pub fn refused(app: &App, request: &HttpRequest) -> Error {
     limited.unwrap_or(Error::CredentialsInvalid)
 }
 
-async fn known(app: &App, bearer: Bearer) -> Result<Known> {
+async fn known(app: &Arc<App>, bearer: Bearer) -> Result<Known> {
     let keys = app.keys()?;
     match bearer {
         Bearer::None => Err(Error::CredentialsMissing),
@@ -273,7 +273,7 @@ async fn known(app: &App, bearer: Bearer) -> Result<Known> {
 
 /// The vendor, if what was shown matches the private key of a live pair.
 async fn prove(
-    app: &App,
+    app: &Arc<App>,
     vendor: Arc<Vendor>,
     key: KeyId,
     matches: impl Fn(&PrivateDigests) -> bool,
@@ -284,7 +284,10 @@ async fn prove(
     let private = live.private.as_ref().filter(|private| matches(private));
     let private = private.ok_or(Error::CredentialsInvalid)?.private;
     if !live.private_used {
-        note_first_use(app, &vendor, key, &private).await?;
+        // To its end, even if another part of the request is refused meanwhile.
+        let (worker, vendor) = (Arc::clone(app), Arc::clone(&vendor));
+        app.detached(async move { note_first_use(&worker, &vendor, key, &private).await })
+            .await?;
     }
     Ok(Known::Vendor(VendorCaller { vendor, key }))
 }
@@ -317,7 +320,7 @@ fn active(known: Known) -> Result<Known> {
     }
 }
 
-async fn authenticate_active(app: &App, request: &HttpRequest) -> Result<Known> {
+async fn authenticate_active(app: &Arc<App>, request: &HttpRequest) -> Result<Known> {
     active(authenticate(app, request, false).await?)
 }
 

@@ -14,7 +14,7 @@ const KEEP: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub(super) async fn pass(app: Arc<App>) -> Report {
     let before = app.clock.now().checked_sub(KEEP)?;
     let client = app.db.get().await?;
-    let receipts = vendors::store::purge_receipts(&client, before).await?;
+    let receipts = vendors::receipts::purge(&client, before).await?;
     let sites = sites::store::purge_removed(&client, before).await?;
     Ok(json!({ "receipts": receipts, "sites": sites }))
 }

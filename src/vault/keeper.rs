@@ -1,21 +1,17 @@
-//! The service's own tokens, and the task that keeps each of them alive.
+//! The task that keeps an app token alive.
 //!
 //! A keeper looks its token up, renews it well before its end with the seed's `increment: 42h`, and notices a life
 //! that no longer grows: then, or when the token is lost, it logs in again (AppRole) or reads its file again. It never
 //! gives up; what it knows is shown to operators and to `/readyz`.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
-use serde::Serialize;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Connection, Handle};
+use super::app_token::{AppToken, Held, TokenSource};
 use super::tokens::{self, TokenInfo};
 use super::{Error, approle};
 use crate::types::Secret;
@@ -27,155 +23,7 @@ const SLOWEST_CHECK: Duration = Duration::from_hours(6);
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(15);
 
-/// Where a token of the service's own comes from.
-#[derive(Clone)]
-pub enum TokenSource {
-    /// A token given in the environment. Once lost it cannot be had again.
-    Token(Secret),
-    /// A file, read again before the token's end and when it is lost.
-    File(PathBuf),
-    /// AppRole: logs in as often as needed.
-    AppRole {
-        /// Not secret by itself.
-        role_id: String,
-        /// Secret.
-        secret_id: Secret,
-    },
-}
-
-/// A token of the service's own, renewed in the background.
-pub struct AppToken {
-    name: &'static str,
-    source: TokenSource,
-    connection: Connection,
-    held: ArcSwapOption<Held>,
-    may_be_root: AtomicBool,
-    met_root: AtomicBool,
-    stats: std::sync::Mutex<Stats>,
-    /// Held while the token is renewed or fetched.
-    tending: tokio::sync::Mutex<()>,
-    wake: Notify,
-    changed: Notify,
-}
-
-struct Held {
-    token: Secret,
-    info: TokenInfo,
-    /// `None` for a token without an end.
-    ends: Option<Instant>,
-    /// The last life that was not cut short by the token's end.
-    granted: Duration,
-}
-
-#[derive(Clone, Default)]
-struct Stats {
-    renewals: u64,
-    logins: u64,
-    failures: u64,
-    last_renewal: Option<Timestamp>,
-    next_renewal: Option<Timestamp>,
-}
-
-/// What operators see of an app token: everything but the token.
-#[derive(Serialize)]
-pub struct AppTokenState {
-    /// `issuer`, `revoker`, `provisioner`, or `saas` for one token with all rights.
-    pub name: &'static str,
-    /// Seconds left, `null` without a token or an end.
-    pub ttl_seconds: Option<u64>,
-    /// When it was renewed or fetched last.
-    pub last_renewal: Option<Timestamp>,
-    /// When it is renewed next.
-    pub next_renewal: Option<Timestamp>,
-    /// Successful renewals since the start.
-    pub renewals: u64,
-    /// Log-ins (or readings of the token file) since the start.
-    pub logins: u64,
-    /// Failed attempts since the start.
-    pub failures: u64,
-    /// What `lookup-self` says, without `id`. `null` while no token is held.
-    pub token: Option<TokenInfo>,
-}
-
 impl AppToken {
-    /// A token that is fetched when its keeper starts.
-    #[must_use]
-    pub fn new(name: &'static str, source: TokenSource, connection: Connection) -> Arc<Self> {
-        Arc::new(Self {
-            name,
-            source,
-            connection,
-            held: ArcSwapOption::empty(),
-            may_be_root: AtomicBool::new(false),
-            met_root: AtomicBool::new(false),
-            stats: std::sync::Mutex::default(),
-            tending: tokio::sync::Mutex::default(),
-            wake: Notify::new(),
-            changed: Notify::new(),
-        })
-    }
-
-    /// A handle that calls OpenBao with this token.
-    ///
-    /// # Errors
-    /// [`Error::NoAppToken`] while none is held.
-    pub fn handle(&self) -> Result<Handle, Error> {
-        let held = self.held.load();
-        let held = held.as_ref().ok_or(Error::NoAppToken)?;
-        Ok(self.connection.with_token(&held.token))
-    }
-
-    /// Lets a root token run the service: for trials. To be said before the keeper starts.
-    pub fn allow_root(&self) {
-        self.may_be_root.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the source gave a root token, which is not used.
-    #[must_use]
-    pub fn met_root(&self) -> bool {
-        self.met_root.load(Ordering::Relaxed)
-    }
-
-    /// Seconds of life left: `None` where no token is held or it is dead.
-    #[must_use]
-    pub fn remaining(&self) -> Option<Duration> {
-        let held = self.held.load();
-        match held.as_ref()?.ends {
-            Some(ends) => ends.checked_duration_since(Instant::now()),
-            None => Some(Duration::MAX),
-        }
-    }
-
-    /// Whether enough life is left to promise service: more than a twentieth of the life granted.
-    #[must_use]
-    pub fn is_fit(&self) -> bool {
-        let granted = self.held.load().as_ref().map(|h| h.granted);
-        granted
-            .zip(self.remaining())
-            .is_some_and(|(granted, left)| left > granted / 20)
-    }
-
-    /// What operators may see.
-    #[must_use]
-    pub fn state(&self) -> AppTokenState {
-        let stats = self.stats().clone();
-        let held = self.held.load();
-        let left = held
-            .as_ref()
-            .and_then(|h| h.ends)
-            .map(|end| end.saturating_duration_since(Instant::now()));
-        AppTokenState {
-            name: self.name,
-            ttl_seconds: left.map(|left| left.as_secs()),
-            last_renewal: stats.last_renewal,
-            next_renewal: stats.next_renewal,
-            renewals: stats.renewals,
-            logins: stats.logins,
-            failures: stats.failures,
-            token: held.as_ref().map(|h| h.info.clone()),
-        }
-    }
-
     /// Renews now, as an operator asked.
     ///
     /// # Errors
@@ -183,28 +31,6 @@ impl AppToken {
     pub async fn renew_now(&self) -> Result<(), Error> {
         let _alone = self.tending.lock().await;
         self.renew().await.map(|_| ())
-    }
-
-    /// The accessor of the token held now.
-    #[must_use]
-    pub fn accessor(&self) -> Option<String> {
-        let held = self.held.load();
-        held.as_ref().map(|held| held.info.accessor.clone())
-    }
-
-    /// Tells the keeper that a call with the token `used` was refused, and waits until it has looked. `true` when
-    /// another token is held now; at once where it came while the call was under way.
-    pub async fn refused(&self, used: Option<&str>) -> bool {
-        let changed = self.changed.notified();
-        let is_another = || self.accessor().is_some_and(|now| Some(&*now) != used);
-        if is_another() {
-            return true;
-        }
-        self.wake.notify_one();
-        tokio::time::timeout(Duration::from_secs(2), changed)
-            .await
-            .ok();
-        is_another()
     }
 
     /// Keeps the token alive until `stop`.
@@ -399,12 +225,6 @@ impl AppToken {
             metrics::gauge!("gatehouse_app_token_seconds_left", "token" => self.name)
                 .set(left.as_secs_f64());
         }
-    }
-
-    fn stats(&self) -> std::sync::MutexGuard<'_, Stats> {
-        self.stats
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

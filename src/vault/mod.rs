@@ -10,6 +10,7 @@
 //! - `DELETE` in a store answers 204 with no body, so there is no request id of OpenBao's to keep.
 //! - The accessor list and the answer to a read can be stale on a standby; writes are forwarded.
 
+mod app_token;
 pub mod approle;
 mod call;
 mod client;
@@ -26,9 +27,9 @@ pub mod tokens;
 
 use std::sync::Arc;
 
+pub use app_token::{AppToken, AppTokenState, TokenSource};
 pub use client::{Connection, Handle, Server};
 pub use error::Error;
-pub use keeper::{AppToken, AppTokenState, TokenSource};
 
 use crate::types::Secret;
 
@@ -110,28 +111,5 @@ impl Vault {
     #[must_use]
     pub fn with_token(&self, token: &Secret) -> Handle {
         self.connection.with_token(token)
-    }
-}
-
-impl AppToken {
-    /// Runs `call` with this token; where OpenBao refuses it because the token is lost, once more with the next one.
-    ///
-    /// # Errors
-    /// Those of the call.
-    pub async fn call<T, F>(&self, call: impl Fn(Handle) -> F) -> Result<T>
-    where
-        F: Future<Output = Result<T>>,
-    {
-        let used = self.accessor();
-        let first = match self.handle() {
-            Ok(handle) => call(handle).await,
-            Err(error) => Err(error),
-        };
-        match first {
-            Err(Error::Denied(_) | Error::NoAppToken) if self.refused(used.as_deref()).await => {
-                call(self.handle()?).await
-            }
-            result => result,
-        }
     }
 }

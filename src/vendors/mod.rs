@@ -8,6 +8,7 @@ pub mod claim;
 pub mod create;
 pub mod http;
 pub mod provision;
+pub mod receipts;
 pub mod signup;
 pub mod store;
 mod view;

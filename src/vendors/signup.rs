@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::create::{self, Who};
-use super::store::{self, Changes, Receipt};
+use super::receipts::{self, Receipt};
+use super::store::{self, Changes};
 use super::{Profile, Subscription, Vendor, VendorView, provision};
 use crate::app::App;
 use crate::db::GenericClient;
@@ -86,7 +87,7 @@ pub struct SignupView {
 pub async fn handle(app: &App, id: &str, body: &[u8], request_id: &str) -> Result<SignupView> {
     let digest = Sha256::digest(body).to_vec();
     let client = app.db.get().await?;
-    let known = store::receipt(&client, id).await?;
+    let known = receipts::find(&client, id).await?;
     drop(client);
     let answered = match known {
         Some(receipt) => repeat(&receipt, &digest)?,
@@ -149,13 +150,13 @@ async fn first(
         body_digest: digest.to_vec(),
         answer: kept,
     };
-    if store::insert_receipt(&transaction, vendor, id, &receipt, now).await? {
+    if receipts::insert(&transaction, vendor, id, &receipt, now).await? {
         transaction.commit().await?;
         return Ok(answered);
     }
     // The same message came twice at the same moment, and the other one was handled.
     transaction.rollback().await?;
-    let other = store::receipt(&client, id).await?.ok_or(Error::Conflict)?;
+    let other = receipts::find(&client, id).await?.ok_or(Error::Conflict)?;
     repeat(&other, digest)
 }
 

@@ -1,13 +1,16 @@
 //! Two at once, or one that goes away: what the first review broke, held from now on.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use gatehouse::config::{LimitConfig, Rate};
+use gatehouse::types::Secret;
+use gatehouse::vault::TokenSource;
 use reqwest::Method;
 use serde_json::json;
 
+use crate::keeper;
 use crate::ledger::{live_tokens, recorded};
 use crate::support::app::limits;
 use crate::support::{Place, TestApp, wait};
@@ -229,4 +232,41 @@ async fn cursor_of_another_age_and_forged_keys_are_refused_without_a_look_up() {
     }
     let after: i64 = sql.query_one(scans, &[]).await.unwrap().get(0);
     assert!(after - before < 10, "{before} {after}");
+}
+
+#[tokio::test]
+async fn refused_calls_do_not_put_the_renewal_off() {
+    let place = Place::shared().await;
+    let config = place.config().await;
+    let policy = json!({ "policy": "path \"auth/token/create/gatehouse-read\" { capabilities = [\"deny\"] }" });
+    keeper::as_root(&place, Method::PUT, "sys/policies/acl/no-reading", policy).await;
+    let life = json!({
+        "policies": ["saas-policy", "no-reading"], "no_default_policy": true, "period": "8s"
+    });
+    let made = keeper::as_root(&place, Method::POST, "auth/token/create-orphan", life).await;
+    let token = made["auth"]["client_token"].as_str().unwrap().to_owned();
+    let test = TestApp::start_at(
+        place,
+        keeper::one(config, TokenSource::Token(Secret::new(token))),
+    )
+    .await;
+    let vendor = test.vendor("gravityview").await;
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(14) {
+        let asked = test
+            .post("/sites/token")
+            .bearer(&vendor.private_key)
+            .send()
+            .await;
+        asked.expect_problem(503, "openbao_denied");
+    }
+    assert_eq!(
+        test.post("/api/site")
+            .bearer(&vendor.public_key)
+            .send()
+            .await
+            .status,
+        200
+    );
+    assert!(keeper::states(&test).await[0]["renewals"].as_u64().unwrap() >= 2);
 }

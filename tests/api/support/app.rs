@@ -202,6 +202,17 @@ impl TestApp {
         panic!("not ready: {last:?}");
     }
 
+    /// Waits until `/readyz` says that it is not: what it found is kept for a second.
+    pub async fn until_not_ready(&self) {
+        for _ in 0..60 {
+            if self.get("/readyz").send().await.status == 503 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("still ready");
+    }
+
     /// A secret that must never be logged.
     pub fn keep_secret(&self, secret: &str) {
         // OpenBao leaves `client_token` empty in answers about an accessor.

@@ -1,0 +1,215 @@
+//! A token of the service's own: what is held of it, and how calls use it. Its keeper is [`super::keeper`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::Notify;
+
+use super::client::{Connection, Handle};
+use super::tokens::TokenInfo;
+use super::{Error, Result};
+use crate::types::Secret;
+
+/// Where a token of the service's own comes from.
+#[derive(Clone)]
+pub enum TokenSource {
+    /// A token given in the environment. Once lost it cannot be had again.
+    Token(Secret),
+    /// A file, read again before the token's end and when it is lost.
+    File(PathBuf),
+    /// AppRole: logs in as often as needed.
+    AppRole {
+        /// Not secret by itself.
+        role_id: String,
+        /// Secret.
+        secret_id: Secret,
+    },
+}
+
+/// A token of the service's own, renewed in the background.
+pub struct AppToken {
+    pub(super) name: &'static str,
+    pub(super) source: TokenSource,
+    pub(super) connection: Connection,
+    pub(super) held: ArcSwapOption<Held>,
+    pub(super) may_be_root: AtomicBool,
+    pub(super) met_root: AtomicBool,
+    stats: std::sync::Mutex<Stats>,
+    /// Held while the token is renewed or fetched.
+    pub(super) tending: tokio::sync::Mutex<()>,
+    pub(super) wake: Notify,
+    pub(super) changed: Notify,
+}
+
+pub(super) struct Held {
+    pub token: Secret,
+    pub info: TokenInfo,
+    /// `None` for a token without an end.
+    pub ends: Option<Instant>,
+    /// The last life that was not cut short by the token's end.
+    pub granted: Duration,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Stats {
+    pub renewals: u64,
+    pub logins: u64,
+    pub failures: u64,
+    pub last_renewal: Option<Timestamp>,
+    pub next_renewal: Option<Timestamp>,
+}
+
+/// What operators see of an app token: everything but the token.
+#[derive(Serialize)]
+pub struct AppTokenState {
+    /// `issuer`, `revoker`, `provisioner`, or `saas` for one token with all rights.
+    pub name: &'static str,
+    /// Seconds left, `null` without a token or an end.
+    pub ttl_seconds: Option<u64>,
+    /// When it was renewed or fetched last.
+    pub last_renewal: Option<Timestamp>,
+    /// When it is renewed next.
+    pub next_renewal: Option<Timestamp>,
+    /// Successful renewals since the start.
+    pub renewals: u64,
+    /// Log-ins (or readings of the token file) since the start.
+    pub logins: u64,
+    /// Failed attempts since the start.
+    pub failures: u64,
+    /// What `lookup-self` says, without `id`. `null` while no token is held.
+    pub token: Option<TokenInfo>,
+}
+
+impl AppToken {
+    /// A token that is fetched when its keeper starts.
+    #[must_use]
+    pub fn new(name: &'static str, source: TokenSource, connection: Connection) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            source,
+            connection,
+            held: ArcSwapOption::empty(),
+            may_be_root: AtomicBool::new(false),
+            met_root: AtomicBool::new(false),
+            stats: std::sync::Mutex::default(),
+            tending: tokio::sync::Mutex::default(),
+            wake: Notify::new(),
+            changed: Notify::new(),
+        })
+    }
+
+    /// A handle that calls OpenBao with this token.
+    ///
+    /// # Errors
+    /// [`Error::NoAppToken`] while none is held.
+    pub fn handle(&self) -> Result<Handle> {
+        let held = self.held.load();
+        let held = held.as_ref().ok_or(Error::NoAppToken)?;
+        Ok(self.connection.with_token(&held.token))
+    }
+
+    /// Lets a root token run the service: for trials. To be said before the keeper starts.
+    pub fn allow_root(&self) {
+        self.may_be_root.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the source gave a root token, which is not used.
+    #[must_use]
+    pub fn met_root(&self) -> bool {
+        self.met_root.load(Ordering::Relaxed)
+    }
+
+    /// Seconds of life left: `None` where no token is held or it is dead.
+    #[must_use]
+    pub fn remaining(&self) -> Option<Duration> {
+        let held = self.held.load();
+        match held.as_ref()?.ends {
+            Some(ends) => ends.checked_duration_since(Instant::now()),
+            None => Some(Duration::MAX),
+        }
+    }
+
+    /// Whether enough life is left to promise service: more than a twentieth of the life granted.
+    #[must_use]
+    pub fn is_fit(&self) -> bool {
+        let granted = self.held.load().as_ref().map(|h| h.granted);
+        granted
+            .zip(self.remaining())
+            .is_some_and(|(granted, left)| left > granted / 20)
+    }
+
+    /// What operators may see.
+    #[must_use]
+    pub fn state(&self) -> AppTokenState {
+        let stats = self.stats().clone();
+        let held = self.held.load();
+        let left = held
+            .as_ref()
+            .and_then(|h| h.ends)
+            .map(|end| end.saturating_duration_since(Instant::now()));
+        AppTokenState {
+            name: self.name,
+            ttl_seconds: left.map(|left| left.as_secs()),
+            last_renewal: stats.last_renewal,
+            next_renewal: stats.next_renewal,
+            renewals: stats.renewals,
+            logins: stats.logins,
+            failures: stats.failures,
+            token: held.as_ref().map(|h| h.info.clone()),
+        }
+    }
+
+    /// The accessor of the token held now.
+    #[must_use]
+    pub fn accessor(&self) -> Option<String> {
+        let held = self.held.load();
+        held.as_ref().map(|held| held.info.accessor.clone())
+    }
+
+    /// Tells the keeper that a call with the token `used` was refused, and waits until it has looked. `true` when
+    /// another token is held now; at once where it came while the call was under way.
+    pub async fn refused(&self, used: Option<&str>) -> bool {
+        let changed = self.changed.notified();
+        let is_another = || self.accessor().is_some_and(|now| Some(&*now) != used);
+        if is_another() {
+            return true;
+        }
+        self.wake.notify_one();
+        tokio::time::timeout(Duration::from_secs(2), changed)
+            .await
+            .ok();
+        is_another()
+    }
+
+    /// Runs `call` with this token; where OpenBao refuses it because the token is lost, once more with the next one.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn call<T, F>(&self, call: impl Fn(Handle) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let used = self.accessor();
+        let first = match self.handle() {
+            Ok(handle) => call(handle).await,
+            Err(error) => Err(error),
+        };
+        match first {
+            Err(Error::Denied(_) | Error::NoAppToken) if self.refused(used.as_deref()).await => {
+                call(self.handle()?).await
+            }
+            result => result,
+        }
+    }
+
+    pub(super) fn stats(&self) -> std::sync::MutexGuard<'_, Stats> {
+        self.stats
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
