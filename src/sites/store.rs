@@ -280,7 +280,7 @@ pub async fn release_removal(
     now: Timestamp,
 ) -> Result<()> {
     let sql = "UPDATE sites SET removal_claimed_until = NULL, \
-               removal_after = $4 + least(60, 3 * power(2, least(removal_attempts, 6))) * interval '1 second' \
+               removal_after = $4::timestamptz + least(60, 3 * power(2, least(removal_attempts, 6))) * interval '1 second' \
                WHERE vendor_id = $1 AND secret_id = $2 AND generation = $3 AND state = 'removing'";
     client
         .execute(sql, &[&vendor.0, &id.as_str(), &generation, &now])
