@@ -127,7 +127,7 @@ pub async fn list_for_operator(
     path: NamespacePath,
     page: PageRequest,
 ) -> Result<HttpResponse> {
-    let vendor = vendor_of(&app, &path.0).await?;
+    let vendor = vendors::create::named(&app, &path.0).await?;
     list_of(&app, &vendor, page).await
 }
 
@@ -199,7 +199,7 @@ pub async fn delete_for_operator(
     request: HttpRequest,
     path: NamespaceSitePath,
 ) -> Result<HttpResponse> {
-    let vendor = vendor_of(&app, &path.0).await?;
+    let vendor = vendors::create::named(&app, &path.0).await?;
     let removal = remove::remove(
         &app,
         &vendor,
@@ -218,15 +218,6 @@ fn removal_answer(removal: Removal) -> HttpResponse {
             HttpResponse::Accepted().json(json!({ "deleted": false, "queued": true }))
         }
     }
-}
-
-async fn vendor_of(app: &App, namespace: &Namespace) -> Result<Arc<Vendor>> {
-    let client = app.db.get().await?;
-    let id = vendors::store::id_of(&client, namespace)
-        .await?
-        .ok_or(Error::NotFound)?;
-    drop(client);
-    vendor_by_id(app, id).await
 }
 
 async fn vendor_by_id(app: &App, id: VendorId) -> Result<Arc<Vendor>> {

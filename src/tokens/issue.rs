@@ -21,7 +21,7 @@ use crate::vault::{self, tokens};
 use crate::vendors::Vendor;
 
 /// How often a token is minted again because its entity, or its site, changed under it.
-const TRIES: usize = 4;
+const TRIES: usize = 6;
 
 /// What is to be handed out, to whom.
 #[derive(Clone)]

@@ -108,3 +108,18 @@ pub async fn reload(app: &App, id: VendorId) -> Result<Arc<Vendor>> {
         .await?
         .ok_or(Error::NotFound)
 }
+
+/// The vendor of a namespace, fresh from the database.
+///
+/// # Errors
+/// [`Error::NotFound`], or where the database does not answer.
+pub async fn named(app: &App, namespace: &Namespace) -> Result<Arc<Vendor>> {
+    let client = app.db.get().await?;
+    let id = store::id_of(&client, namespace)
+        .await?
+        .ok_or(Error::NotFound)?;
+    app.directory
+        .reload(&client, id)
+        .await?
+        .ok_or(Error::NotFound)
+}

@@ -18,7 +18,7 @@ use crate::auth::Operator;
 use crate::error::{Error, FieldError, Result};
 use crate::events::Event;
 use crate::http::{Json, NamespacePath, Page, PageRequest, RawBody, request_id};
-use crate::types::{Email, KeyId, Name, Namespace, VendorId};
+use crate::types::{Email, Name, Namespace, VendorId};
 use crate::webhooks;
 
 /// `POST /webhooks/vendor-signup`: a signed message of the billing system (Standard Webhooks).
@@ -133,10 +133,8 @@ pub async fn update(
     body: Json<UpdateVendorRequest>,
 ) -> Result<HttpResponse> {
     let now = app.clock.now();
+    let id = create::named(&app, &path.0).await?.id;
     let mut client = app.db.get().await?;
-    let id = store::id_of(&client, &path.0)
-        .await?
-        .ok_or(Error::NotFound)?;
     let transaction = client.transaction().await?;
     let changes = Changes {
         name: body.0.name.as_ref(),
@@ -152,7 +150,8 @@ pub async fn update(
         .await?;
     transaction.commit().await?;
     drop(client);
-    show_vendor(&app, id).await
+    let vendor = create::reload(&app, id).await?;
+    shown(&app, &vendor)
 }
 
 /// `GET /api/admin/vendors`: a page of vendors in the order they signed up.
@@ -179,12 +178,8 @@ pub async fn show(
     _operator: Operator,
     path: NamespacePath,
 ) -> Result<HttpResponse> {
-    let client = app.db.get().await?;
-    let id = store::id_of(&client, &path.0)
-        .await?
-        .ok_or(Error::NotFound)?;
-    drop(client);
-    show_vendor(&app, id).await
+    let vendor = create::named(&app, &path.0).await?;
+    shown(&app, &vendor)
 }
 
 /// `POST /api/admin/vendors/{namespace}/keys`: another private key for a vendor that never used the one it has, as
@@ -195,12 +190,7 @@ pub async fn replace_keys(
     request: HttpRequest,
     path: NamespacePath,
 ) -> Result<HttpResponse> {
-    let client = app.db.get().await?;
-    let id = store::id_of(&client, &path.0)
-        .await?
-        .ok_or(Error::NotFound)?;
-    drop(client);
-    let vendor = create::reload(&app, id).await?;
+    let vendor = create::named(&app, &path.0).await?;
     let key = vendor.current_key(app.clock.now()).ok_or(Error::NotFound)?;
     let (actor, request_id) = (operator.actor(), request_id(&request));
     let view = claim::replace_private_key(&app, &vendor, key, &actor, &request_id).await?;
@@ -213,26 +203,22 @@ pub async fn provision(
     _operator: Operator,
     path: NamespacePath,
 ) -> Result<HttpResponse> {
-    let client = app.db.get().await?;
-    let id = store::id_of(&client, &path.0)
-        .await?
-        .ok_or(Error::NotFound)?;
-    drop(client);
+    let vendor = create::named(&app, &path.0).await?;
     let worker = app.clone().into_inner();
     app.detached(async move { provision::bring_into_line(&worker, &path.0).await })
         .await?;
     let client = app.db.get().await?;
-    store::mark_provisioned(&client, id, app.clock.now()).await?;
+    store::mark_provisioned(&client, vendor.id, app.clock.now()).await?;
     drop(client);
-    show_vendor(&app, id).await
+    let vendor = create::reload(&app, vendor.id).await?;
+    shown(&app, &vendor)
 }
 
-async fn show_vendor(app: &App, id: VendorId) -> Result<HttpResponse> {
-    let vendor = create::reload(app, id).await?;
-    let mut view = VendorView::from(&*vendor);
-    let key: Option<KeyId> = vendor.current_key(app.clock.now()).map(|key| key.id);
-    if let Some(key) = key {
-        view.public_key = Some(app.keys()?.public_key(key).expose().to_owned());
+/// A vendor as operators see it: with the public key, which stands in every plugin.
+fn shown(app: &App, vendor: &Vendor) -> Result<HttpResponse> {
+    let mut view = VendorView::from(vendor);
+    if let Some(key) = vendor.current_key(app.clock.now()) {
+        view.public_key = Some(app.keys()?.public_key(key.id).expose().to_owned());
     }
     Ok(HttpResponse::Ok().json(view))
 }

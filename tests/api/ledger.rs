@@ -49,7 +49,11 @@ pub async fn recorded(test: &TestApp) -> Vec<String> {
     accessors
 }
 
-async fn ask(test: &TestApp, vendor: &TestVendor, body: &Value) -> crate::support::http::Answer {
+pub async fn ask(
+    test: &TestApp,
+    vendor: &TestVendor,
+    body: &Value,
+) -> crate::support::http::Answer {
     test.post("/api/site")
         .bearer(&vendor.public_key)
         .json(body)
@@ -202,8 +206,7 @@ async fn sweeper_revokes_what_is_on_no_record() {
         "a young token may still be on its way into the ledger"
     );
     test.app.clock.advance(61);
-    let report = test.pass("sweep_tokens").await;
-    assert_eq!(report["revoked"], 1, "{report}");
+    test.pass("sweep_tokens").await;
     assert!(!test.is_alive(&lost).await);
     assert!(test.is_alive(&foreign).await);
     assert!(test.is_alive(&kept).await);

@@ -1,20 +1,12 @@
 //! Handing out tokens: minted, on record, and only then answered.
 
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::ledger::recorded;
-use crate::support::{TestApp, TestVendor};
+use crate::ledger::{ask, recorded};
+use crate::support::TestApp;
 
 const SITE: &str = "0123456789abcdef";
-
-async fn ask(test: &TestApp, vendor: &TestVendor, body: &Value) -> crate::support::http::Answer {
-    test.post("/api/site")
-        .bearer(&vendor.public_key)
-        .json(body)
-        .send()
-        .await
-}
 
 #[tokio::test]
 async fn store_wide_write_token_writes_and_cannot_read() {
