@@ -77,7 +77,7 @@ pub async fn may_replace(
 /// Whether the access key shown is the site's. A site without one can be shown none.
 ///
 /// # Errors
-/// [`Error::Starting`] while the service has no keys of its own.
+/// [`crate::error::Error::Starting`] while the service has no keys of its own.
 pub fn shows_access_key(
     app: &App,
     vendor: &Vendor,
