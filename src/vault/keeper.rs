@@ -20,6 +20,7 @@ const INCREMENT: &str = "42h";
 /// Two thirds of what is asked for: a life of this length needs not grow any more.
 const ENOUGH: Duration = Duration::from_hours(28);
 const SLOWEST_CHECK: Duration = Duration::from_hours(6);
+const LOOK_PAUSE: Duration = Duration::from_millis(100);
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(15);
 
@@ -36,27 +37,34 @@ impl AppToken {
     /// Keeps the token alive until `stop`.
     pub async fn keep(self: Arc<Self>, stop: CancellationToken) {
         let mut backoff = FIRST_BACKOFF;
-        // Refused calls make it look at the token, never put the renewal off.
-        let mut due = tokio::time::Instant::now();
-        let mut may_look = due;
+        let mut due = Instant::now();
+        // Refused calls make it look at the token, ten times a second at most; they never put the renewal off. While
+        // it fails there is nothing to look at before the next try.
+        let (mut asked, mut may_look, mut failing) = (false, due, false);
         loop {
+            let next = if asked { due.min(may_look) } else { due };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.wake.notified() => {}
-                () = tokio::time::sleep_until(due) => {}
+                () = self.wake.notified(), if !asked => asked = true,
+                () = tokio::time::sleep_until(next.into()) => {}
             }
-            let now = tokio::time::Instant::now();
-            if now < due && now < may_look {
-                self.changed.notify_waiters();
+            let now = Instant::now();
+            if now < due && (failing || now < may_look) {
+                if failing {
+                    asked = false;
+                    self.changed.notify_waiters();
+                }
                 continue;
             }
+            asked = false;
             let tended = if now < due {
                 self.check().await
             } else {
                 self.tend().await.map(Some)
             };
-            let now = tokio::time::Instant::now();
-            may_look = now + FIRST_BACKOFF;
+            let now = Instant::now();
+            may_look = now + LOOK_PAUSE;
+            failing = tended.is_err();
             match tended {
                 Ok(None) => {}
                 Ok(Some(next)) => {
@@ -69,7 +77,6 @@ impl AppToken {
                         .remaining()
                         .map_or(LONGEST_BACKOFF, |left| left.div_f64(4.0));
                     due = now + jittered(backoff.min(limit.max(FIRST_BACKOFF)));
-                    may_look = due;
                     backoff = (backoff * 2).min(LONGEST_BACKOFF);
                 }
             }
