@@ -174,15 +174,18 @@ impl AppToken {
     /// Tells the keeper that a call with the token `used` was refused, and waits until it has looked. `true` when
     /// another token is held now; at once where it came while the call was under way.
     pub async fn refused(&self, used: Option<&str>) -> bool {
-        let changed = self.changed.notified();
         let is_another = || self.accessor().is_some_and(|now| Some(&*now) != used);
-        if is_another() {
-            return true;
+        // Twice, as the first word may be of a look that began before this call was refused.
+        for _ in 0..2 {
+            let changed = self.changed.notified();
+            if is_another() {
+                return true;
+            }
+            self.wake.notify_one();
+            tokio::time::timeout(Duration::from_secs(1), changed)
+                .await
+                .ok();
         }
-        self.wake.notify_one();
-        tokio::time::timeout(Duration::from_secs(2), changed)
-            .await
-            .ok();
         is_another()
     }
 
