@@ -8,6 +8,7 @@ mod problem;
 
 use actix_web::http::StatusCode;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::types::Namespace;
 use crate::{db, vault};
@@ -149,16 +150,41 @@ pub struct FieldError {
     pub pointer: String,
     /// The rule it breaks.
     pub detail: String,
+    /// The JSON type of what was found there, where something was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_type: Option<&'static str>,
 }
 
 impl FieldError {
     /// For a field at the top of the body.
     #[must_use]
     pub fn new(field: &str, detail: impl Into<String>) -> Self {
+        Self::at(format!("/{field}"), detail)
+    }
+
+    /// For the place a JSON pointer names.
+    #[must_use]
+    pub fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
-            pointer: format!("/{field}"),
+            pointer: pointer.into(),
             detail: detail.into(),
+            value_type: None,
         }
+    }
+
+    /// With the type of what was found there.
+    #[must_use]
+    pub fn found(mut self, value: Option<&Value>) -> Self {
+        self.value_type = value.map(|value| match value {
+            Value::Null => "null",
+            Value::Bool(_) => "boolean",
+            Value::Number(number) if number.is_f64() => "number",
+            Value::Number(_) => "integer",
+            Value::String(_) => "string",
+            Value::Array(_) => "array",
+            Value::Object(_) => "object",
+        });
+        self
     }
 }
 

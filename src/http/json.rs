@@ -9,8 +9,10 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::web::{Bytes, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_json::error::Category;
+use serde_path_to_error::{Path, Segment};
 
 use crate::error::{Error, FieldError, Result};
 
@@ -103,56 +105,83 @@ fn says_json(request: &HttpRequest) -> bool {
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     // serde would take a list of a struct's fields for the struct.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
-        return Err(if is_json(bytes) {
-            Error::InvalidField(vec![FieldError {
-                pointer: String::new(),
-                detail: "must be an object".to_owned(),
-            }])
-        } else {
-            Error::MalformedBody
-        });
+        let found = document(bytes).ok_or(Error::MalformedBody)?;
+        let error = FieldError::at("", "must be an object").found(Some(&found));
+        return Err(Error::InvalidField(vec![error]));
     }
     let mut source = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut source).map_err(|error| {
-        let path = error.path().to_string();
-        match error.inner().classify() {
-            Category::Data if is_json(bytes) => {
-                Error::InvalidField(vec![field_error(&path, &error.into_inner().to_string())])
-            }
-            _ => Error::MalformedBody,
-        }
+        let found = match error.inner().classify() {
+            Category::Data => document(bytes),
+            _ => None,
+        };
+        found.map_or(Error::MalformedBody, |found| {
+            broken_rule("", &found, &error)
+        })
     })?;
     source.end().map_err(|_| Error::MalformedBody)?;
     Ok(value)
 }
 
-/// Whether the whole body is one JSON document, whatever it says.
-fn is_json(bytes: &[u8]) -> bool {
-    serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
+/// Reads a part of a body, at the JSON pointer `at`, into `T`.
+///
+/// # Errors
+/// 422 with the field where a rule is broken.
+pub fn read_value<T: DeserializeOwned>(at: &str, value: &Value) -> Result<T> {
+    serde_path_to_error::deserialize(value).map_err(|error| broken_rule(at, value, &error))
+}
+
+/// The whole body, where it is one JSON document, whatever it says.
+fn document(bytes: &[u8]) -> Option<Value> {
+    serde_json::from_slice(bytes).ok()
 }
 
 /// What serde says of a field, without the value it found there.
-fn field_error(path: &str, said: &str) -> FieldError {
-    let said = said.rsplit_once(" at line ").map_or(said, |(said, _)| said);
+fn broken_rule(
+    at: &str,
+    within: &Value,
+    error: &serde_path_to_error::Error<serde_json::Error>,
+) -> Error {
+    let said = error.inner().to_string();
+    let said = said
+        .rsplit_once(" at line ")
+        .map_or(said.as_str(), |(said, _)| said);
+    let after_expected = |otherwise| {
+        said.split_once(", expected ")
+            .map_or(otherwise, |(_, expected)| expected)
+    };
     let detail = if said.starts_with("invalid ") {
-        let expected = said
-            .split_once(", expected ")
-            .map_or("another value", |(_, expected)| expected);
-        format!("must be {expected}")
+        format!("must be {}", after_expected("another value"))
     } else if said.starts_with("unknown ") {
-        let known = said
-            .split_once(", expected ")
-            .map_or("nothing", |(_, known)| known);
-        format!("is not known here; known: {}", known.replace('`', ""))
+        let known = after_expected("nothing").replace('`', "");
+        let known = known.trim_start_matches("one of ");
+        format!("is not known here; known: {known}")
     } else {
         said.replace('`', "")
     };
-    let pointer = if path == "." {
-        String::new()
-    } else {
-        format!("/{}", path.replace('.', "/"))
-    };
-    FieldError { pointer, detail }
+    let pointer = pointer(error.path());
+    let found = within.pointer(&pointer);
+    Error::InvalidField(vec![
+        FieldError::at(format!("{at}{pointer}"), detail).found(found),
+    ])
+}
+
+/// A path as a JSON pointer (RFC 6901).
+fn pointer(path: &Path) -> String {
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer += &format!("/{index}"),
+            Segment::Map { key } => pointer += &format!("/{}", escaped(key)),
+            Segment::Enum { variant } => pointer += &format!("/{}", escaped(variant)),
+            Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
 }
 
 #[cfg(test)]

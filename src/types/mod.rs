@@ -1,5 +1,6 @@
 //! Small checked types without I/O. Past them nothing is validated again.
 
+mod credential_key;
 mod expiry;
 mod ids;
 mod metadata;
@@ -7,7 +8,9 @@ mod namespace;
 mod secret;
 mod secret_id;
 mod text;
+mod worker;
 
+pub use credential_key::{CredentialKey, KeyPattern};
 pub use expiry::ExpiresAt;
 pub use ids::{IssuanceId, KeyId, VendorId};
 pub use metadata::Metadata;
@@ -15,3 +18,4 @@ pub use namespace::{Namespace, NamespaceError};
 pub use secret::Secret;
 pub use secret_id::{AccessKey, SecretId};
 pub use text::{Email, Name, SiteUrl};
+pub use worker::{WorkerId, WorkerLogin};

@@ -1,6 +1,6 @@
 //! The one type that holds a secret.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serializer};
 use zeroize::Zeroizing;
 
 /// A secret string: wiped when dropped, and without `Debug`, `Display` or `Serialize`, so that it cannot reach a log
@@ -19,6 +19,29 @@ impl Secret {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// For a field that is to be stored in OpenBao or shown to its owner: `#[serde(serialize_with = "…")]`.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize_exposed<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.expose())
+    }
+
+    /// The same for a secret that may be absent.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    #[expect(clippy::ref_option, reason = "the form serde calls it in")]
+    pub fn serialize_optional<S: Serializer>(
+        secret: &Option<Self>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match secret {
+            Some(secret) => secret.serialize_exposed(serializer),
+            None => serializer.serialize_none(),
+        }
     }
 }
 

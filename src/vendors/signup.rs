@@ -162,10 +162,7 @@ async fn first(
 
 fn namespace(data: &Data) -> Result<Namespace> {
     Namespace::parse(&data.namespace).map_err(|rule| Error::InvalidNamespace {
-        field: FieldError {
-            pointer: "/data/namespace".to_owned(),
-            detail: rule.to_string(),
-        },
+        field: FieldError::new("data/namespace", rule.to_string()),
         suggestion: data
             .name
             .as_ref()

@@ -1,0 +1,3 @@
+//! Typed credentials.
+
+pub mod models;
