@@ -23,6 +23,12 @@ path "auth/token/create/gatehouse-read-site" {
 path "auth/token/create/gatehouse-delete" {
   capabilities = ["update"]
 }
+path "auth/token/create/gatehouse-credentials" {
+  capabilities = ["update"]
+}
+path "auth/token/create/gatehouse-credentials-write" {
+  capabilities = ["update"]
+}
 # The keys under which API keys and access keys are digested.
 path "gatehouse-keys/data/+" {
   capabilities = ["read"]

@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::health::Probe;
 use crate::http::limit::Limits;
 use crate::tasks::Board;
-use crate::tokens::Ledger;
 use crate::tokens::sweep::Foreign;
+use crate::tokens::{Brokered, Ledger};
 use crate::vault::Vault;
 use crate::{config::ConfigError, db, vault};
 
@@ -31,6 +31,8 @@ pub struct App {
     pub directory: Directory,
     /// Where each issued token is recorded before it is handed out.
     pub ledger: Ledger,
+    /// Tokens that the service uses itself for somebody.
+    pub brokered: Brokered,
     /// Tokens in OpenBao that are not ours to judge.
     pub foreign: Foreign,
     /// Rate limits.
@@ -87,6 +89,7 @@ impl App {
             vault: Vault::new(&config.bao.server, config.bao.tokens.clone())?,
             directory: Directory::default(),
             ledger: Ledger::default(),
+            brokered: Brokered::default(),
             foreign: Foreign::default(),
             limits: Limits::new(&config.limits),
             clock: Clock::default(),

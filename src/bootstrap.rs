@@ -126,7 +126,7 @@ pub async fn new_operator(handle: &Handle, pool: &Pool, name: &str) -> anyhow::R
     let ring =
         KeyRing::from_hex(&stored.key).context("the digest key is not 64 hexadecimal digits")?;
     let id = new_id();
-    let token = ring.new_operator_token(id);
+    let token = ring.new_access_token(id);
     let client = pool.get().await?;
     let now = jiff::Timestamp::now();
     users::store::add_operator_token(&client, id, name, &ring.digest(token.expose()), now).await?;

@@ -393,7 +393,16 @@ fn vault_entry(error: &vault::Error) -> Entry {
             "The service lacks a right in OpenBao. An operator must look.",
         ),
         V::Unavailable(_) => ("openbao_unavailable", "OpenBao is out of reach. Try again."),
-        V::NotFound | V::PathInUse | V::InvalidAccessor | V::Rejected(_) | V::Malformed(_) => (
+        V::BeingUpgraded => (
+            "not_provisioned",
+            "The vendor's store is not complete yet. Try again.",
+        ),
+        V::NotFound
+        | V::PathInUse
+        | V::VersionMoved
+        | V::InvalidAccessor
+        | V::Rejected(_)
+        | V::Malformed(_) => (
             "openbao_unexpected",
             "OpenBao answered unexpectedly. Try again; if it stays so, an operator must look.",
         ),

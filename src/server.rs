@@ -247,6 +247,7 @@ async fn keep_house(app: &App) {
             _ = every.tick() => {}
         }
         app.limits.tidy();
+        app.brokered.tidy();
         if let Some(metrics) = telemetry::metrics() {
             metrics.run_upkeep();
         }

@@ -19,8 +19,10 @@ pub enum Bearer {
         /// `X-TL-TOKEN: <sha256hex(public key + private key)>`.
         pair: Secret,
     },
-    /// `gho_…`: an operator's token.
-    Operator(Secret),
+    /// `gho_…`: an operator's token, or a worker's session.
+    AccessToken(Secret),
+    /// The same without `Bearer`, as the workers' SDK sends it: a worker's session only.
+    BareAccessToken(Secret),
     /// A site's delete key, sent without `Bearer` as the plugins of 2019 do.
     DeleteKey(Secret),
     /// No `Authorization` header.
@@ -50,6 +52,9 @@ impl Bearer {
         if text.starts_with("gdk_") {
             return Ok(Self::DeleteKey(Secret::new(text.to_owned())));
         }
+        if text.starts_with("gho_") {
+            return Ok(Self::BareAccessToken(Secret::new(text.to_owned())));
+        }
         let (scheme, token) = text.split_once(' ').ok_or(Error::CredentialsInvalid)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(Error::CredentialsInvalid);
@@ -64,7 +69,7 @@ impl Bearer {
         } else if token.starts_with("sk_") {
             Some(Self::PrivateKey(secret()))
         } else if token.starts_with("gho_") {
-            Some(Self::Operator(secret()))
+            Some(Self::AccessToken(secret()))
         } else if is_sha256_hex(token) {
             let mut pairs = request.headers().get_all("x-tl-token");
             let pair = pairs

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 
-use super::KeyedDigest;
 use super::bearer::Bearer;
+use super::verify::{Known, active, admit, authenticate, authenticate_active, known};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::client_address;
-use crate::http::limit::Share;
-use crate::types::{KeyId, Secret};
-use crate::vendors::{PrivateDigests, Status, Vendor, store};
+use crate::http::request_id;
+use crate::types::{KeyId, Namespace, Secret};
+use crate::users::workers::Worker;
+use crate::vendors::{Vendor, create};
 
 /// The client plugin of a vendor, by the vendor's public key: low trust, the key is printed in every copy.
 #[derive(Clone)]
@@ -61,6 +61,42 @@ pub enum Remover {
     Known(PluginOrVendor),
     /// The bearer of a site's delete key. Not verified yet: the key is the site's own.
     DeleteKey(Secret),
+}
+
+/// Whoever manages what a vendor has: the vendor itself, or, where the path names the vendor, an operator.
+#[derive(Clone)]
+pub struct VendorAdmin {
+    /// Which vendor.
+    pub vendor: Arc<Vendor>,
+    /// As the events name the caller.
+    pub actor: String,
+    /// By which API key, if by one.
+    pub key: Option<KeyId>,
+    /// By which request.
+    pub request_id: String,
+}
+
+/// Who may read credentials: the vendor, or a worker of it.
+#[derive(Clone)]
+pub struct CredentialReader {
+    /// Whose credentials.
+    pub vendor: Arc<Vendor>,
+    /// Which worker; `None` for the vendor itself.
+    pub worker: Option<Worker>,
+    /// By which API key, if by one.
+    pub key: Option<KeyId>,
+    /// By which request.
+    pub request_id: String,
+}
+
+impl CredentialReader {
+    /// As the ledger and the events name the caller.
+    #[must_use]
+    pub fn actor(&self) -> String {
+        self.worker
+            .as_ref()
+            .map_or_else(|| "vendor".to_owned(), Worker::actor)
+    }
 }
 
 impl Operator {
@@ -129,201 +165,6 @@ impl StorerOrBody {
     }
 }
 
-/// Verified credentials.
-enum Known {
-    Plugin(ClientPlugin),
-    Vendor(VendorCaller),
-    Operator(Operator),
-    DeleteKey(Secret),
-}
-
-impl Known {
-    fn plugin(self) -> Result<ClientPlugin> {
-        if let Self::Plugin(plugin) = self {
-            Ok(plugin)
-        } else {
-            Err(Error::CallerNotAllowed)
-        }
-    }
-
-    fn vendor(self) -> Result<VendorCaller> {
-        if let Self::Vendor(vendor) = self {
-            Ok(vendor)
-        } else {
-            Err(Error::CallerNotAllowed)
-        }
-    }
-
-    fn operator(self) -> Result<Operator> {
-        if let Self::Operator(operator) = self {
-            Ok(operator)
-        } else {
-            Err(Error::CallerNotAllowed)
-        }
-    }
-
-    fn plugin_or_vendor(self) -> Result<PluginOrVendor> {
-        match self {
-            Self::Plugin(plugin) => Ok(PluginOrVendor::Plugin(plugin)),
-            Self::Vendor(vendor) => Ok(PluginOrVendor::Vendor(vendor)),
-            _ => Err(Error::CallerNotAllowed),
-        }
-    }
-
-    fn tenant(&self) -> Option<&Arc<Vendor>> {
-        match self {
-            Self::Plugin(plugin) => Some(&plugin.vendor),
-            Self::Vendor(caller) => Some(&caller.vendor),
-            _ => None,
-        }
-    }
-}
-
-/// Verifies the credentials of a request.
-async fn authenticate(app: &Arc<App>, request: &HttpRequest, removing: bool) -> Result<Known> {
-    let result = match Bearer::of(request) {
-        Ok(bearer) => known(app, bearer).await,
-        Err(error) => Err(error),
-    };
-    admit(app, request, result, removing)
-}
-
-/// Counts what was found against its limit: a refusal against the address, anything else against the vendor. What the
-/// public key may do, and its removals, have shares of their own, so that it is no lock-out weapon.
-fn admit(app: &App, request: &HttpRequest, result: Result<Known>, removing: bool) -> Result<Known> {
-    let known = match result {
-        Err(Error::CredentialsInvalid) => return Err(refused(app, request)),
-        other => other?,
-    };
-    if let Some(vendor) = known.tenant() {
-        tracing::Span::current().record("vendor.id", vendor.id.0);
-        let share = match known {
-            Known::Vendor(_) => Share::Vendor,
-            _ if removing => Share::PluginRemovals,
-            _ => Share::Plugin,
-        };
-        app.limits.check_vendor(vendor.id, share)?;
-    }
-    Ok(known)
-}
-
-/// The refusal of credentials, counted against the client address: 401, or 429 where there were too many.
-#[must_use]
-pub fn refused(app: &App, request: &HttpRequest) -> Error {
-    metrics::counter!("gatehouse_refused_credentials_total").increment(1);
-    let limited = app.limits.check_refused(client_address(app, request)).err();
-    limited.unwrap_or(Error::CredentialsInvalid)
-}
-
-async fn known(app: &Arc<App>, bearer: Bearer) -> Result<Known> {
-    let keys = app.keys()?;
-    match bearer {
-        Bearer::None => Err(Error::CredentialsMissing),
-        Bearer::DeleteKey(key) => Ok(Known::DeleteKey(key)),
-        Bearer::PublicKey(text) => {
-            let key = keys
-                .verify_public_key(text.expose())
-                .ok_or(Error::CredentialsInvalid)?;
-            app.directory.fresh().await?;
-            let vendor = app
-                .directory
-                .by_key(&app.db, key)
-                .await?
-                .ok_or(Error::CredentialsInvalid)?;
-            vendor
-                .live_key(key, app.clock.now())
-                .ok_or(Error::CredentialsInvalid)?;
-            Ok(Known::Plugin(ClientPlugin { vendor, key }))
-        }
-        Bearer::PrivateKey(text) => {
-            let key = keys
-                .private_key_id(text.expose())
-                .ok_or(Error::CredentialsInvalid)?;
-            let digest = keys.digest(text.expose());
-            app.directory.fresh().await?;
-            let vendor = app.directory.by_key(&app.db, key).await?;
-            let vendor = vendor.ok_or(Error::CredentialsInvalid)?;
-            prove(app, vendor, key, |right| right.private.matches(&digest)).await
-        }
-        Bearer::TrustedLogin { bearer, pair } => {
-            let bearer = keys.bearer_digest(bearer.expose());
-            let pair = keys.pair_digest(pair.expose());
-            app.directory.fresh().await?;
-            let found = app.directory.by_bearer(&bearer);
-            let (vendor, key) = found.ok_or(Error::CredentialsInvalid)?;
-            prove(app, vendor, key, |right| right.pair.matches(&pair)).await
-        }
-        Bearer::Operator(text) => {
-            let id = keys
-                .operator_token_id(text.expose())
-                .ok_or(Error::CredentialsInvalid)?;
-            let digest = keys.digest(text.expose());
-            app.directory.fresh().await?;
-            let token = app
-                .directory
-                .operator(id)
-                .filter(|token| token.digest.matches(&digest));
-            let token = token.ok_or(Error::CredentialsInvalid)?;
-            Ok(Known::Operator(Operator {
-                name: token.name.clone(),
-            }))
-        }
-    }
-}
-
-/// The vendor, if what was shown matches the private key of a live pair.
-async fn prove(
-    app: &Arc<App>,
-    vendor: Arc<Vendor>,
-    key: KeyId,
-    matches: impl Fn(&PrivateDigests) -> bool,
-) -> Result<Known> {
-    let live = vendor
-        .live_key(key, app.clock.now())
-        .ok_or(Error::CredentialsInvalid)?;
-    let private = live.private.as_ref().filter(|private| matches(private));
-    let private = private.ok_or(Error::CredentialsInvalid)?.private;
-    if !live.private_used {
-        // To its end, even if another part of the request is refused meanwhile.
-        let (worker, vendor) = (Arc::clone(app), Arc::clone(&vendor));
-        app.detached(async move { note_first_use(&worker, &vendor, key, &private).await })
-            .await?;
-    }
-    Ok(Known::Vendor(VendorCaller { vendor, key }))
-}
-
-/// Notes the first use of a private key before it is honoured: from then on it cannot be claimed again. One that was
-/// replaced a moment ago is refused.
-async fn note_first_use(
-    app: &App,
-    vendor: &Vendor,
-    key: KeyId,
-    private: &KeyedDigest,
-) -> Result<()> {
-    let client = app.db.get().await?;
-    let now = app.clock.now();
-    let is_current = store::mark_private_key_used(&client, vendor.id, key, private, now).await?;
-    app.directory.reload(&client, vendor.id).await?;
-    if is_current {
-        Ok(())
-    } else {
-        Err(Error::CredentialsInvalid)
-    }
-}
-
-/// Lets callers of an active vendor pass.
-fn active(known: Known) -> Result<Known> {
-    match known.tenant().map(|vendor| vendor.status) {
-        None | Some(Status::Active) => Ok(known),
-        Some(Status::Suspended) => Err(Error::VendorSuspended),
-        Some(Status::Cancelled) => Err(Error::VendorCancelled),
-    }
-}
-
-async fn authenticate_active(app: &Arc<App>, request: &HttpRequest) -> Result<Known> {
-    active(authenticate(app, request, false).await?)
-}
-
 type Extracted<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
 
 macro_rules! extract {
@@ -380,3 +221,29 @@ extract!(
         known => known.plugin_or_vendor().map(Self::Known),
     }
 );
+extract!(VendorAdmin, |app, request| {
+    let known = authenticate_active(&app, &request).await?;
+    match request.match_info().get("namespace") {
+        None => known.vendor().map(|caller| VendorAdmin {
+            vendor: caller.vendor,
+            actor: "vendor".to_owned(),
+            key: Some(caller.key),
+            request_id: request_id(&request),
+        }),
+        Some(namespace) => {
+            let operator = known.operator()?;
+            let namespace = Namespace::parse(namespace).map_err(|_| Error::NotFound)?;
+            Ok(VendorAdmin {
+                vendor: create::named(&app, &namespace).await?,
+                actor: operator.actor(),
+                key: None,
+                request_id: request_id(&request),
+            })
+        }
+    }
+});
+extract!(CredentialReader, |app, request| authenticate_active(
+    &app, &request
+)
+.await?
+.credential_reader(request_id(&request)));

@@ -3,7 +3,8 @@
 //! ```text
 //! pk_ <id: 16 hex> <HMAC of the id: 48 hex>   <seal: 8 hex>   the public key, derived from its id
 //! sk_ <id: 16 hex> <random: 64 hex>           <seal: 8 hex>   the private key
-//! gho_<id: 16 hex> <random: 64 hex>           <seal: 8 hex>   an operator's token
+//! gho_<id: 16 hex> <random: 64 hex>           <seal: 8 hex>   an operator's token, or a worker's session
+//! gwk_<id: 16 hex> <random: 64 hex>           <seal: 8 hex>   a worker's key, its password
 //! gdk_             <random: 64 hex>           <seal: 8 hex>   a site's delete key
 //! gct_<id: 16 hex> <generation: 8 hex> <expiry: 16 hex> <HMAC: 64 hex>   a claim token
 //! ```
@@ -109,16 +110,28 @@ impl KeyRing {
         self.id_of("sk_", text, 64).map(KeyId)
     }
 
-    /// A new operator's token.
+    /// A new opaque access token: an operator's, or a worker's session.
     #[must_use]
-    pub fn new_operator_token(&self, id: i64) -> Secret {
+    pub fn new_access_token(&self, id: i64) -> Secret {
         self.sealed("gho_", &format!("{}{}", hex_id(id), random_hex()))
     }
 
-    /// The id in an operator's token.
+    /// The id in an opaque access token.
     #[must_use]
-    pub fn operator_token_id(&self, text: &str) -> Option<i64> {
+    pub fn access_token_id(&self, text: &str) -> Option<i64> {
         self.id_of("gho_", text, 64)
+    }
+
+    /// A new key of a worker.
+    #[must_use]
+    pub fn new_worker_key(&self, id: i64) -> Secret {
+        self.sealed("gwk_", &format!("{}{}", hex_id(id), random_hex()))
+    }
+
+    /// The id in a worker's key.
+    #[must_use]
+    pub fn worker_key_id(&self, text: &str) -> Option<i64> {
+        self.id_of("gwk_", text, 64)
     }
 
     /// A new delete key of a site.
@@ -157,7 +170,7 @@ impl KeyRing {
         self.seal(body).as_bytes().ct_eq(seal.as_bytes()).into()
     }
 
-    /// The digest a private key, or an operator's token, is known by.
+    /// The digest a private key, an access token or a worker's key is known by.
     #[must_use]
     pub fn digest(&self, text: &str) -> KeyedDigest {
         KeyedDigest(self.mac("api-key", &[text.as_bytes()]))
@@ -306,12 +319,12 @@ mod tests {
         let key = ring.new_private_key(KeyId(7));
         assert_eq!(ring.private_key_id(key.expose()), Some(KeyId(7)));
         assert_eq!(other.private_key_id(key.expose()), None);
-        assert_eq!(ring.operator_token_id(key.expose()), None);
-        let token = ring.new_operator_token(9);
+        assert_eq!(ring.access_token_id(key.expose()), None);
+        let token = ring.new_access_token(9);
         assert_eq!(
             (
-                ring.operator_token_id(token.expose()),
-                other.operator_token_id(token.expose())
+                ring.access_token_id(token.expose()),
+                other.access_token_id(token.expose())
             ),
             (Some(9), None)
         );

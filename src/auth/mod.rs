@@ -4,9 +4,12 @@ pub mod bearer;
 pub mod caller;
 mod directory;
 mod keys;
+mod verify;
 
 pub use caller::{
-    ConnectorVendor, Operator, PluginOrVendor, Remover, StorerOrBody, VendorCaller, refused,
+    ConnectorVendor, CredentialReader, Operator, PluginOrVendor, Remover, StorerOrBody,
+    VendorAdmin, VendorCaller,
 };
 pub use directory::Directory;
 pub use keys::{Claim, KeyRing, KeyedDigest, new_id, new_ring_key, sha256_hex};
+pub use verify::refused;

@@ -26,6 +26,8 @@ pub enum Share {
     Plugin,
     /// Removals by the public key.
     PluginRemovals,
+    /// By workers.
+    Workers,
 }
 
 /// The limiters.

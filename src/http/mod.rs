@@ -11,7 +11,7 @@ pub use address::client_address;
 pub use json::{Json, RawBody, parse as parse_json, read_value};
 pub use middleware::{answered, harden, time_limit};
 pub use paging::{Cursor, Page, PageRequest};
-pub use path::{NamespacePath, NamespaceSitePath, SiteId};
+pub use path::{KeyPath, KeyVersionPath, NamespacePath, NamespaceSitePath, SiteId, WorkerPath};
 
 use actix_web::HttpRequest;
 

@@ -5,8 +5,9 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
+use crate::auth::VendorAdmin;
 use crate::error::{Error, Result};
-use crate::types::{Namespace, SecretId};
+use crate::types::{CredentialKey, Namespace, SecretId, WorkerId, WorkerLogin};
 
 /// `{secretId}` as it stands in the path, not checked yet: it may be a delete key.
 pub struct SiteId(pub String);
@@ -16,6 +17,29 @@ pub struct NamespacePath(pub Namespace);
 
 /// `{namespace}` and `{secretId}`.
 pub struct NamespaceSitePath(pub Namespace, pub SecretId);
+
+/// `{login}`.
+pub struct WorkerPath(WorkerLogin);
+
+impl WorkerPath {
+    /// The worker, if the log-in name is of this vendor.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where it is not.
+    pub fn of(&self, by: &VendorAdmin) -> Result<WorkerId> {
+        if self.0.namespace == by.vendor.namespace {
+            Ok(self.0.id)
+        } else {
+            Err(Error::NotFound)
+        }
+    }
+}
+
+/// `{key}`.
+pub struct KeyPath(pub CredentialKey);
+
+/// `{key}` and `{version}`.
+pub struct KeyVersionPath(pub CredentialKey, pub u32);
 
 fn segment(request: &HttpRequest, name: &str) -> Result<String> {
     request
@@ -54,5 +78,43 @@ impl FromRequest for NamespaceSitePath {
     type Future = Ready<Result<Self>>;
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(namespace(request).and_then(|ns| secret_id(request).map(|id| Self(ns, id))))
+    }
+}
+
+/// What stands at the end of the path where the route is `{key}` or a word that is a key too.
+fn key(request: &HttpRequest) -> Result<CredentialKey> {
+    let last = || request.path().rsplit('/').next().map(str::to_owned);
+    let text = segment(request, "key").ok().or_else(last);
+    text.and_then(|text| CredentialKey::parse(&text).ok())
+        .ok_or(Error::NotFound)
+}
+
+impl FromRequest for WorkerPath {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let login = segment(request, "login").map(|text| WorkerLogin::parse(&text));
+        ready(login.and_then(|login| login.map(Self).ok_or(Error::NotFound)))
+    }
+}
+
+impl FromRequest for KeyPath {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(key(request).map(Self))
+    }
+}
+
+impl FromRequest for KeyVersionPath {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let version = segment(request, "version").and_then(|text| {
+            let plain = !text.starts_with(['+', '0']);
+            let number = text.parse().ok().filter(|_| plain);
+            number.ok_or(Error::NotFound)
+        });
+        ready(key(request).and_then(|key| version.map(|version| Self(key, version))))
     }
 }

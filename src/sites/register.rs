@@ -153,16 +153,12 @@ async fn token(app: &Arc<App>, asked: &Registering, before: Option<&Site>) -> Re
             Some(site) => shows_access_key(app, caller.vendor(), site, body.access_key.as_ref())?,
             None => false,
         };
+    let (vendor, request_id) = (caller.vendor(), asked.request_id.clone());
     let grant = Grant {
-        vendor: caller.vendor().clone(),
-        kind: Kind::WriteSite,
         secret_id: Some(body.secret_id.clone()),
         over_registered,
-        actor: caller.actor().to_owned(),
         key: Some(caller.key()),
-        metadata: Metadata::default(),
-        wrap_ttl: None,
-        request_id: asked.request_id.clone(),
+        ..Grant::new(vendor, Kind::WriteSite, caller.actor(), request_id)
     };
     tokens::issue(app, grant).await
 }
@@ -234,7 +230,7 @@ async fn withdraw(app: &App, issued: &Issued) {
     let marked = async {
         let client = app.db.get().await?;
         let now = app.clock.now();
-        tokens::store::mark_one(
+        tokens::revoke::store::mark_one(
             &client,
             issued.vendor.id,
             issued.id,

@@ -14,9 +14,9 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::tokens::{self, Grant, Kind, revoke};
-use crate::types::{Metadata, SecretId, VendorId};
+use crate::types::{SecretId, VendorId};
 use crate::vault::kv;
-use crate::vendors::Vendor;
+use crate::vendors::{Level, Vendor};
 
 /// How long a removal is one worker's; taken anew before the secret is deleted.
 const CLAIM: SignedDuration = SignedDuration::from_secs(60);
@@ -45,7 +45,7 @@ pub async fn remove(
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
     let generation = store::ask_removal(&transaction, vendor.id, secret_id, now).await?;
-    tokens::store::mark_site(&transaction, vendor.id, secret_id, now).await?;
+    tokens::revoke::store::mark_site(&transaction, vendor.id, secret_id, now).await?;
     let event = Event::done("site.removal_asked", Some(vendor.id), actor, request_id);
     event
         .about_site(secret_id)
@@ -138,7 +138,8 @@ impl Claim<'_> {
         let (vendor, secret_id) = (self.vendor, self.secret_id);
         let client = app.db.get().await?;
         let doomed =
-            tokens::store::mark_site(&client, vendor.id, secret_id, app.clock.now()).await?;
+            tokens::revoke::store::mark_site(&client, vendor.id, secret_id, app.clock.now())
+                .await?;
         drop(client);
         // Tokens first: one that still lived could write the secret again.
         for token in &doomed {
@@ -171,19 +172,12 @@ impl Claim<'_> {
 /// The seed's way: a temporary delete token, then the DELETE with it. It is good for one call, and revoked all the
 /// same, for where that call did not arrive.
 async fn delete_secret(app: &Arc<App>, vendor: &Arc<Vendor>, secret_id: &SecretId) -> Result<()> {
-    if vendor.provisioned_at.is_none() {
+    if vendor.provisioned < Level::STORE {
         return Ok(());
     }
     let grant = Grant {
-        vendor: Arc::clone(vendor),
-        kind: Kind::Delete,
         secret_id: Some(secret_id.clone()),
-        over_registered: true,
-        actor: "remover".to_owned(),
-        key: None,
-        metadata: Metadata::default(),
-        wrap_ttl: None,
-        request_id: String::new(),
+        ..Grant::new(vendor, Kind::Delete, "remover", String::new())
     };
     let issued = tokens::issue(app, grant).await?;
     let token = issued
@@ -192,7 +186,7 @@ async fn delete_secret(app: &Arc<App>, vendor: &Arc<Vendor>, secret_id: &SecretI
     let deleted = kv::delete_site(&app.vault.with_token(token), &vendor.namespace, secret_id).await;
     let client = app.db.get().await?;
     let doomed =
-        tokens::store::mark_one(&client, vendor.id, issued.id, "used", app.clock.now()).await?;
+        revoke::store::mark_one(&client, vendor.id, issued.id, "used", app.clock.now()).await?;
     drop(client);
     revoke::now(app, doomed.as_slice()).await;
     Ok(deleted?)
@@ -238,7 +232,7 @@ async fn expire(app: &App, vendor: VendorId, secret_id: &SecretId) -> Result<()>
     });
     if over {
         store::ask_removal(&transaction, vendor, secret_id, now).await?;
-        tokens::store::mark_site(&transaction, vendor, secret_id, now).await?;
+        tokens::revoke::store::mark_site(&transaction, vendor, secret_id, now).await?;
         Event::done("site.expired", Some(vendor), "reaper", "")
             .about_site(secret_id)
             .record(&transaction, now)

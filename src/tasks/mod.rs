@@ -5,8 +5,10 @@
 
 mod delete_entities;
 pub mod http;
+mod provision_vendors;
 mod purge;
 mod remove_sites;
+mod renew_tokens;
 mod revoke_tokens;
 mod sweep_tokens;
 
@@ -37,7 +39,7 @@ pub struct Task {
 }
 
 /// All tasks.
-pub static TASKS: [Task; 5] = [
+pub static TASKS: [Task; 7] = [
     Task {
         name: "remove_sites",
         every: Duration::from_secs(5),
@@ -47,6 +49,16 @@ pub static TASKS: [Task; 5] = [
         name: "revoke_tokens",
         every: Duration::from_secs(5),
         pass: |app| Box::pin(revoke_tokens::pass(app)),
+    },
+    Task {
+        name: "provision_vendors",
+        every: Duration::from_secs(10),
+        pass: |app| Box::pin(provision_vendors::pass(app)),
+    },
+    Task {
+        name: "renew_tokens",
+        every: Duration::from_secs(15),
+        pass: |app| Box::pin(renew_tokens::pass(app)),
     },
     Task {
         name: "sweep_tokens",

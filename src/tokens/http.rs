@@ -165,15 +165,12 @@ pub async fn issue_write(
         None => false,
     };
     let grant = Grant {
-        vendor: caller.vendor().clone(),
-        kind,
         secret_id: body.secret_id.clone(),
         over_registered,
-        actor: caller.actor().to_owned(),
         key: Some(caller.key()),
         metadata: body.metadata,
         wrap_ttl: body.wrap_ttl.map(|ttl| ttl.0),
-        request_id: request_id(&request),
+        ..Grant::new(caller.vendor(), kind, caller.actor(), request_id(&request))
     };
     let issued = issue(&app, grant).await?;
     Ok(HttpResponse::Ok().json(IssuedView::new(
@@ -218,14 +215,7 @@ pub async fn issue_read(
 #[must_use]
 pub fn read_grant(caller: &VendorCaller, request_id: String) -> Grant {
     Grant {
-        vendor: caller.vendor.clone(),
-        kind: Kind::Read,
-        secret_id: None,
-        over_registered: true,
-        actor: "vendor".to_owned(),
         key: Some(caller.key),
-        metadata: Metadata::default(),
-        wrap_ttl: None,
-        request_id,
+        ..Grant::new(&caller.vendor, Kind::Read, "vendor", request_id)
     }
 }

@@ -11,11 +11,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::ledger::{NewIssuance, Refusal};
-use super::{Kind, revoke};
+use super::{Kind, Scope, revoke};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::sites::State;
-use crate::types::{IssuanceId, KeyId, Metadata, Secret, SecretId};
+use crate::types::{IssuanceId, KeyId, Metadata, Secret, SecretId, WorkerId};
 use crate::vault::tokens::{Auth, Created, NewToken, TokenInfo, WrapInfo};
 use crate::vault::{self, tokens};
 use crate::vendors::Vendor;
@@ -44,6 +44,32 @@ pub struct Grant {
     pub wrap_ttl: Option<u32>,
     /// By which request.
     pub request_id: String,
+    /// Which credentials, for a kind that is for them.
+    pub credentials: CredentialsGrant,
+}
+
+/// What a token for credentials may read, and for how long. The default is of tokens for anything else.
+#[derive(Clone, Debug)]
+pub struct CredentialsGrant {
+    /// Which ones.
+    pub scope: Scope,
+    /// For which worker, and by which edition of its patterns: one that changed meanwhile refuses the token.
+    pub worker: Option<(WorkerId, i32)>,
+    /// First life in seconds, where it is not the kind's.
+    pub ttl: Option<u32>,
+    /// Whether the service renews it.
+    pub keep_alive: bool,
+}
+
+impl Default for CredentialsGrant {
+    fn default() -> Self {
+        Self {
+            scope: Scope::All,
+            worker: None,
+            ttl: None,
+            keep_alive: false,
+        }
+    }
 }
 
 /// The state of a site that a token is bound to.
@@ -70,6 +96,41 @@ pub enum Handed {
     Plain(Auth),
     /// As a wrapping token, to be exchanged once, and what OpenBao says of the token inside.
     Wrapped(WrapInfo, TokenInfo),
+}
+
+impl Grant {
+    /// A grant without a site, a key, labels or wrapping.
+    #[must_use]
+    pub fn new(
+        vendor: &Arc<Vendor>,
+        kind: Kind,
+        actor: impl Into<String>,
+        request_id: String,
+    ) -> Self {
+        Self {
+            vendor: Arc::clone(vendor),
+            kind,
+            secret_id: None,
+            over_registered: true,
+            actor: actor.into(),
+            key: None,
+            metadata: Metadata::default(),
+            wrap_ttl: None,
+            request_id,
+            credentials: CredentialsGrant::default(),
+        }
+    }
+
+    fn policies(&self) -> Vec<String> {
+        let scope = self.credentials.scope;
+        self.kind.policies(&self.vendor.namespace, scope)
+    }
+
+    fn is_granted(&self, policies: &[String]) -> bool {
+        let scope = self.credentials.scope;
+        self.kind
+            .is_granted(&self.vendor.namespace, scope, policies)
+    }
 }
 
 impl Handed {
@@ -115,7 +176,7 @@ impl Handed {
 pub fn issue(app: &Arc<App>, grant: Grant) -> Issuing {
     let app = Arc::clone(app);
     Box::pin(async move {
-        if grant.vendor.provisioned_at.is_none() {
+        if grant.vendor.provisioned < grant.kind.rules().needs {
             return Err(Error::NotProvisioned);
         }
         let worker = Arc::clone(&app);
@@ -189,9 +250,12 @@ async fn mint(app: &App, grant: &Grant, id: IssuanceId) -> Result<Handed> {
         .as_ref()
         .filter(|_| grant.kind.is_for_site());
     let token = NewToken {
-        policies: grant.kind.policies(&grant.vendor.namespace),
+        policies: grant.policies(),
         meta: meta(grant, id),
-        ttl: rules.ttl.to_owned(),
+        ttl: match grant.credentials.ttl {
+            Some(seconds) => format!("{seconds}s"),
+            None => rules.ttl.to_owned(),
+        },
         renewable: rules.role.renewable,
         display_name: rules.display_name.to_owned(),
         explicit_max_ttl: rules.explicit_max_ttl.map(str::to_owned),
@@ -210,10 +274,7 @@ async fn mint(app: &App, grant: &Grant, id: IssuanceId) -> Result<Handed> {
         Created::Plain(auth) => Handed::Plain(auth),
         Created::Wrapped(info) => look_inside(app, info).await?,
     };
-    if grant
-        .kind
-        .is_granted(&grant.vendor.namespace, handed.policies())
-    {
+    if grant.is_granted(handed.policies()) {
         return Ok(handed);
     }
     tracing::error!(
@@ -254,6 +315,9 @@ fn meta(grant: &Grant, id: IssuanceId) -> BTreeMap<String, String> {
     meta.insert("vendor".to_owned(), grant.vendor.namespace.to_string());
     meta.insert("kind".to_owned(), grant.kind.rules().name.to_owned());
     meta.insert("request_id".to_owned(), grant.request_id.clone());
+    if let Some((worker, _)) = grant.credentials.worker {
+        meta.insert("worker".to_owned(), worker.to_string());
+    }
     meta
 }
 
@@ -269,7 +333,7 @@ fn row(
         let life = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 4));
         now.checked_add(life).unwrap_or(Timestamp::MAX)
     };
-    let longest = grant.kind.rules().role.token_explicit_max_ttl;
+    let credentials = &grant.credentials;
     NewIssuance {
         id,
         vendor: grant.vendor.id,
@@ -284,7 +348,14 @@ fn row(
         entity_id: handed.entity().map(str::to_owned),
         issued_at: now,
         expires_at: after(handed.life()),
-        max_expires_at: after(longest),
+        max_expires_at: after(grant.kind.rules().max_seconds),
+        worker: credentials.worker,
+        credential: match credentials.scope {
+            Scope::Key(id) => Some(id),
+            Scope::All | Scope::Worker(_) => None,
+        },
+        renew_at: credentials.keep_alive.then(|| after(handed.life() / 2)),
+        first_life: i32::try_from(handed.life()).unwrap_or(i32::MAX),
     }
 }
 
@@ -320,7 +391,7 @@ async fn refused(app: &App, grant: &Grant, refusal: Refusal) -> Error {
             }
         }
         Refusal::KeyEnded => Error::CredentialsInvalid,
-        Refusal::SiteChanged | Refusal::EntityGone => Error::Conflict,
+        Refusal::SiteChanged | Refusal::EntityGone | Refusal::ScopeChanged => Error::Conflict,
         Refusal::Busy => Error::LedgerBusy,
         Refusal::Failed(error) => error,
     }

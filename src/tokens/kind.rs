@@ -1,12 +1,14 @@
 //! The kinds of token, and what OpenBao is made to enforce of each.
 
-use crate::types::Namespace;
+use crate::types::{CredentialId, Namespace, WorkerId};
 use crate::vault::roles::TokenRole;
+use crate::vendors::Level;
 
 const DAY: u64 = 24 * 3600;
+const MINUTE: u64 = 60;
 
-/// A kind of token, each with a role of its own in OpenBao.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A kind of token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Write, whole store: the seed's "Write Token".
     Write,
@@ -18,6 +20,35 @@ pub enum Kind {
     ReadSite,
     /// Delete, one use: the seed's "Delete Token". Never handed out.
     Delete,
+    /// Read credentials: a worker's.
+    Credentials,
+    /// The same for the service itself, where it reads for somebody. Never handed out.
+    CredentialsRead,
+    /// Write credentials. Never handed out.
+    CredentialsWrite,
+}
+
+/// Which credentials a token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// All of the vendor's.
+    All,
+    /// Those a worker may read.
+    Worker(WorkerId),
+    /// One.
+    Key(CredentialId),
+}
+
+impl Scope {
+    /// The policy that lets a token read them. With dots, which no namespace has.
+    #[must_use]
+    pub fn policy(self, namespace: &Namespace) -> String {
+        match self {
+            Self::All => format!("{namespace}.credentials-read"),
+            Self::Worker(worker) => format!("{namespace}.{worker}.credentials-read"),
+            Self::Key(CredentialId(id)) => format!("{namespace}.k{id}.credentials-read"),
+        }
+    }
 }
 
 /// What is promised of a kind.
@@ -32,10 +63,14 @@ pub struct Rules {
     pub ttl_seconds: u64,
     /// Longest life, as sent to OpenBao.
     pub explicit_max_ttl: Option<&'static str>,
+    /// Longest life in seconds.
+    pub max_seconds: u64,
     /// Shown in OpenBao.
     pub display_name: &'static str,
     /// How many calls it is good for.
     pub num_uses: Option<u32>,
+    /// How far its vendor must be provisioned.
+    pub needs: Level,
 }
 
 const fn role(name: &'static str, glob: &'static [&'static str], longest: u64) -> TokenRole {
@@ -50,17 +85,24 @@ const fn role(name: &'static str, glob: &'static [&'static str], longest: u64) -
     }
 }
 
-const fn site_role(name: &'static str, glob: &'static [&'static str], longest: u64) -> TokenRole {
+/// A role whose tokens have `gatehouse.self` instead of `default`.
+const fn bare_role(name: &'static str, glob: &'static [&'static str], longest: u64) -> TokenRole {
     TokenRole {
         allowed_policies: &["gatehouse.self"],
         token_no_default_policy: true,
-        allowed_entity_aliases: &["*"],
         ..role(name, glob, longest)
     }
 }
 
+const fn site_role(name: &'static str, glob: &'static [&'static str], longest: u64) -> TokenRole {
+    TokenRole {
+        allowed_entity_aliases: &["*"],
+        ..bare_role(name, glob, longest)
+    }
+}
+
 /// The roles that `bootstrap` makes.
-pub static ROLES: [TokenRole; 5] = [
+pub static ROLES: [TokenRole; 7] = [
     role("gatehouse-write", &["*-write-policy"], 28 * DAY),
     site_role("gatehouse-write-site", &["*.site-write"], 28 * DAY),
     role("gatehouse-read", &["*-read-policy"], 7 * DAY),
@@ -68,6 +110,15 @@ pub static ROLES: [TokenRole; 5] = [
     TokenRole {
         renewable: false,
         ..role("gatehouse-delete", &["*-delete-policy"], DAY)
+    },
+    bare_role("gatehouse-credentials", &["*.credentials-read"], 28 * DAY),
+    TokenRole {
+        renewable: false,
+        ..bare_role(
+            "gatehouse-credentials-write",
+            &["*.credentials-write"],
+            10 * MINUTE,
+        )
     },
 ];
 
@@ -77,8 +128,10 @@ static WRITE: Rules = Rules {
     ttl: "7d",
     ttl_seconds: 7 * DAY,
     explicit_max_ttl: Some("28d"),
+    max_seconds: 28 * DAY,
     display_name: "Write Token",
     num_uses: None,
+    needs: Level::STORE,
 };
 static WRITE_SITE: Rules = Rules {
     name: "write_site",
@@ -91,8 +144,10 @@ static READ: Rules = Rules {
     ttl: "24h",
     ttl_seconds: DAY,
     explicit_max_ttl: Some("7d"),
+    max_seconds: 7 * DAY,
     display_name: "Support-side Token",
     num_uses: None,
+    needs: Level::STORE,
 };
 static READ_SITE: Rules = Rules {
     name: "read_site",
@@ -105,8 +160,34 @@ static DELETE: Rules = Rules {
     ttl: "1d",
     ttl_seconds: DAY,
     explicit_max_ttl: None,
+    max_seconds: DAY,
     display_name: "Delete Token",
     num_uses: Some(1),
+    needs: Level::STORE,
+};
+static CREDENTIALS: Rules = Rules {
+    name: "credentials",
+    role: &ROLES[5],
+    ttl: "24h",
+    ttl_seconds: DAY,
+    explicit_max_ttl: Some("28d"),
+    max_seconds: 28 * DAY,
+    display_name: "Credentials Token",
+    num_uses: None,
+    needs: Level::CREDENTIALS,
+};
+static CREDENTIALS_READ: Rules = Rules {
+    name: "credentials_read",
+    ttl: "10m",
+    ttl_seconds: 10 * MINUTE,
+    explicit_max_ttl: Some("10m"),
+    max_seconds: 10 * MINUTE,
+    ..CREDENTIALS
+};
+static CREDENTIALS_WRITE: Rules = Rules {
+    name: "credentials_write",
+    role: &ROLES[6],
+    ..CREDENTIALS_READ
 };
 
 impl Kind {
@@ -119,6 +200,9 @@ impl Kind {
             Self::Read => &READ,
             Self::ReadSite => &READ_SITE,
             Self::Delete => &DELETE,
+            Self::Credentials => &CREDENTIALS,
+            Self::CredentialsRead => &CREDENTIALS_READ,
+            Self::CredentialsWrite => &CREDENTIALS_WRITE,
         }
     }
 
@@ -128,9 +212,9 @@ impl Kind {
         matches!(self, Self::WriteSite | Self::ReadSite)
     }
 
-    /// The policies asked for. Never empty.
+    /// The policies asked for. Never empty. `scope` is of tokens that read credentials.
     #[must_use]
-    pub fn policies(self, namespace: &Namespace) -> Vec<String> {
+    pub fn policies(self, namespace: &Namespace, scope: Scope) -> Vec<String> {
         let own = "gatehouse.self".to_owned();
         match self {
             Self::Write => vec![format!("{namespace}-write-policy")],
@@ -138,13 +222,15 @@ impl Kind {
             Self::Read => vec![format!("{namespace}-read-policy")],
             Self::ReadSite => vec![own, format!("{namespace}.site-read")],
             Self::Delete => vec![format!("{namespace}-delete-policy")],
+            Self::Credentials | Self::CredentialsRead => vec![own, scope.policy(namespace)],
+            Self::CredentialsWrite => vec![own, format!("{namespace}.credentials-write")],
         }
     }
 
     /// Whether `policies` are exactly what was asked for, with `default` where the role adds it.
     #[must_use]
-    pub fn is_granted(self, namespace: &Namespace, policies: &[String]) -> bool {
-        let mut wanted = self.policies(namespace);
+    pub fn is_granted(self, namespace: &Namespace, scope: Scope, policies: &[String]) -> bool {
+        let mut wanted = self.policies(namespace, scope);
         if !self.rules().role.token_no_default_policy {
             wanted.push("default".to_owned());
         }
@@ -165,13 +251,26 @@ mod tests {
             return;
         };
         let list = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert!(Kind::Write.is_granted(&ns, &list(&["default", "acme1-write-policy"])));
-        assert!(!Kind::Write.is_granted(&ns, &list(&["acme1-write-policy"])));
-        assert!(!Kind::Write.is_granted(&ns, &list(&["default", "acme1-write-policy", "root"])));
-        assert!(!Kind::Read.is_granted(&ns, &list(&["default", "acme2-read-policy"])));
-        assert!(Kind::WriteSite.is_granted(&ns, &list(&["acme1.site-write", "gatehouse.self"])));
+        assert!(Kind::Write.is_granted(&ns, Scope::All, &list(&["default", "acme1-write-policy"])));
+        assert!(!Kind::Write.is_granted(&ns, Scope::All, &list(&["acme1-write-policy"])));
+        assert!(!Kind::Write.is_granted(
+            &ns,
+            Scope::All,
+            &list(&["default", "acme1-write-policy", "root"])
+        ));
+        assert!(!Kind::Read.is_granted(&ns, Scope::All, &list(&["default", "acme2-read-policy"])));
+        assert!(Kind::WriteSite.is_granted(
+            &ns,
+            Scope::All,
+            &list(&["acme1.site-write", "gatehouse.self"])
+        ));
+        let worker = Scope::Worker(WorkerId(255));
+        let of_worker = list(&["gatehouse.self", "acme1.w00000000000000ff.credentials-read"]);
+        assert!(Kind::Credentials.is_granted(&ns, worker, &of_worker));
+        assert!(!Kind::Credentials.is_granted(&ns, Scope::All, &of_worker));
         assert!(!Kind::WriteSite.is_granted(
             &ns,
+            Scope::All,
             &list(&["default", "acme1.site-write", "gatehouse.self"])
         ));
     }

@@ -11,12 +11,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use super::store::{self, Doomed};
+use super::revoke::{self, Doomed};
+use super::store;
 use super::{Kind, SiteVersion};
 use crate::app::App;
 use crate::db;
 use crate::error::Error;
-use crate::types::{IssuanceId, KeyId, SecretId, VendorId};
+use crate::types::{CredentialId, IssuanceId, KeyId, SecretId, VendorId, WorkerId};
 
 const QUEUE: usize = 1024;
 const BATCH: usize = 64;
@@ -53,6 +54,14 @@ pub struct NewIssuance {
     pub expires_at: Timestamp,
     /// The end of its longest life.
     pub max_expires_at: Timestamp,
+    /// For which worker, by which edition of its patterns.
+    pub worker: Option<(WorkerId, i32)>,
+    /// For which one credential.
+    pub credential: Option<CredentialId>,
+    /// When the service renews it, if it does.
+    pub renew_at: Option<Timestamp>,
+    /// First life in seconds.
+    pub first_life: i32,
 }
 
 /// A row that was written.
@@ -73,6 +82,8 @@ pub enum Refusal {
     SiteChanged,
     /// The entity behind the token is being deleted.
     EntityGone,
+    /// The worker was removed or may read other credentials now, or the credential was destroyed.
+    ScopeChanged,
     /// Too many rows wait.
     Busy,
     /// The database.
@@ -208,9 +219,14 @@ async fn record(client: &mut db::Client, rows: &[NewIssuance]) -> db::Result<Vec
     let mut outcomes = store::record(&transaction, rows).await?;
     for (row, outcome) in rows.iter().zip(&mut outcomes) {
         if let (true, Ok(recorded), Some(site)) = (supersedes(row), outcome, &row.secret_id) {
-            recorded.superseded =
-                store::mark_superseded(&transaction, row.vendor, site, row.id, row.issued_at)
-                    .await?;
+            recorded.superseded = revoke::store::mark_superseded(
+                &transaction,
+                row.vendor,
+                site,
+                row.id,
+                row.issued_at,
+            )
+            .await?;
         }
     }
     transaction.commit().await?;

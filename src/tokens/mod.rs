@@ -4,14 +4,17 @@
 //! between the first and the second, the sweeper finds ([`sweep`]). Whatever must die is first marked in the ledger and
 //! then revoked ([`revoke`]), so that nothing is forgotten when OpenBao is out of reach.
 
+mod brokered;
 pub mod http;
 mod issue;
 mod kind;
 mod ledger;
+pub mod renew;
 pub mod revoke;
 pub mod store;
 pub mod sweep;
 
-pub use issue::{Grant, Handed, Issued, SiteVersion, issue};
-pub use kind::{Kind, ROLES};
+pub use brokered::Brokered;
+pub use issue::{CredentialsGrant, Grant, Handed, Issued, SiteVersion, issue};
+pub use kind::{Kind, ROLES, Scope};
 pub use ledger::{Ledger, NewIssuance, Refusal};

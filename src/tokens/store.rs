@@ -17,9 +17,11 @@ const RECORD: &str = "
 WITH wanted AS MATERIALIZED (
     SELECT * FROM unnest(
         $1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[],
-        $9::bool[], $10::bigint[], $11::text[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $16::bool[]
+        $9::bool[], $10::bigint[], $11::text[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $16::bool[],
+        $17::bigint[], $18::int[], $19::int[], $20::timestamptz[], $21::int[]
     ) AS w (id, vendor_id, kind, accessor, api_key_id, caller, request_id, secret_id,
-            for_site, generation, entity_id, issued_at, expires_at, max_expires_at, over_registered)
+            for_site, generation, entity_id, issued_at, expires_at, max_expires_at, over_registered,
+            worker_id, worker_edition, credential_id, renew_at, first_life_seconds)
 ),
 vendor_ok AS MATERIALIZED (
     SELECT id FROM vendors WHERE id IN (SELECT vendor_id FROM wanted) AND status = 'active' ORDER BY id FOR SHARE
@@ -31,6 +33,14 @@ vendor_known AS MATERIALIZED (
 key_ok AS MATERIALIZED (
     SELECT id FROM api_keys
     WHERE id IN (SELECT api_key_id FROM wanted) AND (ends_at IS NULL OR ends_at > $15) ORDER BY id FOR SHARE
+),
+worker_ok AS MATERIALIZED (
+    SELECT id, vendor_id, policy_wanted FROM workers
+    WHERE id IN (SELECT worker_id FROM wanted) AND removed_at IS NULL ORDER BY id FOR SHARE
+),
+credential_ok AS MATERIALIZED (
+    SELECT id, vendor_id FROM credentials
+    WHERE id IN (SELECT credential_id FROM wanted) AND destroyed_at IS NULL ORDER BY id FOR SHARE
 ),
 entity_ok AS (
     INSERT INTO entities (entity_id, alias, last_used_at)
@@ -44,7 +54,9 @@ passed AS MATERIALIZED (
            CASE WHEN w.kind = 'delete' THEN w.vendor_id IN (SELECT id FROM vendor_known)
                 ELSE w.vendor_id IN (SELECT id FROM vendor_ok) END AS vendor_passes,
            w.api_key_id IS NULL OR w.kind = 'delete' OR w.api_key_id IN (SELECT id FROM key_ok) AS key_passes,
-           w.entity_id IS NULL OR w.entity_id IN (SELECT entity_id FROM entity_ok) AS entity_passes
+           w.entity_id IS NULL OR w.entity_id IN (SELECT entity_id FROM entity_ok) AS entity_passes,
+           (w.worker_id IS NULL OR (w.worker_id, w.vendor_id, w.worker_edition) IN (SELECT * FROM worker_ok))
+           AND (w.credential_id IS NULL OR (w.credential_id, w.vendor_id) IN (SELECT * FROM credential_ok)) AS scope_passes
     FROM wanted w
 ),
 site_ok AS (
@@ -66,14 +78,17 @@ site_ok AS (
 ),
 added AS (
     INSERT INTO issuances (id, vendor_id, kind, accessor, api_key_id, caller, request_id, secret_id, generation,
-                           entity_id, issued_at, expires_at, max_expires_at)
+                           entity_id, issued_at, expires_at, max_expires_at, worker_id, credential_id,
+                           renew_at, keep_alive, first_life_seconds)
     SELECT p.id, p.vendor_id, p.kind, p.accessor, p.api_key_id, p.caller, p.request_id, p.secret_id, s.generation,
-           p.entity_id, p.issued_at, p.expires_at, p.max_expires_at
+           p.entity_id, p.issued_at, p.expires_at, p.max_expires_at, p.worker_id, p.credential_id,
+           p.renew_at, p.renew_at IS NOT NULL, p.first_life_seconds
     FROM passed p LEFT JOIN site_ok s ON p.for_site AND s.vendor_id = p.vendor_id AND s.secret_id = p.secret_id
-    WHERE p.vendor_passes AND p.key_passes AND p.entity_passes AND (NOT p.for_site OR s.generation IS NOT NULL)
+    WHERE p.vendor_passes AND p.key_passes AND p.entity_passes AND p.scope_passes
+      AND (NOT p.for_site OR s.generation IS NOT NULL)
     RETURNING id
 )
-SELECT p.id, p.vendor_passes, p.key_passes, p.entity_passes, a.id IS NOT NULL AS recorded
+SELECT p.id, p.vendor_passes, p.key_passes, p.entity_passes, p.scope_passes, a.id IS NOT NULL AS recorded
 FROM passed p LEFT JOIN added a ON a.id = p.id";
 
 /// Writes rows in one statement, and gives the outcome of each in their order.
@@ -115,6 +130,11 @@ pub async fn record(
                 column!(|r| r.max_expires_at),
                 &now,
                 column!(|r| r.over_registered),
+                column!(|r| r.worker.map(|(worker, _)| worker.0)),
+                column!(|r| r.worker.map(|(_, edition)| edition)),
+                column!(|r| r.credential.map(|id| id.0)),
+                column!(|r| r.renew_at),
+                column!(|r| r.renew_at.map(|_| r.first_life)),
             ],
         )
         .await?;
@@ -135,6 +155,8 @@ fn outcome(row: &NewIssuance, answers: &[Row]) -> Result<std::result::Result<Rec
             Err(Refusal::KeyEnded)
         } else if !is("entity_passes")? {
             Err(Refusal::EntityGone)
+        } else if !is("scope_passes")? {
+            Err(Refusal::ScopeChanged)
         } else {
             Err(Refusal::SiteChanged)
         });
@@ -153,119 +175,6 @@ pub async fn is_recorded(
 ) -> Result<bool> {
     let sql = "SELECT 1 FROM issuances WHERE vendor_id = $1 AND id = $2";
     Ok(client.query_opt(sql, &[&vendor.0, &id.0]).await?.is_some())
-}
-
-/// A token that is to die.
-#[derive(Clone, Debug)]
-pub struct Doomed {
-    /// Its row.
-    pub id: IssuanceId,
-    /// Whose.
-    pub vendor: VendorId,
-    /// Names it in OpenBao.
-    pub accessor: String,
-}
-
-fn doomed(row: &Row) -> Result<Doomed> {
-    Ok(Doomed {
-        id: IssuanceId(row.try_get("id")?),
-        vendor: VendorId(row.try_get("vendor_id")?),
-        accessor: row.try_get("accessor")?,
-    })
-}
-
-/// Marks the live write tokens of a site for revocation that were recorded before `newest`.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn mark_superseded(
-    client: &impl GenericClient,
-    vendor: VendorId,
-    secret_id: &SecretId,
-    newest: IssuanceId,
-    now: Timestamp,
-) -> Result<Vec<Doomed>> {
-    let sql = "UPDATE issuances SET revoke_asked_at = $4, revoke_after = $4, revoke_reason = 'superseded' \
-               WHERE vendor_id = $1 AND secret_id = $2 AND kind = 'write_site' \
-               AND seq < (SELECT seq FROM issuances WHERE vendor_id = $1 AND id = $3) \
-               AND revoked_at IS NULL AND revoke_asked_at IS NULL AND max_expires_at > $4 \
-               RETURNING id, vendor_id, accessor";
-    let rows = client
-        .query(sql, &[&vendor.0, &secret_id.as_str(), &newest.0, &now])
-        .await?;
-    rows.iter().map(doomed).collect()
-}
-
-/// Marks all live tokens of a site for revocation.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn mark_site(
-    client: &impl GenericClient,
-    vendor: VendorId,
-    secret_id: &SecretId,
-    now: Timestamp,
-) -> Result<Vec<Doomed>> {
-    let sql = "UPDATE issuances SET revoke_asked_at = coalesce(revoke_asked_at, $3), \
-               revoke_after = coalesce(revoke_after, $3), revoke_reason = coalesce(revoke_reason, 'site removed') \
-               WHERE vendor_id = $1 AND secret_id = $2 AND revoked_at IS NULL AND max_expires_at > $3 AND kind <> 'delete' \
-               RETURNING id, vendor_id, accessor";
-    let rows = client
-        .query(sql, &[&vendor.0, &secret_id.as_str(), &now])
-        .await?;
-    rows.iter().map(doomed).collect()
-}
-
-/// Marks one token for revocation.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn mark_one(
-    client: &impl GenericClient,
-    vendor: VendorId,
-    id: IssuanceId,
-    reason: &str,
-    now: Timestamp,
-) -> Result<Option<Doomed>> {
-    let sql = "UPDATE issuances SET revoke_asked_at = coalesce(revoke_asked_at, $4), \
-               revoke_after = coalesce(revoke_after, $4), revoke_reason = coalesce(revoke_reason, $3) \
-               WHERE vendor_id = $1 AND id = $2 AND revoked_at IS NULL RETURNING id, vendor_id, accessor";
-    let row = client
-        .query_opt(sql, &[&vendor.0, &id.0, &reason, &now])
-        .await?;
-    row.as_ref().map(doomed).transpose()
-}
-
-/// Notes that a token is dead.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn mark_revoked(
-    client: &impl GenericClient,
-    vendor: VendorId,
-    id: IssuanceId,
-    now: Timestamp,
-) -> Result<()> {
-    let sql = "UPDATE issuances SET revoked_at = $3 WHERE vendor_id = $1 AND id = $2 AND revoked_at IS NULL";
-    client.execute(sql, &[&vendor.0, &id.0, &now]).await?;
-    Ok(())
-}
-
-/// Takes tokens whose revocation is due, of any vendor, for one pass: their next try is put off meanwhile.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn claim_due(
-    client: &impl GenericClient,
-    now: Timestamp,
-    next: Timestamp,
-    limit: i64,
-) -> Result<Vec<Doomed>> {
-    let sql = "UPDATE issuances SET revoke_after = $2, revoke_attempts = revoke_attempts + 1 WHERE id IN ( \
-               SELECT id FROM issuances WHERE revoke_asked_at IS NOT NULL AND revoked_at IS NULL AND revoke_after <= $1 \
-               ORDER BY revoke_after LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING id, vendor_id, accessor";
-    let rows = client.query(sql, &[&now, &next, &limit]).await?;
-    rows.iter().map(doomed).collect()
 }
 
 /// Which of `accessors` are on record, of any vendor.

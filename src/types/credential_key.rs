@@ -4,6 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// A credential's number: small, as readers of the worker contract keep it in 32 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct CredentialId(pub i32);
+
 /// A credential's name, unique within its vendor: `[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}`.
 ///
 /// The type is what keeps paths of OpenBao safe: no slash, space, percent sign or leading dot can be in it.

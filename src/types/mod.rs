@@ -10,7 +10,7 @@ mod secret_id;
 mod text;
 mod worker;
 
-pub use credential_key::{CredentialKey, KeyPattern};
+pub use credential_key::{CredentialId, CredentialKey, KeyPattern};
 pub use expiry::ExpiresAt;
 pub use ids::{IssuanceId, KeyId, VendorId};
 pub use metadata::Metadata;

@@ -117,6 +117,12 @@ impl Namespace {
     pub fn store(&self) -> String {
         format!("{}-store", self.0)
     }
+
+    /// The vendor's credentials: the mount `<namespace>-credentials/secret`, as the workers' readers expect it.
+    #[must_use]
+    pub fn credentials(&self) -> String {
+        format!("{}-credentials/secret", self.0)
+    }
 }
 
 impl TryFrom<String> for Namespace {

@@ -1,6 +1,8 @@
-//! People and machines with accounts. For now: the operators who run the platform, by their tokens.
+//! People and machines with accounts: the operators who run the platform, by their tokens, and vendors' workers
+//! ([`workers`]).
 
 pub mod store;
+pub mod workers;
 
 use crate::auth::KeyedDigest;
 

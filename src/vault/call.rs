@@ -10,40 +10,49 @@ use serde::Serialize;
 pub(super) struct Call {
     method: RequestMethod,
     path: String,
+    query: Option<(&'static str, u32)>,
     body: Option<serde_json::Result<Vec<u8>>>,
 }
 
 impl Call {
-    pub fn get(path: impl Into<String>) -> Self {
+    fn new(method: RequestMethod, path: impl Into<String>) -> Self {
         Self {
-            method: RequestMethod::GET,
+            method,
             path: path.into(),
+            query: None,
             body: None,
         }
     }
 
+    pub fn get(path: impl Into<String>) -> Self {
+        Self::new(RequestMethod::GET, path)
+    }
+
     pub fn list(path: impl Into<String>) -> Self {
-        Self {
-            method: RequestMethod::LIST,
-            path: path.into(),
-            body: None,
-        }
+        Self::new(RequestMethod::LIST, path)
+    }
+
+    pub fn delete(path: impl Into<String>) -> Self {
+        Self::new(RequestMethod::DELETE, path)
     }
 
     pub fn post(path: impl Into<String>, body: &impl Serialize) -> Self {
         Self {
-            method: RequestMethod::POST,
-            path: path.into(),
             body: Some(serde_json::to_vec(body)),
+            ..Self::new(RequestMethod::POST, path)
         }
     }
 
     pub fn put(path: impl Into<String>, body: &impl Serialize) -> Self {
         Self {
-            method: RequestMethod::PUT,
-            path: path.into(),
             body: Some(serde_json::to_vec(body)),
+            ..Self::new(RequestMethod::PUT, path)
         }
+    }
+
+    pub fn with_query(mut self, name: &'static str, value: u32) -> Self {
+        self.query = Some((name, value));
+        self
     }
 
     /// Whether the path reaches OpenBao byte for byte as written. Paths are built from checked types; this is the
@@ -67,6 +76,10 @@ impl Endpoint for Call {
 
     fn method(&self) -> RequestMethod {
         self.method.clone()
+    }
+
+    fn query(&self) -> Result<Option<String>, ClientError> {
+        Ok(self.query.map(|(name, value)| format!("{name}={value}")))
     }
 
     fn body(&self) -> Result<Option<Vec<u8>>, ClientError> {

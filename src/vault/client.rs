@@ -185,6 +185,8 @@ impl Client for Handle {
 /// The frame around every JSON answer of OpenBao.
 #[derive(Deserialize)]
 pub(super) struct Answer<T> {
+    #[serde(default)]
+    pub request_id: String,
     pub data: Option<T>,
     pub auth: Option<super::tokens::Auth>,
     pub wrap_info: Option<super::tokens::WrapInfo>,

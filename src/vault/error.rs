@@ -26,6 +26,12 @@ pub enum Error {
     /// A mount of that name exists.
     #[error("a mount stands at that path already")]
     PathInUse,
+    /// Another version is the newest than the one that was to be replaced.
+    #[error("another version is the newest")]
+    VersionMoved,
+    /// A fresh engine is being made ready.
+    #[error("the engine is being made ready")]
+    BeingUpgraded,
     /// The accessor names no live token.
     #[error("the accessor names no live token")]
     InvalidAccessor,
@@ -54,6 +60,8 @@ impl Error {
         let said = errors.join("; ");
         match code {
             400 if said.contains("path is already in use") => Self::PathInUse,
+            400 if said.contains("check-and-set") => Self::VersionMoved,
+            400 if said.contains("Upgrading from non-versioned") => Self::BeingUpgraded,
             400 | 403 | 404 if said.contains("invalid accessor") => Self::InvalidAccessor,
             // A token that is just ending, as a used one-use token is.
             400 if said.contains("token not found") => Self::InvalidAccessor,

@@ -69,8 +69,7 @@ pub async fn create_key(handle: &Handle, name: &str, key: &Secret) -> Result<(),
     )
     .await;
     match written.map_err(Error::from) {
-        Ok(_) => Ok(()),
-        Err(Error::Rejected(said)) if said.contains("check-and-set") => Ok(()),
+        Ok(_) | Err(Error::VersionMoved) => Ok(()),
         Err(error) => Err(error),
     }
 }

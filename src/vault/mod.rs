@@ -18,6 +18,7 @@ mod error;
 pub mod identity;
 mod keeper;
 pub mod kv;
+pub mod kv2;
 pub mod mounts;
 pub mod policies;
 pub mod rights;

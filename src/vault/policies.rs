@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::Error;
 use super::call::Call;
 use super::client::Handle;
-use crate::types::Namespace;
+use crate::types::{KeyPattern, Namespace};
 
 /// A policy: its name and its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,11 @@ const STORE_DELETE: &str = include_str!("../../policies/vendor/namespace-delete-
 const STORE_READ: &str = include_str!("../../policies/vendor/namespace-read-policy.hcl");
 const SITE_WRITE: &str = include_str!("../../policies/vendor/namespace.site-write.hcl");
 const SITE_READ: &str = include_str!("../../policies/vendor/namespace.site-read.hcl");
+const CREDENTIALS_READ: &str = include_str!("../../policies/vendor/namespace.credentials-read.hcl");
+const CREDENTIALS_WRITE: &str =
+    include_str!("../../policies/vendor/namespace.credentials-write.hcl");
+const WORKER_READ: &str =
+    include_str!("../../policies/vendor/namespace.worker.credentials-read.hcl");
 
 /// The policies of the service itself, written by `bootstrap`. `saas-policy` is the three rights together, for an
 /// installation with one app token.
@@ -65,7 +70,26 @@ pub fn of_vendor(namespace: &Namespace, token_accessor: &TokenMountAccessor) -> 
         Policy::new(format!("{namespace}-read-policy"), &fill(STORE_READ)),
         Policy::new(format!("{namespace}.site-write"), &fill(SITE_WRITE)),
         Policy::new(format!("{namespace}.site-read"), &fill(SITE_READ)),
+        Policy::new(
+            format!("{namespace}.credentials-read"),
+            &fill(CREDENTIALS_READ),
+        ),
+        Policy::new(
+            format!("{namespace}.credentials-write"),
+            &fill(CREDENTIALS_WRITE),
+        ),
     ]
+}
+
+/// A policy that reads the credentials of these keys: the template once for each pattern.
+#[must_use]
+pub fn of_keys(name: String, namespace: &Namespace, patterns: &[KeyPattern]) -> Policy {
+    let fill = |pattern: &KeyPattern| {
+        WORKER_READ
+            .replace("<namespace>", namespace.as_str())
+            .replace("<pattern>", pattern.as_str())
+    };
+    Policy::new(name, &patterns.iter().map(fill).collect::<String>())
 }
 
 /// The accessor of the `auth/token` mount: `auth_token_` and hexadecimal digits.
@@ -95,6 +119,20 @@ pub async fn write(handle: &Handle, policy: &Policy) -> Result<(), Error> {
             &body,
         ))
         .await
+}
+
+/// `DELETE sys/policies/acl/<name>`. One that is not there counts as deleted.
+///
+/// # Errors
+/// Where OpenBao refuses or does not answer.
+pub async fn delete(handle: &Handle, name: &str) -> Result<(), Error> {
+    match vaultrs::sys::policy::delete(handle, name)
+        .await
+        .map_err(Error::from)
+    {
+        Err(Error::NotFound) | Ok(()) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// `GET sys/policies/acl/<name>`; `None` where there is none.

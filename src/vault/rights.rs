@@ -32,6 +32,8 @@ const ISSUER: &[(&str, &str)] = &[
     ("auth/token/create/gatehouse-read", "update"),
     ("auth/token/create/gatehouse-read-site", "update"),
     ("auth/token/create/gatehouse-delete", "update"),
+    ("auth/token/create/gatehouse-credentials", "update"),
+    ("auth/token/create/gatehouse-credentials-write", "update"),
     ("gatehouse-keys/data/digest", "read"),
 ];
 const REVOKER: &[(&str, &str)] = &[
@@ -46,6 +48,9 @@ const PROVISIONER: &[(&str, &str)] = &[
     ("sys/mounts/any-store", "update"),
     ("sys/mounts/any-store", "read"),
     ("sys/mounts/any-store", "delete"),
+    ("sys/mounts/any-credentials/secret", "update"),
+    ("sys/mounts/any-credentials/secret", "read"),
+    ("sys/mounts/any-credentials/secret", "delete"),
     ("sys/policies/acl/any-write-policy", "update"),
     ("sys/policies/acl/any-write-policy", "read"),
     ("sys/policies/acl/any-write-policy", "delete"),

@@ -237,6 +237,22 @@ pub async fn revoke_accessor(handle: &Handle, accessor: &str) -> Result<(), Erro
     }
 }
 
+/// `POST auth/token/renew-accessor`: the life granted, in seconds.
+///
+/// # Errors
+/// [`Error::InvalidAccessor`] where no live token has it; otherwise where OpenBao refuses or does not answer.
+pub async fn renew_accessor(
+    handle: &Handle,
+    accessor: &str,
+    increment: &str,
+) -> Result<u64, Error> {
+    let body = serde_json::json!({ "accessor": accessor, "increment": increment });
+    let answer = handle
+        .send::<IgnoredAny>(Call::post("auth/token/renew-accessor", &body))
+        .await?;
+    Ok(answer.into_auth()?.lease_duration)
+}
+
 /// `LIST auth/token/accessors`: every live token of this OpenBao namespace.
 ///
 /// # Errors

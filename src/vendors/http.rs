@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::claim::{self, ClaimRequest};
 use super::create::{self, Who};
 use super::store::{self, Changes};
-use super::{Profile, Subscription, Vendor, VendorView, provision, signup};
+use super::{Level, Profile, Subscription, Vendor, VendorView, provision, signup};
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::{Error, FieldError, Result};
@@ -208,7 +208,7 @@ pub async fn provision(
     app.detached(async move { provision::bring_into_line(&worker, &path.0).await })
         .await?;
     let client = app.db.get().await?;
-    store::mark_provisioned(&client, vendor.id, app.clock.now()).await?;
+    store::mark_provisioned(&client, vendor.id, Level::ALL, app.clock.now()).await?;
     drop(client);
     let vendor = create::reload(&app, vendor.id).await?;
     shown(&app, &vendor)

@@ -17,8 +17,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::auth::KeyedDigest;
+use crate::error::{Error, Result};
 use crate::types::{Email, KeyId, Name, Namespace, VendorId};
 
+pub use provision::Level;
 pub use view::VendorView;
 
 /// How long a claim token can be used.
@@ -40,8 +42,8 @@ pub struct Vendor {
     pub support_paused_until: Option<Timestamp>,
     /// Whether it hands out write tokens for its whole store.
     pub store_wide_writes: bool,
-    /// When its store and policies were complete.
-    pub provisioned_at: Option<Timestamp>,
+    /// How much of what belongs to it in OpenBao is there.
+    pub provisioned: Level,
     /// When it signed up.
     pub created_at: Timestamp,
     /// Oldest first.
@@ -140,6 +142,18 @@ impl Vendor {
             .iter()
             .rev()
             .find(|key| key.ends_at.is_none_or(|end| end > now))
+    }
+
+    /// Lets an active vendor pass.
+    ///
+    /// # Errors
+    /// [`Error::VendorSuspended`] or [`Error::VendorCancelled`].
+    pub fn refuse_inactive(&self) -> Result<()> {
+        match self.status {
+            Status::Active => Ok(()),
+            Status::Suspended => Err(Error::VendorSuspended),
+            Status::Cancelled => Err(Error::VendorCancelled),
+        }
     }
 
     /// Whether look-ups are paused.

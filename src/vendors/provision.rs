@@ -1,31 +1,70 @@
-//! Brings a vendor's store and policies in OpenBao to what they should be. Safe to run any number of times.
+//! Brings a vendor's mounts and policies in OpenBao to what they should be. Safe to run any number of times.
+
+use std::sync::Arc;
 
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::types::Namespace;
 use crate::vault::{self, mounts, policies, system};
 
-use super::{Vendor, store};
+use super::{Vendor, create, store};
+
+/// How many vendors one pass makes whole.
+const BATCH: i64 = 20;
+
+/// How much of what belongs to a vendor in OpenBao is there. It grows with the service: a vendor that signed up before
+/// is brought up by a background task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Level(pub i32);
+
+impl Level {
+    /// The store and its policies.
+    pub const STORE: Self = Self(1);
+    /// The credentials and their policies too.
+    pub const CREDENTIALS: Self = Self(2);
+    /// Everything.
+    pub const ALL: Self = Self::CREDENTIALS;
+}
 
 /// Makes what is missing, in the seed's order: the store, then the write, delete and read policies, then ours. Notes
 /// in the database when all is there.
 ///
 /// # Errors
-/// [`Error::ForeignMount`] where something else is mounted at the store's path; otherwise trouble with OpenBao or the
-/// database, after which a repeat goes on where this one stopped.
+/// [`Error::ForeignMount`] where something else is mounted at a path of the vendor's; otherwise trouble with OpenBao
+/// or the database, after which a repeat goes on where this one stopped.
 pub async fn provision(app: &App, vendor: &Vendor) -> Result<()> {
-    if vendor.provisioned_at.is_some() {
+    if vendor.provisioned >= Level::ALL {
         return Ok(());
     }
     bring_into_line(app, &vendor.namespace).await?;
     let client = app.db.get().await?;
-    store::mark_provisioned(&client, vendor.id, app.clock.now()).await?;
+    store::mark_provisioned(&client, vendor.id, Level::ALL, app.clock.now()).await?;
     app.directory.reload(&client, vendor.id).await?;
     tracing::info!(
         vendor.id = vendor.id.0,
-        "The vendor's store and policies are complete"
+        "The vendor's mounts and policies are complete"
     );
     Ok(())
+}
+
+/// Makes a few vendors whole that are not, and gives how many were and how many could not be.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn pass(app: &Arc<App>) -> Result<(usize, usize)> {
+    let client = app.db.get().await?;
+    let ids = store::to_provision(&client, Level::ALL, BATCH).await?;
+    drop(client);
+    let mut failed = 0;
+    for id in &ids {
+        let vendor = create::reload(app, *id).await?;
+        if let Err(error) = provision(app, &vendor).await {
+            failed += 1;
+            let cause = crate::error::cause_chain(&error);
+            tracing::warn!(vendor.id = id.0, error.cause = %cause, "The vendor could not be provisioned yet");
+        }
+    }
+    Ok((ids.len() - failed, failed))
 }
 
 /// The same without looking at or changing what the database says.
@@ -33,43 +72,62 @@ pub async fn provision(app: &App, vendor: &Vendor) -> Result<()> {
 /// # Errors
 /// As [`provision`].
 pub async fn bring_into_line(app: &App, namespace: &Namespace) -> Result<()> {
-    let provisioner = &app.vault.provisioner;
-    provisioner
-        .call(|handle| async move { ensure_store(&handle, namespace).await })
-        .await?
-        .map_or(Ok(()), |found| Err(Error::ForeignMount(found)))?;
-    let accessor = provisioner
+    ensure_mount(
+        app,
+        &namespace.store(),
+        &format!("Key Store for client {namespace}"),
+        "1",
+    )
+    .await?;
+    let accessor = app
+        .vault
+        .provisioner
         .call(|handle| async move { system::token_mount_accessor(&handle).await })
         .await?;
     for policy in &policies::of_vendor(namespace, &accessor) {
-        provisioner
+        app.vault
+            .provisioner
             .call(|handle| async move { policies::write(&handle, policy).await })
             .await?;
     }
-    Ok(())
+    ensure_mount(
+        app,
+        &namespace.credentials(),
+        &format!("Credentials of client {namespace}"),
+        "2",
+    )
+    .await
 }
 
-/// Mounts the store. "Path is already in use" counts as done only after reading back that it is ours: a standby may
+async fn ensure_mount(app: &App, path: &str, description: &str, version: &str) -> Result<()> {
+    app.vault
+        .provisioner
+        .call(|handle| async move { mount(&handle, path, description, version).await })
+        .await?
+        .map_or(Ok(()), |found| Err(Error::ForeignMount(found)))
+}
+
+/// Mounts a KV engine. "Path is already in use" counts as done only after reading back that it is ours: a standby may
 /// not know the mount yet, so it is read a few times. Gives what stands there instead, if something else does.
-async fn ensure_store(
+async fn mount(
     handle: &vault::Handle,
-    namespace: &Namespace,
+    path: &str,
+    description: &str,
+    version: &str,
 ) -> vault::Result<Option<String>> {
-    let path = namespace.store();
-    let description = format!("Key Store for client {namespace}");
-    match mounts::enable_kv(handle, &path, &description, "1").await {
+    match mounts::enable_kv(handle, path, description, version).await {
         Err(vault::Error::PathInUse) => {}
         done => return done.map(|()| None),
     }
     for _ in 0..5 {
-        if let Some(mount) = mounts::read(handle, &path).await? {
-            let version = mount
+        if let Some(mount) = mounts::read(handle, path).await? {
+            let found = mount
                 .options
                 .as_ref()
-                .and_then(|o| o.get("version"))
+                .and_then(|options| options.get("version"))
                 .map(String::as_str);
             let ours =
-                mount.kind == "kv" && version == Some("1") && mount.description == description;
+                mount.kind == "kv" && found == Some(version) && mount.description == description;
             return Ok((!ours).then(|| {
                 format!(
                     "{path} is {} with another description or version",

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
-use super::{ApiKey, PrivateDigests, Profile, Status, Subscription, Vendor};
+use super::{ApiKey, Level, PrivateDigests, Profile, Status, Subscription, Vendor};
 use crate::auth::KeyedDigest;
 use crate::db::{Error, GenericClient, Result};
 use crate::types::{Email, KeyId, Name, Namespace, VendorId};
 
 const COLUMNS: &str = "id, namespace, name, owner_name, owner_email, plan, subscription, status, \
-                       support_paused_until, store_wide_writes, provisioned_at, created_at";
+                       support_paused_until, store_wide_writes, provisioned_level, created_at";
 
 /// One vendor with its keys, or all of them.
 ///
@@ -58,7 +58,7 @@ fn vendor(row: &Row, keys: &mut HashMap<i64, Vec<ApiKey>>) -> Result<Vendor> {
         },
         support_paused_until: row.try_get("support_paused_until")?,
         store_wide_writes: row.try_get("store_wide_writes")?,
-        provisioned_at: row.try_get("provisioned_at")?,
+        provisioned: Level(row.try_get("provisioned_level")?),
         created_at: row.try_get("created_at")?,
         keys: keys.remove(&id).unwrap_or_default(),
     })
@@ -240,18 +240,36 @@ pub async fn advance_events(
     Ok(client.execute(sql, &[&id.0, &event_at, &event_id]).await? == 1)
 }
 
-/// Notes that store and policies are complete.
+/// Notes how much of what belongs to a vendor in OpenBao is there.
 ///
 /// # Errors
 /// Where the database does not answer.
 pub async fn mark_provisioned(
     client: &impl GenericClient,
     id: VendorId,
+    level: Level,
     now: Timestamp,
 ) -> Result<()> {
-    let sql = "UPDATE vendors SET provisioned_at = $2 WHERE id = $1 AND provisioned_at IS NULL";
-    client.execute(sql, &[&id.0, &now]).await?;
+    let sql = "UPDATE vendors SET provisioned_at = coalesce(provisioned_at, $3), provisioned_level = $2 \
+               WHERE id = $1 AND provisioned_level < $2";
+    client.execute(sql, &[&id.0, &level.0, &now]).await?;
     Ok(())
+}
+
+/// Vendors of which something is still to be made in OpenBao, limited to a few.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn to_provision(
+    client: &impl GenericClient,
+    level: Level,
+    limit: i64,
+) -> Result<Vec<VendorId>> {
+    let sql = "SELECT id FROM vendors WHERE provisioned_level < $1 AND status <> 'cancelled' ORDER BY id LIMIT $2";
+    let rows = client.query(sql, &[&level.0, &limit]).await?;
+    rows.iter()
+        .map(|row| Ok(VendorId(row.try_get("id")?)))
+        .collect()
 }
 
 /// Adds a key pair without a private key.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Vendor;
+use super::{Level, Vendor};
 
 /// A vendor as answers show it. Holds no key but, where the caller may have it, the public one.
 #[derive(Clone, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub struct VendorView {
     pub plan: Option<String>,
     /// `active`, `trial` or `unpaid`.
     pub subscription: String,
-    /// Whether store and policies are complete.
+    /// Whether its mounts and policies in OpenBao are complete.
     pub provisioned: bool,
     /// When it signed up.
     pub created_at: Timestamp,
@@ -51,7 +51,7 @@ impl From<&Vendor> for VendorView {
                 .as_ref()
                 .map(|plan| plan.as_str().to_owned()),
             subscription: vendor.profile.subscription.as_str().to_owned(),
-            provisioned: vendor.provisioned_at.is_some(),
+            provisioned: vendor.provisioned >= Level::ALL,
             created_at: vendor.created_at,
             public_key: None,
         }

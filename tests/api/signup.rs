@@ -253,7 +253,7 @@ async fn missing_policy_is_made_again() {
     };
     delete().await;
     // As it is after a crash between two policies.
-    let half = "UPDATE vendors SET provisioned_at = NULL";
+    let half = "UPDATE vendors SET provisioned_level = 0";
     test.sql().await.batch_execute(half).await.unwrap();
     assert_eq!(test.webhook("msg_1", &body).await.text, first.text);
     assert!(policy(&test, "gravityview-read-policy").await.is_some());

@@ -1,11 +1,14 @@
 //! Ends tokens that are marked for it in the ledger.
 
+pub mod store;
+
 use jiff::{SignedDuration, Timestamp};
 
-use super::store::{self, Doomed};
 use crate::app::App;
 use crate::error::Result;
 use crate::vault::tokens;
+
+pub use store::Doomed;
 
 const BATCH: i64 = 100;
 

@@ -1,0 +1,2 @@
+path "<namespace>-credentials/secret/data/*" { capabilities = ["read"]}
+path "<namespace>-credentials/secret/metadata/*" { capabilities = ["read", "list"]}

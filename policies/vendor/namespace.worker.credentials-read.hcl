@@ -1,0 +1,2 @@
+path "<namespace>-credentials/secret/data/<pattern>" { capabilities = ["read"]}
+path "<namespace>-credentials/secret/metadata/<pattern>" { capabilities = ["read"]}

@@ -1,0 +1,249 @@
+//! Verifies credentials: from what a bearer is by its form to who it is.
+
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+
+use super::KeyedDigest;
+use super::bearer::Bearer;
+use super::caller::{ClientPlugin, CredentialReader, Operator, PluginOrVendor, VendorCaller};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::http::client_address;
+use crate::http::limit::Share;
+use crate::types::{KeyId, Secret};
+use crate::users::workers::{Worker, sessions};
+use crate::vendors::{PrivateDigests, Vendor, store};
+
+/// Verified credentials.
+pub(super) enum Known {
+    Plugin(ClientPlugin),
+    Vendor(VendorCaller),
+    Operator(Operator),
+    Worker(Arc<Vendor>, Box<Worker>),
+    DeleteKey(Secret),
+}
+
+impl Known {
+    pub fn plugin(self) -> Result<ClientPlugin> {
+        if let Self::Plugin(plugin) = self {
+            Ok(plugin)
+        } else {
+            Err(Error::CallerNotAllowed)
+        }
+    }
+
+    pub fn vendor(self) -> Result<VendorCaller> {
+        if let Self::Vendor(vendor) = self {
+            Ok(vendor)
+        } else {
+            Err(Error::CallerNotAllowed)
+        }
+    }
+
+    pub fn operator(self) -> Result<Operator> {
+        if let Self::Operator(operator) = self {
+            Ok(operator)
+        } else {
+            Err(Error::CallerNotAllowed)
+        }
+    }
+
+    pub fn plugin_or_vendor(self) -> Result<PluginOrVendor> {
+        match self {
+            Self::Plugin(plugin) => Ok(PluginOrVendor::Plugin(plugin)),
+            Self::Vendor(vendor) => Ok(PluginOrVendor::Vendor(vendor)),
+            _ => Err(Error::CallerNotAllowed),
+        }
+    }
+
+    fn tenant(&self) -> Option<&Arc<Vendor>> {
+        match self {
+            Self::Plugin(plugin) => Some(&plugin.vendor),
+            Self::Vendor(caller) => Some(&caller.vendor),
+            Self::Worker(vendor, _) => Some(vendor),
+            Self::Operator(_) | Self::DeleteKey(_) => None,
+        }
+    }
+
+    pub fn credential_reader(self, request_id: String) -> Result<CredentialReader> {
+        match self {
+            Self::Vendor(caller) => Ok(CredentialReader {
+                vendor: caller.vendor,
+                worker: None,
+                key: Some(caller.key),
+                request_id,
+            }),
+            Self::Worker(vendor, worker) => Ok(CredentialReader {
+                vendor,
+                worker: Some(*worker),
+                key: None,
+                request_id,
+            }),
+            _ => Err(Error::CallerNotAllowed),
+        }
+    }
+}
+
+/// Verifies the credentials of a request.
+pub(super) async fn authenticate(
+    app: &Arc<App>,
+    request: &HttpRequest,
+    removing: bool,
+) -> Result<Known> {
+    let result = match Bearer::of(request) {
+        Ok(bearer) => known(app, bearer).await,
+        Err(error) => Err(error),
+    };
+    admit(app, request, result, removing)
+}
+
+/// Counts what was found against its limit: a refusal against the address, anything else against the vendor. What the
+/// public key may do, and its removals, have shares of their own, so that it is no lock-out weapon.
+pub(super) fn admit(
+    app: &App,
+    request: &HttpRequest,
+    result: Result<Known>,
+    removing: bool,
+) -> Result<Known> {
+    let known = match result {
+        Err(Error::CredentialsInvalid) => return Err(refused(app, request)),
+        other => other?,
+    };
+    if let Some(vendor) = known.tenant() {
+        tracing::Span::current().record("vendor.id", vendor.id.0);
+        let share = match known {
+            Known::Vendor(_) => Share::Vendor,
+            Known::Worker(..) => Share::Workers,
+            _ if removing => Share::PluginRemovals,
+            _ => Share::Plugin,
+        };
+        app.limits.check_vendor(vendor.id, share)?;
+    }
+    Ok(known)
+}
+
+/// The refusal of credentials, counted against the client address: 401, or 429 where there were too many.
+#[must_use]
+pub fn refused(app: &App, request: &HttpRequest) -> Error {
+    metrics::counter!("gatehouse_refused_credentials_total").increment(1);
+    let limited = app.limits.check_refused(client_address(app, request)).err();
+    limited.unwrap_or(Error::CredentialsInvalid)
+}
+
+pub(super) async fn known(app: &Arc<App>, bearer: Bearer) -> Result<Known> {
+    let keys = app.keys()?;
+    match bearer {
+        Bearer::None => Err(Error::CredentialsMissing),
+        Bearer::DeleteKey(key) => Ok(Known::DeleteKey(key)),
+        Bearer::PublicKey(text) => {
+            let key = keys
+                .verify_public_key(text.expose())
+                .ok_or(Error::CredentialsInvalid)?;
+            app.directory.fresh().await?;
+            let vendor = app
+                .directory
+                .by_key(&app.db, key)
+                .await?
+                .ok_or(Error::CredentialsInvalid)?;
+            vendor
+                .live_key(key, app.clock.now())
+                .ok_or(Error::CredentialsInvalid)?;
+            Ok(Known::Plugin(ClientPlugin { vendor, key }))
+        }
+        Bearer::PrivateKey(text) => {
+            let key = keys
+                .private_key_id(text.expose())
+                .ok_or(Error::CredentialsInvalid)?;
+            let digest = keys.digest(text.expose());
+            app.directory.fresh().await?;
+            let vendor = app.directory.by_key(&app.db, key).await?;
+            let vendor = vendor.ok_or(Error::CredentialsInvalid)?;
+            prove(app, vendor, key, |right| right.private.matches(&digest)).await
+        }
+        Bearer::TrustedLogin { bearer, pair } => {
+            let bearer = keys.bearer_digest(bearer.expose());
+            let pair = keys.pair_digest(pair.expose());
+            app.directory.fresh().await?;
+            let found = app.directory.by_bearer(&bearer);
+            let (vendor, key) = found.ok_or(Error::CredentialsInvalid)?;
+            prove(app, vendor, key, |right| right.pair.matches(&pair)).await
+        }
+        Bearer::AccessToken(text) => {
+            let id = keys
+                .access_token_id(text.expose())
+                .ok_or(Error::CredentialsInvalid)?;
+            let digest = keys.digest(text.expose());
+            app.directory.fresh().await?;
+            match app.directory.operator(id) {
+                Some(token) if token.digest.matches(&digest) => Ok(Known::Operator(Operator {
+                    name: token.name.clone(),
+                })),
+                _ => session(app, &text).await,
+            }
+        }
+        Bearer::BareAccessToken(text) => session(app, &text).await,
+    }
+}
+
+/// The worker of a session.
+async fn session(app: &App, token: &Secret) -> Result<Known> {
+    app.directory.fresh().await?;
+    let worker = sessions::worker_of(app, token).await?;
+    let worker = worker.ok_or(Error::CredentialsInvalid)?;
+    let vendor = app.directory.by_id(worker.vendor);
+    let vendor = vendor.ok_or(Error::CredentialsInvalid)?;
+    Ok(Known::Worker(vendor, Box::new(worker)))
+}
+
+/// The vendor, if what was shown matches the private key of a live pair.
+async fn prove(
+    app: &Arc<App>,
+    vendor: Arc<Vendor>,
+    key: KeyId,
+    matches: impl Fn(&PrivateDigests) -> bool,
+) -> Result<Known> {
+    let live = vendor
+        .live_key(key, app.clock.now())
+        .ok_or(Error::CredentialsInvalid)?;
+    let private = live.private.as_ref().filter(|private| matches(private));
+    let private = private.ok_or(Error::CredentialsInvalid)?.private;
+    if !live.private_used {
+        // To its end, even if another part of the request is refused meanwhile.
+        let (worker, vendor) = (Arc::clone(app), Arc::clone(&vendor));
+        app.detached(async move { note_first_use(&worker, &vendor, key, &private).await })
+            .await?;
+    }
+    Ok(Known::Vendor(VendorCaller { vendor, key }))
+}
+
+/// Notes the first use of a private key before it is honoured: from then on it cannot be claimed again. One that was
+/// replaced a moment ago is refused.
+async fn note_first_use(
+    app: &App,
+    vendor: &Vendor,
+    key: KeyId,
+    private: &KeyedDigest,
+) -> Result<()> {
+    let client = app.db.get().await?;
+    let now = app.clock.now();
+    let is_current = store::mark_private_key_used(&client, vendor.id, key, private, now).await?;
+    app.directory.reload(&client, vendor.id).await?;
+    if is_current {
+        Ok(())
+    } else {
+        Err(Error::CredentialsInvalid)
+    }
+}
+
+/// Lets callers of an active vendor pass.
+pub(super) fn active(known: Known) -> Result<Known> {
+    if let Some(vendor) = known.tenant() {
+        vendor.refuse_inactive()?;
+    }
+    Ok(known)
+}
+
+pub(super) async fn authenticate_active(app: &Arc<App>, request: &HttpRequest) -> Result<Known> {
+    active(authenticate(app, request, false).await?)
+}

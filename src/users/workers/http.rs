@@ -1,0 +1,220 @@
+//! Handlers on workers: their sessions, and what the vendor or an operator does with them.
+
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "the table in error.rs is the contract of every handler"
+)]
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::change::{self, Wanted};
+use super::store::{self, Changes};
+use super::{Patterns, TokenTtl, Worker, sessions};
+use crate::app::App;
+use crate::auth::{self, VendorAdmin};
+use crate::error::{Error, Result};
+use crate::http::{Json, Page, PageRequest, WorkerPath};
+use crate::types::{Name, Secret, WorkerId};
+
+/// The body of `POST /api/sessions`, as the workers' SDK sends it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionRequest {
+    session: LogIn,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogIn {
+    email: String,
+    password: Secret,
+}
+
+/// `POST /api/sessions`: a worker's name and key for an access token.
+pub async fn log_in(
+    app: web::Data<App>,
+    request: HttpRequest,
+    body: Json<SessionRequest>,
+) -> Result<HttpResponse> {
+    let LogIn { email, password } = body.0.session;
+    match sessions::log_in(&app, &email, &password).await {
+        Ok(session) => Ok(HttpResponse::Ok().json(json!({
+            "access_token": session.token.expose(),
+            "expires_at": session.expires_at,
+        }))),
+        Err(Error::CredentialsInvalid) => Err(auth::refused(&app, &request)),
+        Err(error) => Err(error),
+    }
+}
+
+/// A worker as answers show it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerView {
+    /// What it logs in with: `BACKEND_USERNAME` of the workers' SDK.
+    login: String,
+    name: Name,
+    /// What it may read.
+    keys: Patterns,
+    /// First life of its tokens, seconds.
+    token_ttl: TokenTtl,
+    /// Whether OpenBao enforces `keys` as they stand here. Where not, it does as soon as it is in reach.
+    enforced: bool,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl WorkerView {
+    fn new(by: &VendorAdmin, worker: Worker) -> Self {
+        Self {
+            login: worker.login(&by.vendor.namespace).to_string(),
+            enforced: worker.written == worker.edition,
+            name: worker.name,
+            keys: worker.patterns,
+            token_ttl: worker.token_ttl,
+            created_at: worker.created_at,
+            updated_at: worker.updated_at,
+        }
+    }
+}
+
+/// The body of `POST /api/workers`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreateWorkerRequest {
+    name: Name,
+    /// Keys, beginnings followed by `*`, or `*` alone. Without it: none is guessed, the request is refused.
+    keys: Patterns,
+    token_ttl: Option<TokenTtl>,
+}
+
+/// `POST /api/workers`: a worker with its key, `BACKEND_PASSWORD` of the workers' SDK, shown once. 201.
+pub async fn create(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    body: Json<CreateWorkerRequest>,
+) -> Result<HttpResponse> {
+    let wanted = Wanted {
+        name: body.0.name,
+        patterns: body.0.keys,
+        token_ttl: body.0.token_ttl.unwrap_or(TokenTtl::DEFAULT),
+    };
+    let made = in_background(&app, move |app| async move {
+        let (worker, key) = change::create(&app, &by, &wanted).await?;
+        Ok(with_key(&by, worker, &key))
+    });
+    Ok(HttpResponse::Created().json(made.await?))
+}
+
+fn with_key(by: &VendorAdmin, worker: Worker, key: &Secret) -> serde_json::Value {
+    json!({ "worker": WorkerView::new(by, worker), "key": key.expose() })
+}
+
+/// `GET /api/workers`: a page.
+pub async fn list(app: web::Data<App>, by: VendorAdmin, page: PageRequest) -> Result<HttpResponse> {
+    let after = page.cursor.map(|cursor| cursor.key()).transpose()?;
+    let client = app.db.get().await?;
+    let rows = store::page(&client, by.vendor.id, after.map(WorkerId), page.limit).await?;
+    let page = Page::from_rows(
+        rows,
+        page.limit,
+        |worker| worker.id.0,
+        |worker| WorkerView::new(&by, worker),
+    );
+    Ok(HttpResponse::Ok().json(page))
+}
+
+/// `GET /api/workers/{login}`.
+pub async fn show(app: web::Data<App>, by: VendorAdmin, path: WorkerPath) -> Result<HttpResponse> {
+    let id = path.of(&by)?;
+    let client = app.db.get().await?;
+    let worker = store::find(&client, by.vendor.id, id).await?;
+    let worker = worker.ok_or(Error::NotFound)?;
+    Ok(HttpResponse::Ok().json(WorkerView::new(&by, worker)))
+}
+
+/// The body of `PATCH /api/workers/{login}`; a field left out stays as it is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateWorkerRequest {
+    name: Option<Name>,
+    keys: Option<Patterns>,
+    token_ttl: Option<TokenTtl>,
+}
+
+/// `PATCH /api/workers/{login}`.
+pub async fn update(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    path: WorkerPath,
+    body: Json<UpdateWorkerRequest>,
+) -> Result<HttpResponse> {
+    let id = path.of(&by)?;
+    let view = in_background(&app, move |app| async move {
+        let changes = Changes {
+            name: body.0.name.as_ref(),
+            patterns: body.0.keys.as_ref(),
+            token_ttl: body.0.token_ttl,
+        };
+        let worker = change::update(&app, &by, id, &changes).await?;
+        Ok(WorkerView::new(&by, worker))
+    });
+    Ok(HttpResponse::Ok().json(view.await?))
+}
+
+/// `DELETE /api/workers/{login}`: with its keys, sessions and tokens.
+pub async fn remove(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    path: WorkerPath,
+) -> Result<HttpResponse> {
+    let id = path.of(&by)?;
+    in_background(&app, move |app| async move {
+        change::remove(&app, &by, id).await
+    })
+    .await?;
+    Ok(HttpResponse::Ok().json(json!({ "deleted": true })))
+}
+
+/// The body of `POST /api/workers/{login}/keys`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RotateKeyRequest {
+    /// How long the former key still lasts, seconds: 0 to 30 days, default a day.
+    overlap: Option<u32>,
+}
+
+const LONGEST_OVERLAP: u32 = 30 * 24 * 3600;
+
+/// `POST /api/workers/{login}/keys`: another key, shown once.
+pub async fn rotate_key(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    path: WorkerPath,
+    body: Json<RotateKeyRequest>,
+) -> Result<HttpResponse> {
+    let id = path.of(&by)?;
+    let overlap = body.0.overlap.unwrap_or(24 * 3600);
+    if overlap > LONGEST_OVERLAP {
+        return Err(Error::field("overlap", "must be 0 to 2592000 seconds"));
+    }
+    let overlap = SignedDuration::from_secs(overlap.into());
+    let (worker, key) = change::rotate_key(&app.into_inner(), &by, id, overlap).await?;
+    Ok(HttpResponse::Created().json(with_key(&by, worker, &key)))
+}
+
+/// Runs what calls OpenBao to its end, whoever hangs up.
+async fn in_background<T: Send + 'static, F>(
+    app: &web::Data<App>,
+    work: impl FnOnce(Arc<App>) -> F + Send + 'static,
+) -> Result<T>
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    app.detached(work(app.clone().into_inner())).await
+}

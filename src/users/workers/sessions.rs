@@ -1,0 +1,79 @@
+//! A worker logs in with its name and key, and gets an access token for minutes.
+
+use jiff::Timestamp;
+
+use super::store::{self, NewSession};
+use super::{SESSION_LIFE, Worker};
+use crate::app::App;
+use crate::auth::new_id;
+use crate::error::{Error, Result};
+use crate::types::{Secret, WorkerLogin};
+use crate::vendors::Vendor;
+
+/// An access token of a worker.
+pub struct Session {
+    /// The token, `gho_…`.
+    pub token: Secret,
+    /// Its end.
+    pub expires_at: Timestamp,
+}
+
+/// Verifies name and key.
+///
+/// # Errors
+/// [`Error::CredentialsInvalid`] for anything that is not a worker's name with a live key of it.
+pub async fn log_in(app: &App, email: &str, password: &Secret) -> Result<Session> {
+    let ring = app.keys()?;
+    let key = ring
+        .worker_key_id(password.expose())
+        .ok_or(Error::CredentialsInvalid)?;
+    let login = WorkerLogin::parse(email).ok_or(Error::CredentialsInvalid)?;
+    app.directory.fresh().await?;
+    let vendor = app
+        .directory
+        .by_namespace(&login.namespace)
+        .ok_or(Error::CredentialsInvalid)?;
+    let now = app.clock.now();
+    let client = app.db.get().await?;
+    let right = store::key_digest(&client, vendor.id, login.id, key, now).await?;
+    let shown = ring.digest(password.expose());
+    if !right.is_some_and(|right| right.matches(&shown)) {
+        return Err(Error::CredentialsInvalid);
+    }
+    admit(app, &vendor)?;
+    let id = new_id();
+    let token = ring.new_access_token(id);
+    let expires_at = now.checked_add(SESSION_LIFE).unwrap_or(Timestamp::MAX);
+    let session = NewSession {
+        id,
+        worker: login.id,
+        key,
+        digest: &ring.digest(token.expose()),
+        expires_at,
+    };
+    store::insert_session(&client, vendor.id, &session, now).await?;
+    Ok(Session { token, expires_at })
+}
+
+fn admit(app: &App, vendor: &Vendor) -> Result<()> {
+    vendor.refuse_inactive()?;
+    app.limits
+        .check_vendor(vendor.id, crate::http::limit::Share::Workers)
+}
+
+/// The worker whose session this token is of.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn worker_of(app: &App, token: &Secret) -> Result<Option<Worker>> {
+    let ring = app.keys()?;
+    let Some(id) = ring.access_token_id(token.expose()) else {
+        return Ok(None);
+    };
+    let client = app.db.get().await?;
+    let found = store::by_session(&client, id, app.clock.now()).await?;
+    let shown = ring.digest(token.expose());
+    Ok(found
+        .filter(|(_, right)| right.matches(&shown))
+        .map(|(worker, _)| worker))
+}
