@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -39,6 +40,8 @@ pub struct App {
     pub limits: Limits,
     /// The time of day.
     pub clock: Clock,
+    /// How many background tasks are at work at once.
+    pub task_slots: Semaphore,
     /// The last report of each background task.
     pub board: Board,
     /// Work that must end before the process does, even when its client is gone.
@@ -93,6 +96,7 @@ impl App {
             foreign: Foreign::default(),
             limits: Limits::new(&config.limits),
             clock: Clock::default(),
+            task_slots: Semaphore::new((config.db.pool_size / 4).max(1)),
             board: Board::default(),
             tracker: TaskTracker::new(),
             probe: Probe::default(),

@@ -86,12 +86,18 @@ pub struct BaoConfig {
 }
 
 impl BaoConfig {
-    /// A vendor's store as callers reach it below `/v1/`: with the OpenBao namespace before it, where there is one.
+    /// A vendor's store as callers reach it below `/v1/`.
     #[must_use]
     pub fn store_path(&self, namespace: &Namespace) -> String {
+        self.below_v1(&namespace.store())
+    }
+
+    /// A path as callers reach it below `/v1/`: with the OpenBao namespace before it, where there is one.
+    #[must_use]
+    pub fn below_v1(&self, path: &str) -> String {
         match &self.server.namespace {
-            Some(fence) => format!("{fence}/{}", namespace.store()),
-            None => namespace.store(),
+            Some(fence) => format!("{fence}/{path}"),
+            None => path.to_owned(),
         }
     }
 }

@@ -1,10 +1,13 @@
-//! The one error of requests, its table of codes, and the problem document (RFC 9457) it becomes.
+//! The one error of requests, its table of codes ([`Entry`]), and the problem document (RFC 9457) it becomes.
 //!
 //! [`Error::entry`] is the whole error contract: each refusal has a `code` of its own that never changes. Trouble with
 //! OpenBao or PostgreSQL is always 503 with `Retry-After`; what they said is logged once, where the answer is built,
 //! and never shown.
 
 mod problem;
+mod table;
+
+pub use table::Entry;
 
 use actix_web::http::StatusCode;
 use serde::Serialize;
@@ -102,6 +105,21 @@ pub enum Error {
     /// The token to bind belongs to a site already.
     #[error("the issuance cannot be bound to this site")]
     IssuanceNotBindable,
+    /// The credential exists, deleted or not.
+    #[error("the credential exists")]
+    CredentialExists,
+    /// The worker may not read credentials of this key.
+    #[error("the key is outside the worker's patterns")]
+    KeyNotAllowed,
+    /// Another version is the newest than the one to be replaced.
+    #[error("another version is the newest")]
+    VersionConflict {
+        /// The newest.
+        current: u32,
+    },
+    /// A file of credentials has lines that cannot be taken.
+    #[error("lines of the file cannot be taken")]
+    InvalidLines(Vec<LineError>),
     /// The site or the key was changed by another request at the same moment.
     #[error("changed by another request at the same time")]
     Conflict,
@@ -188,14 +206,16 @@ impl FieldError {
     }
 }
 
-/// A row of the table: what a caller is told.
-pub struct Entry {
-    /// HTTP status.
-    pub status: StatusCode,
-    /// Stable name.
+/// What is wrong with one line of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LineError {
+    /// From 1.
+    pub line: usize,
+    /// As in an answer about one such body.
     pub code: &'static str,
-    /// What happened, and what to do.
-    pub detail: String,
+    /// What is wrong with its fields.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
 }
 
 impl From<tokio_postgres::Error> for Error {
@@ -211,154 +231,6 @@ impl Error {
         Self::InvalidField(vec![FieldError::new(field, detail)])
     }
 
-    /// The table: status, code and fixed text of each error.
-    #[must_use]
-    #[expect(clippy::too_many_lines, reason = "one table, to be read as one")]
-    pub fn entry(&self) -> Entry {
-        let (status, code, detail) = match self {
-            Self::MalformedBody => (
-                400,
-                "malformed_body",
-                "The body is not valid JSON in UTF-8.",
-            ),
-            Self::InvalidField(_) => (
-                422,
-                "invalid_field",
-                "A field of the body breaks a rule: see errors.",
-            ),
-            Self::InvalidNamespace { .. } => (
-                422,
-                "invalid_namespace",
-                "The namespace breaks a rule: see errors.",
-            ),
-            Self::InvalidParameter(what) => (400, "invalid_parameter", *what),
-            Self::UnsupportedMediaType => (
-                415,
-                "unsupported_media_type",
-                "The body must be application/json in UTF-8, not compressed.",
-            ),
-            Self::BodyTooLarge => (413, "body_too_large", "The body is larger than allowed."),
-            Self::BodyTimeout => (408, "body_timeout", "The body did not arrive in time."),
-            Self::CredentialsMissing => {
-                (401, "credentials_missing", "This call needs credentials.")
-            }
-            Self::CredentialsInvalid => {
-                (401, "credentials_invalid", "The credentials are not valid.")
-            }
-            Self::ConnectorRefused => {
-                (403, "credentials_invalid", "The credentials are not valid.")
-            }
-            Self::SignatureInvalid(what) => (401, "signature_invalid", *what),
-            Self::ClaimInvalid => (401, "claim_invalid", "The claim token is not valid."),
-            Self::ClaimExpired => (
-                410,
-                "claim_expired",
-                "The claim token has expired. Ask the operator for a key pair.",
-            ),
-            Self::ClaimUsed => (
-                410,
-                "claim_used",
-                "The private key was used already, so it can be claimed no more.",
-            ),
-            Self::CallerNotAllowed => (
-                403,
-                "caller_not_allowed",
-                "These credentials are of a kind that may not do this.",
-            ),
-            Self::VendorSuspended => (403, "vendor_suspended", "The vendor is suspended."),
-            Self::VendorCancelled => (403, "vendor_cancelled", "The vendor was cancelled."),
-            Self::StoreWideRefused => (
-                403,
-                "store_wide_refused",
-                "This vendor hands out write tokens for one site only: name its secretId.",
-            ),
-            Self::AccessKeyRequired => (
-                403,
-                "access_key_required",
-                "The site is registered: show its accessKey, or act as the vendor.",
-            ),
-            Self::SupportPaused => (
-                423,
-                "support_paused",
-                "Support access of this vendor is paused.",
-            ),
-            Self::NotFound => (
-                404,
-                "not_found",
-                "There is no such thing, or it is not yours.",
-            ),
-            Self::MethodNotAllowed { .. } => (
-                405,
-                "method_not_allowed",
-                "The path does not answer to this method.",
-            ),
-            Self::NamespaceTaken => (409, "namespace_taken", "The namespace is taken."),
-            Self::WebhookIdReused => (
-                409,
-                "webhook_id_reused",
-                "A webhook of this id was handled with another body.",
-            ),
-            Self::IssuanceNotBindable => (
-                409,
-                "issuance_not_bindable",
-                "The issuance is no live store-wide write token, or belongs to another site.",
-            ),
-            Self::Conflict => (
-                409,
-                "conflict",
-                "Another request changed the same thing at the same time. Try again.",
-            ),
-            Self::RateLimited { .. } => (
-                429,
-                "rate_limited",
-                "Too many requests. Wait as long as Retry-After says.",
-            ),
-            Self::RequestTimeout => (
-                503,
-                "request_timeout",
-                "The request took too long. Try again.",
-            ),
-            Self::Stale => (
-                503,
-                "database_out_of_sight",
-                "The service cannot see its database. Try again.",
-            ),
-            Self::Starting => (503, "starting", "The service is starting. Try again."),
-            Self::LedgerBusy => (503, "ledger_busy", "The service is busy. Try again."),
-            Self::RemovalPending => (
-                503,
-                "removal_pending",
-                "The site is being removed. Try again.",
-            ),
-            Self::NotProvisioned => (
-                503,
-                "not_provisioned",
-                "The vendor's store is not complete yet. Try again.",
-            ),
-            Self::ForeignMount(_) => (
-                503,
-                "store_conflict",
-                "The vendor's store cannot be made. An operator must look.",
-            ),
-            Self::Vault(error) => return vault_entry(error),
-            Self::Db(error) if error.is_bug() => {
-                (500, "internal", "Something went wrong in the service.")
-            }
-            Self::Db(_) => (
-                503,
-                "database_unavailable",
-                "The database cannot be used at the moment. Try again.",
-            ),
-            Self::Internal(_) => (500, "internal", "Something went wrong in the service."),
-        };
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Entry {
-            status,
-            code,
-            detail: detail.to_owned(),
-        }
-    }
-
     fn retry_after(&self, status: StatusCode) -> Option<u64> {
         match self {
             Self::RateLimited { retry_after } => Some(*retry_after),
@@ -367,50 +239,12 @@ impl Error {
         }
     }
 
-    fn field_errors(&self) -> &[FieldError] {
+    pub(crate) fn field_errors(&self) -> &[FieldError] {
         match self {
             Self::InvalidField(errors) => errors,
             Self::InvalidNamespace { field, .. } => std::slice::from_ref(field),
             _ => &[],
         }
-    }
-}
-
-fn vault_entry(error: &vault::Error) -> Entry {
-    use vault::Error as V;
-    let (code, detail) = match error {
-        V::Sealed => ("openbao_sealed", "OpenBao is sealed. Try again later."),
-        V::TimedOut => (
-            "openbao_timeout",
-            "OpenBao did not answer in time. Try again.",
-        ),
-        V::Throttled => (
-            "openbao_throttled",
-            "OpenBao is limiting the rate of calls. Try again.",
-        ),
-        V::Denied(_) | V::NoAppToken => (
-            "openbao_denied",
-            "The service lacks a right in OpenBao. An operator must look.",
-        ),
-        V::Unavailable(_) => ("openbao_unavailable", "OpenBao is out of reach. Try again."),
-        V::BeingUpgraded => (
-            "not_provisioned",
-            "The vendor's store is not complete yet. Try again.",
-        ),
-        V::NotFound
-        | V::PathInUse
-        | V::VersionMoved
-        | V::InvalidAccessor
-        | V::Rejected(_)
-        | V::Malformed(_) => (
-            "openbao_unexpected",
-            "OpenBao answered unexpectedly. Try again; if it stays so, an operator must look.",
-        ),
-    };
-    Entry {
-        status: StatusCode::SERVICE_UNAVAILABLE,
-        code,
-        detail: detail.to_owned(),
     }
 }
 

@@ -6,7 +6,8 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
 
 use crate::error::Error;
-use crate::{health, sites, tasks, tokens, trustedlogin, vendors};
+use crate::users::workers;
+use crate::{credentials, health, sites, tasks, tokens, trustedlogin, vendors};
 
 /// Who may call a route. The handler's signature holds the same, as a type; this is what people and tests read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,10 @@ pub enum Caller {
     Remover,
     /// The vendor.
     Vendor,
+    /// The vendor, or a worker of it.
+    Reader,
+    /// Whoever knows a worker's name and key.
+    LogIn,
     /// The vendor, in TrustedLogin's dialect.
     Connector,
     /// An operator.
@@ -70,6 +75,28 @@ routes! {
     GET    "/sites/{secretId}"                                 Vendor          sites::http::show;
     DELETE "/sites/{secretId}"                                 Remover         sites::http::delete;
 
+    POST   "/api/sessions"                                     LogIn           workers::http::log_in;
+    GET    "/api/credential-types"                             Reader          credentials::http::types;
+    GET    "/api/credential-file"                              Vendor          credentials::file::http::export;
+    POST   "/api/credential-file"                              Vendor          credentials::file::http::import;
+    GET    "/api/credentials"                                  Vendor          credentials::http::list;
+    POST   "/api/credentials"                                  Vendor          credentials::http::create;
+    POST   "/api/credentials/token"                            Reader          credentials::token::http::issue;
+    GET    "/api/credentials/{key}"                            Reader          credentials::http::show;
+    PUT    "/api/credentials/{key}"                            Vendor          credentials::http::update;
+    DELETE "/api/credentials/{key}"                            Vendor          credentials::http::delete;
+    POST   "/api/credentials/{key}/undelete"                   Vendor          credentials::versions::http::undelete;
+    POST   "/api/credentials/{key}/destroy"                    Vendor          credentials::versions::http::destroy;
+    POST   "/api/credentials/{key}/rollback"                   Vendor          credentials::versions::http::roll_back;
+    GET    "/api/credentials/{key}/versions"                   Vendor          credentials::versions::http::list;
+    GET    "/api/credentials/{key}/versions/{version}"         Reader          credentials::versions::http::show;
+    GET    "/api/workers"                                      Vendor          workers::http::list;
+    POST   "/api/workers"                                      Vendor          workers::http::create;
+    GET    "/api/workers/{login}"                              Vendor          workers::http::show;
+    PATCH  "/api/workers/{login}"                              Vendor          workers::http::update;
+    DELETE "/api/workers/{login}"                              Vendor          workers::http::remove;
+    POST   "/api/workers/{login}/keys"                         Vendor          workers::http::rotate_key;
+
     GET    "/api/v1/accounts/{id}"                             Connector       trustedlogin::http::account;
 
     GET    "/api/admin/vendors"                                Operator        vendors::http::list;
@@ -80,6 +107,12 @@ routes! {
     POST   "/api/admin/vendors/{namespace}/provision"          Operator        vendors::http::provision;
     GET    "/api/admin/vendors/{namespace}/sites"              Operator        sites::http::list_for_operator;
     DELETE "/api/admin/vendors/{namespace}/sites/{secretId}"   Operator        sites::http::delete_for_operator;
+    GET    "/api/admin/vendors/{namespace}/workers"            Operator        workers::http::list;
+    POST   "/api/admin/vendors/{namespace}/workers"            Operator        workers::http::create;
+    GET    "/api/admin/vendors/{namespace}/workers/{login}"    Operator        workers::http::show;
+    PATCH  "/api/admin/vendors/{namespace}/workers/{login}"    Operator        workers::http::update;
+    DELETE "/api/admin/vendors/{namespace}/workers/{login}"    Operator        workers::http::remove;
+    POST   "/api/admin/vendors/{namespace}/workers/{login}/keys" Operator      workers::http::rotate_key;
     GET    "/api/admin/app-token"                              Operator        tasks::http::app_tokens;
     POST   "/api/admin/app-token/renew"                        Operator        tasks::http::renew_app_tokens;
     GET    "/api/admin/tasks"                                  Operator        tasks::http::list;
@@ -94,6 +127,21 @@ pub fn paths(route: &Route) -> impl Iterator<Item = String> {
     std::iter::once(route.path.to_owned()).chain(alias)
 }
 
+/// Whether a request to `path` belongs to `pattern`: to the same one, or to one whose `{parameter}` may be a word of
+/// `path`, as a credential may be called `token`.
+fn covers(pattern: &str, path: &str) -> bool {
+    let is_parameter = |part: &str| part.starts_with('{');
+    let (mut ours, mut theirs) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (ours.next(), theirs.next()) {
+            (None, None) => return true,
+            (Some(our), Some(their)) if our == their => {}
+            (Some(our), Some(their)) if is_parameter(our) && !is_parameter(their) => {}
+            _ => return false,
+        }
+    }
+}
+
 /// Registers all routes: one resource per path, 405 with `Allow` for its other methods, 404 for everything else.
 pub fn configure(config: &mut ServiceConfig) {
     let mut done: Vec<String> = Vec::new();
@@ -104,7 +152,7 @@ pub fn configure(config: &mut ServiceConfig) {
             }
             let same: Vec<&Route> = ROUTES
                 .iter()
-                .filter(|other| paths(other).any(|p| p == path))
+                .filter(|other| paths(other).any(|p| covers(&p, &path)))
                 .collect();
             let allow = same.iter().map(|r| r.method).collect::<Vec<_>>().join(", ");
             let resource = same

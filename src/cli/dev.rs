@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::dev_env::{self, Kept};
+use super::dev_env::{self, Demo, DemoWorker, Kept};
 use super::{out, serve};
 use crate::bootstrap;
 use crate::config::{BaoConfig, Config, DevConfig, Env};
@@ -109,6 +109,7 @@ async fn serve_with(config: &DevConfig, servers: &mut Servers) -> anyhow::Result
     let url = format!("http://{}", running.address);
     dev_env::wait_until_ready(&url).await?;
     dev_env::ensure_demo(&url, &mut kept, &folder).await?;
+    dev_env::ensure_worker(&url, &mut kept, &folder).await?;
     write_env(&folder, &kept, &url, servers)?;
     out::line(&format!("gatehouse ready: {url}"))?;
     let served = watch(&running, servers, &folder, &kept, &url).await;
@@ -176,32 +177,20 @@ async fn prepare(
 }
 
 fn write_env(folder: &Folder, kept: &Kept, url: &str, servers: &Servers) -> anyhow::Result<()> {
+    let demo = |field: fn(&Demo) -> String| kept.demo.as_ref().map(field).unwrap_or_default();
+    let worker = |field: fn(&DemoWorker) -> &String| {
+        kept.worker.as_ref().map(field).cloned().unwrap_or_default()
+    };
     let lines = [
         ("GATEHOUSE_URL", url.to_owned()),
         ("GATEHOUSE_ADMIN_TOKEN", kept.admin_token.clone()),
         ("GATEHOUSE_SIGNUP_SECRET", kept.signup_secret.clone()),
-        (
-            "DEMO_ACCOUNT_ID",
-            kept.demo
-                .as_ref()
-                .map(|d| d.account_id.to_string())
-                .unwrap_or_default(),
-        ),
+        ("DEMO_ACCOUNT_ID", demo(|demo| demo.account_id.to_string())),
         ("DEMO_NAMESPACE", dev_env::DEMO_NAMESPACE.to_owned()),
-        (
-            "DEMO_PUBLIC_KEY",
-            kept.demo
-                .as_ref()
-                .map(|d| d.public_key.clone())
-                .unwrap_or_default(),
-        ),
-        (
-            "DEMO_PRIVATE_KEY",
-            kept.demo
-                .as_ref()
-                .map(|d| d.private_key.clone())
-                .unwrap_or_default(),
-        ),
+        ("DEMO_PUBLIC_KEY", demo(|demo| demo.public_key.clone())),
+        ("DEMO_PRIVATE_KEY", demo(|demo| demo.private_key.clone())),
+        ("DEMO_WORKER_EMAIL", worker(|worker| &worker.login)),
+        ("DEMO_WORKER_PASSWORD", worker(|worker| &worker.key)),
         ("BAO_ADDR", servers.openbao.addr.clone()),
         ("BAO_ROOT_TOKEN", servers.openbao.root_token.clone()),
         ("DATABASE_URL", servers.postgres.url.clone()),
@@ -210,10 +199,6 @@ fn write_env(folder: &Folder, kept: &Kept, url: &str, servers: &Servers) -> anyh
         ("GATEHOUSE_PID", std::process::id().to_string()),
     ];
     let lines = lines.map(|(name, value)| format!("export {name}='{value}'"));
-    let text = lines.join(
-        "
-",
-    ) + "
-";
+    let text = lines.join("\n") + "\n";
     folder.write_private("dev.env", text.as_bytes())
 }

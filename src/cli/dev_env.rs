@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::remote::Remote;
 use crate::auth::new_ring_key;
 use crate::bootstrap::{self, Role};
 use crate::config;
 use crate::db::Pool;
 use crate::dev::folder::Folder;
+use crate::types::Secret;
 use crate::vault::Handle;
 
 /// The vendor that is there from the start.
@@ -33,6 +36,18 @@ pub struct Kept {
     pub provisioner: KeptAppRole,
     /// The demo vendor, once it is made.
     pub demo: Option<Demo>,
+    /// Its worker, once it is made.
+    #[serde(default)]
+    pub worker: Option<DemoWorker>,
+}
+
+/// The demo vendor's worker, which may read all its credentials.
+#[derive(Serialize, Deserialize)]
+pub struct DemoWorker {
+    /// Its log-in name.
+    pub login: String,
+    /// `gwk_…`.
+    pub key: String,
 }
 
 /// AppRole credentials.
@@ -84,6 +99,7 @@ pub async fn load_or_make(folder: &Folder, handle: &Handle, pool: &Pool) -> anyh
         revoker: approle(Role::Revoker).await?,
         provisioner: approle(Role::Provisioner).await?,
         demo: None,
+        worker: None,
     };
     keep(folder, &kept)?;
     Ok(kept)
@@ -164,5 +180,25 @@ pub async fn ensure_demo(url: &str, kept: &mut Kept, folder: &Folder) -> anyhow:
         public_key: text(&claimed["publicKey"])?,
         private_key: text(&claimed["privateKey"])?,
     });
+    keep(folder, kept)
+}
+
+/// Makes the demo vendor's worker.
+///
+/// # Errors
+/// What the service says.
+pub async fn ensure_worker(url: &str, kept: &mut Kept, folder: &Folder) -> anyhow::Result<()> {
+    if kept.worker.is_some() {
+        return Ok(());
+    }
+    let remote = Remote::new(url.to_owned(), Secret::new(kept.admin_token.clone()))?;
+    let path = format!("/api/admin/vendors/{DEMO_NAMESPACE}/workers");
+    let body = json!({ "name": "Demo worker", "keys": ["*"] });
+    let made = remote.call(Method::POST, &path, Some(&body)).await?;
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let (login, key) = text(&made["worker"]["login"])
+        .zip(text(&made["workerKey"]))
+        .context("an answer of another shape")?;
+    kept.worker = Some(DemoWorker { login, key });
     keep(folder, kept)
 }

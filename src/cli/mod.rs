@@ -15,6 +15,7 @@ mod show;
 mod site;
 mod vendor;
 mod webhook;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -77,6 +78,9 @@ enum Command {
     /// Vendors of a running service
     #[command(subcommand, after_help = REMOTE_HELP)]
     Vendor(vendor::Args),
+    /// Workers of vendors: machine accounts that read credentials
+    #[command(subcommand, after_help = REMOTE_HELP)]
+    Worker(worker::Args),
     /// Sites of a running service
     #[command(subcommand, after_help = REMOTE_HELP)]
     Site(site::Args),
@@ -124,6 +128,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Bootstrap(args) => bootstrap::run(args).await,
         Command::Operator(args) => operator::run(args).await,
         Command::Vendor(args) => vendor::run(args).await,
+        Command::Worker(args) => worker::run(args).await,
         Command::Site(args) => site::run(args).await,
         Command::AppToken(args) => show::app_token(args).await,
         Command::Task(args) => show::task(args).await,

@@ -29,8 +29,8 @@ pub struct Settings {
     pub url: Secret,
     /// PEM bundle of the authorities that sign the server's certificate, for `sslmode=require`.
     pub ca_pem: Option<Vec<u8>>,
-    /// Most connections of the pool: each request takes one for a moment, and each of the five tasks at work one. One
-    /// more, outside it, listens.
+    /// Most connections of the pool: each request takes one for a moment, each task at work (a quarter as many at once)
+    /// one or two. One more, outside it, listens.
     pub pool_size: usize,
 }
 

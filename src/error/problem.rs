@@ -5,7 +5,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 
-use super::{Error, FieldError, cause_chain};
+use super::{Error, FieldError, LineError, cause_chain};
 use crate::types::Namespace;
 
 impl Error {
@@ -34,6 +34,14 @@ impl Error {
             suggestion: match self {
                 Self::InvalidNamespace { suggestion, .. } => suggestion.as_ref(),
                 _ => None,
+            },
+            current_version: match self {
+                Self::VersionConflict { current } => Some(*current),
+                _ => None,
+            },
+            lines: match self {
+                Self::InvalidLines(lines) => lines,
+                _ => &[],
             },
             retry_after,
         };
@@ -72,6 +80,10 @@ struct Problem<'a> {
     errors: &'a [FieldError],
     #[serde(skip_serializing_if = "Option::is_none")]
     suggestion: Option<&'a Namespace>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_version: Option<u32>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    lines: &'a [LineError],
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
 }

@@ -17,6 +17,7 @@ use serde_path_to_error::{Path, Segment};
 use crate::error::{Error, FieldError, Result};
 
 const LIMIT: usize = 64 * 1024;
+const FILE_LIMIT: usize = 4 * 1024 * 1024;
 const TIME: Duration = Duration::from_secs(5);
 
 /// A body as it came: at most 64 KiB, within 5 seconds.
@@ -27,7 +28,24 @@ impl FromRequest for RawBody {
     type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
-        Box::pin(async move { read(&request, payload).await.map(Self) })
+        Box::pin(async move { read(&request, payload, LIMIT).await.map(Self) })
+    }
+}
+
+/// A file of JSON lines, `application/x-ndjson`: at most 4 MiB.
+pub struct FileBody(pub Bytes);
+
+impl FromRequest for FileBody {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            if !says(&request, "application/x-ndjson") {
+                return Err(Error::UnsupportedMediaType);
+            }
+            read(&request, payload, FILE_LIMIT).await.map(Self)
+        })
     }
 }
 
@@ -40,11 +58,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let bytes = read(&request, payload).await?;
+            let bytes = read(&request, payload, LIMIT).await?;
             if bytes.is_empty() {
                 return parse(b"{}").map(Self);
             }
-            if !says_json(&request) {
+            if !says(&request, "application/json") {
                 return Err(Error::UnsupportedMediaType);
             }
             parse(&bytes).map(Self)
@@ -52,7 +70,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     }
 }
 
-async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
+async fn read(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes> {
     if request.headers().contains_key(CONTENT_ENCODING) {
         return Err(Error::UnsupportedMediaType);
     }
@@ -60,14 +78,14 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
         .headers()
         .get("content-length")
         .and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|length| length > LIMIT) {
+    if declared.is_some_and(|length| length > limit) {
         return Err(Error::BodyTooLarge);
     }
     let collect = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|_| Error::MalformedBody)?;
-            if body.len() + chunk.len() > LIMIT {
+            if body.len() + chunk.len() > limit {
                 return Err(Error::BodyTooLarge);
             }
             body.extend_from_slice(&chunk);
@@ -79,7 +97,7 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
         .unwrap_or(Err(Error::BodyTimeout))
 }
 
-fn says_json(request: &HttpRequest) -> bool {
+fn says(request: &HttpRequest, media_type: &str) -> bool {
     let mut types = request.headers().get_all(CONTENT_TYPE);
     let (Some(only), None) = (types.next(), types.next()) else {
         return false;
@@ -90,7 +108,7 @@ fn says_json(request: &HttpRequest) -> bool {
     let mut parts = text.split(';').map(str::trim);
     let right_type = parts
         .next()
-        .is_some_and(|t| t.eq_ignore_ascii_case("application/json"));
+        .is_some_and(|t| t.eq_ignore_ascii_case(media_type));
     right_type
         && parts.all(|p| {
             !p.to_ascii_lowercase().starts_with("charset=")

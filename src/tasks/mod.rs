@@ -4,6 +4,7 @@
 //! database, back-off and the last report, which operators can see at `GET /api/admin/tasks`.
 
 mod delete_entities;
+mod follow_workers;
 pub mod http;
 mod provision_vendors;
 mod purge;
@@ -11,6 +12,7 @@ mod remove_sites;
 mod renew_tokens;
 mod revoke_tokens;
 mod sweep_tokens;
+mod tidy_credentials;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -39,7 +41,7 @@ pub struct Task {
 }
 
 /// All tasks.
-pub static TASKS: [Task; 7] = [
+pub static TASKS: [Task; 9] = [
     Task {
         name: "remove_sites",
         every: Duration::from_secs(5),
@@ -64,6 +66,16 @@ pub static TASKS: [Task; 7] = [
         name: "sweep_tokens",
         every: Duration::from_secs(30),
         pass: |app| Box::pin(sweep_tokens::pass(app)),
+    },
+    Task {
+        name: "follow_workers",
+        every: Duration::from_secs(5),
+        pass: |app| Box::pin(follow_workers::pass(app)),
+    },
+    Task {
+        name: "tidy_credentials",
+        every: Duration::from_secs(30),
+        pass: |app| Box::pin(tidy_credentials::pass(app)),
     },
     Task {
         name: "delete_entities",
@@ -141,6 +153,10 @@ impl Task {
                 () = app.stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }
+            // Each pass holds connections: a few at a time leave the others to requests.
+            let Ok(_slot) = app.task_slots.acquire().await else {
+                return;
+            };
             let started = std::time::Instant::now();
             let outcome = self.pass(&app).await;
             let seconds = started.elapsed().as_secs_f64();

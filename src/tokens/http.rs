@@ -51,7 +51,15 @@ pub struct ReadTokenRequest {
 /// How long a wrapping token can be exchanged: 30 to 3,600 seconds.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(try_from = "u32")]
-struct WrapTtl(u32);
+pub struct WrapTtl(u32);
+
+impl WrapTtl {
+    /// Seconds.
+    #[must_use]
+    pub fn seconds(self) -> u32 {
+        self.0
+    }
+}
 
 impl TryFrom<u32> for WrapTtl {
     type Error = &'static str;
@@ -120,10 +128,28 @@ impl<'a> From<&'a Auth> for AuthView<'a> {
     }
 }
 
-impl<'a> IssuedView<'a> {
-    fn new(app: &'a App, issued: &'a Issued, kind: Kind, secret_id: Option<&SecretId>) -> Self {
+/// Where a token opens something, below `/v1/`.
+pub struct Place {
+    /// The mount.
+    pub store: String,
+    /// The secret, or the mount where it is for all of it.
+    pub path: String,
+}
+
+impl Place {
+    fn of_site(app: &App, issued: &Issued, secret_id: Option<&SecretId>) -> Self {
         let store = app.config.bao.store_path(&issued.vendor.namespace);
-        let path = secret_id.map_or_else(|| store.clone(), |id| format!("{store}/{id}"));
+        Self {
+            path: secret_id.map_or_else(|| store.clone(), |id| format!("{store}/{id}")),
+            store,
+        }
+    }
+}
+
+impl<'a> IssuedView<'a> {
+    /// The answer about a token.
+    #[must_use]
+    pub fn new(app: &'a App, issued: &'a Issued, renewable: bool, place: Place) -> Self {
         let (auth, wrap) = match &issued.handed {
             Handed::Plain(auth) => (Some(auth), None),
             Handed::Wrapped(info, _) => (None, Some(info)),
@@ -136,10 +162,10 @@ impl<'a> IssuedView<'a> {
             policies: issued.handed.policies(),
             ttl: issued.handed.life(),
             expires_at: issued.expires_at,
-            renewable: kind.rules().role.renewable,
+            renewable,
             vault_url: &app.config.bao.public_url,
-            store,
-            path,
+            store: place.store,
+            path: place.path,
             issuance_id: issued.id.to_string(),
             auth: auth.map(AuthView::from),
         }
@@ -173,12 +199,8 @@ pub async fn issue_write(
         ..Grant::new(caller.vendor(), kind, caller.actor(), request_id(&request))
     };
     let issued = issue(&app, grant).await?;
-    Ok(HttpResponse::Ok().json(IssuedView::new(
-        &app,
-        &issued,
-        kind,
-        body.secret_id.as_ref(),
-    )))
+    let place = Place::of_site(&app, &issued, body.secret_id.as_ref());
+    Ok(HttpResponse::Ok().json(IssuedView::new(&app, &issued, true, place)))
 }
 
 /// `POST /sites/token`: a short-lived read token for the support side, for the store or for one site.
@@ -203,12 +225,8 @@ pub async fn issue_read(
     grant.metadata = body.metadata;
     grant.wrap_ttl = body.wrap_ttl.map(|ttl| ttl.0);
     let issued = issue(&app, grant).await?;
-    Ok(HttpResponse::Ok().json(IssuedView::new(
-        &app,
-        &issued,
-        kind,
-        body.secret_id.as_ref(),
-    )))
+    let place = Place::of_site(&app, &issued, body.secret_id.as_ref());
+    Ok(HttpResponse::Ok().json(IssuedView::new(&app, &issued, true, place)))
 }
 
 /// A store-wide read token for the vendor itself.

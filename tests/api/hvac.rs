@@ -11,21 +11,11 @@ use crate::support::TestApp;
 
 const SITE: &str = "0123456789abcdef0123456789abcdef";
 
-/// Runs `tests/hvac/walk.py` and fails with what it says.
-async fn walk(test: &TestApp, vendor: &str, write: &Value, read: &Value, policies: [&str; 2]) {
+/// Runs a script below `tests/hvac/` and fails with what it says.
+pub async fn run_script(name: &str, given: &Value) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let given = json!({
-        "url": test.bao_addr,
-        "namespace": test.namespace,
-        "store": format!("{vendor}-store"),
-        "path": SITE,
-        "write_token": write["token"],
-        "read_token": read["token"],
-        "write_policy": policies[0],
-        "read_policy": policies[1]
-    });
     let mut child = Command::new(root.join(".tools/openbao/bin/python"))
-        .arg(root.join("tests/hvac/walk.py"))
+        .arg(root.join("tests/hvac").join(name))
         // The library would take these for its own.
         .env_remove("VAULT_ADDR")
         .env_remove("VAULT_TOKEN")
@@ -46,6 +36,20 @@ async fn walk(test: &TestApp, vendor: &str, write: &Value, read: &Value, policie
         ended.status.success() && said == "ok\n",
         "{said}{complaint}"
     );
+}
+
+async fn walk(test: &TestApp, vendor: &str, write: &Value, read: &Value, policies: [&str; 2]) {
+    let given = json!({
+        "url": test.bao_addr,
+        "namespace": test.namespace,
+        "store": format!("{vendor}-store"),
+        "path": SITE,
+        "write_token": write["token"],
+        "read_token": read["token"],
+        "write_policy": policies[0],
+        "read_policy": policies[1]
+    });
+    run_script("walk.py", &given).await;
 }
 
 async fn issue(test: &TestApp, path: &str, key: &str, body: Value) -> Value {

@@ -58,6 +58,7 @@ const RULES: [Rule; 6] = [
                     "health.rs",
                     "error.rs",
                     "error/problem.rs",
+                    "error/table.rs",
                     "telemetry.rs",
                 ])
         },

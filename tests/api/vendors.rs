@@ -124,31 +124,6 @@ async fn operators_routes_refuse_others() {
     }
 }
 
-/// Every row of every table as dumped; bytes both as PostgreSQL prints them and as characters.
-async fn dump(test: &TestApp) -> String {
-    let client = test.sql().await;
-    let sql = "SELECT table_schema || '.' || quote_ident(table_name) AS name, table_name AS short, \
-               quote_ident(column_name) AS col, data_type FROM information_schema.columns \
-               WHERE table_schema NOT IN ('pg_catalog', 'information_schema')";
-    let mut dumped = String::new();
-    let columns = client.query(sql, &[]).await.unwrap();
-    assert!(columns.len() > 50, "all tables must be seen");
-    for column in columns {
-        let get = |name| column.get::<_, String>(name);
-        let (table, column_name) = (get("name"), get("col"));
-        let shown = if get("data_type") == "bytea" {
-            format!("{column_name}::text || ' ' || encode({column_name}, 'escape')")
-        } else {
-            format!("{column_name}::text")
-        };
-        let sql = format!("SELECT string_agg({shown}, E'\\n') FROM {table}");
-        let row = client.query_one(&sql, &[]).await.unwrap();
-        dumped.push_str(&row.get::<_, Option<String>>(0).unwrap_or_default());
-        dumped.push('\n');
-    }
-    dumped
-}
-
 #[tokio::test]
 async fn database_holds_no_key_in_the_clear() {
     let test = TestApp::start().await;
@@ -164,7 +139,7 @@ async fn database_holds_no_key_in_the_clear() {
     let write = test.site(&vendor, "0123456789abcdef", access_key).await;
     let read = test.read_token(&vendor).await;
     let delete = delete_key(&test, &vendor, "another-secret-id").await;
-    let dumped = dump(&test).await;
+    let dumped = test.dump().await;
     // The dump does see what is there.
     assert!(dumped.contains("gravityview") && dumped.contains("0123456789abcdef"));
     let secrets = [

@@ -112,7 +112,7 @@ pub async fn create(
 }
 
 fn with_key(by: &VendorAdmin, worker: Worker, key: &Secret) -> serde_json::Value {
-    json!({ "worker": WorkerView::new(by, worker), "key": key.expose() })
+    json!({ "worker": WorkerView::new(by, worker), "workerKey": key.expose() })
 }
 
 /// `GET /api/workers`: a page.

@@ -143,7 +143,7 @@ pub fn db_settings(url: &str) -> db::Settings {
     db::Settings {
         url: Secret::new(url.to_owned()),
         ca_pem: None,
-        pool_size: 6,
+        pool_size: 8,
     }
 }
 

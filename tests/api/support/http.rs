@@ -24,7 +24,7 @@ pub struct Answer {
 }
 
 /// Fields of answers that hold a secret.
-const SECRET_FIELDS: [&str; 9] = [
+const SECRET_FIELDS: [&str; 13] = [
     "token",
     "wrapToken",
     "client_token",
@@ -34,6 +34,10 @@ const SECRET_FIELDS: [&str; 9] = [
     "deleteKey",
     "readKey",
     "secret_id",
+    "workerKey",
+    "access_token",
+    "password",
+    "secret_access_key",
 ];
 
 impl<'a> Call<'a> {

@@ -2,12 +2,15 @@
 
 pub mod app;
 pub mod callers;
+pub mod dump;
 pub mod http;
 pub mod logs;
 pub mod servers;
 pub mod valve;
 pub mod wait;
 pub mod wire;
+pub mod workers;
 
 pub use app::{Place, TestApp, TestVendor};
 pub use wire::Wire;
+pub use workers::TestWorker;

@@ -1,0 +1,148 @@
+//! `gatehouse worker`.
+
+use clap::Subcommand;
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+use super::out;
+use super::remote::Remote;
+use super::vendor::{namespace, paged};
+use crate::types::{Namespace, WorkerLogin};
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Args {
+    /// Make a worker of a vendor; its log-in name and key are shown once
+    Create {
+        /// Whose
+        #[arg(value_parser = namespace)]
+        namespace: Namespace,
+        /// Shown name
+        #[arg(long)]
+        name: String,
+        #[command(flatten)]
+        rights: Rights,
+    },
+    /// Change a worker: what it may read, its name, the life of its tokens
+    Update {
+        /// Its log-in name
+        #[arg(value_parser = login)]
+        login: WorkerLogin,
+        /// Shown name
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        rights: Rights,
+    },
+    /// Show a worker
+    Show {
+        /// Its log-in name
+        #[arg(value_parser = login)]
+        login: WorkerLogin,
+    },
+    /// List the workers of a vendor, a page at a time
+    List {
+        /// Whose
+        #[arg(value_parser = namespace)]
+        namespace: Namespace,
+        /// Rows of a page, 1 to 100
+        #[arg(long, default_value_t = 50)]
+        limit: u8,
+        /// From the page before
+        #[arg(long)]
+        cursor: Option<String>,
+    },
+    /// Remove a worker with its keys, sessions and tokens
+    Remove {
+        /// Its log-in name
+        #[arg(value_parser = login)]
+        login: WorkerLogin,
+    },
+    /// Make another key for a worker; it is shown once
+    Key {
+        /// Its log-in name
+        #[arg(value_parser = login)]
+        login: WorkerLogin,
+        /// How long the former key still lasts, seconds: 0 to 30 days
+        #[arg(long, default_value_t = 24 * 3600)]
+        overlap: u32,
+    },
+}
+
+/// What a worker may do.
+#[derive(clap::Args)]
+pub struct Rights {
+    /// What it may read: a key, the beginning of keys followed by *, or * alone; can be given several times
+    #[arg(long = "key")]
+    keys: Vec<String>,
+    /// First life of its tokens, seconds: a minute to 28 days
+    #[arg(long)]
+    token_ttl: Option<u32>,
+}
+
+impl Rights {
+    fn into_body(self, name: Option<String>) -> Value {
+        let mut body = Map::new();
+        if let Some(name) = name {
+            body.insert("name".to_owned(), name.into());
+        }
+        if !self.keys.is_empty() {
+            body.insert("keys".to_owned(), self.keys.into());
+        }
+        if let Some(ttl) = self.token_ttl {
+            body.insert("tokenTtl".to_owned(), ttl.into());
+        }
+        Value::Object(body)
+    }
+}
+
+fn login(text: &str) -> Result<WorkerLogin, String> {
+    WorkerLogin::parse(text)
+        .ok_or_else(|| "must be a log-in name as `worker create` gives it".to_owned())
+}
+
+fn workers(namespace: &Namespace) -> String {
+    format!("/api/admin/vendors/{namespace}/workers")
+}
+
+fn one(login: &WorkerLogin) -> String {
+    format!("{}/{login}", workers(&login.namespace))
+}
+
+/// Runs it.
+///
+/// # Errors
+/// What the service says.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let remote = Remote::from_env()?;
+    let (method, path, body) = match args {
+        Args::Create {
+            namespace,
+            name,
+            rights,
+        } => {
+            let body = rights.into_body(Some(name));
+            (Method::POST, workers(&namespace), Some(body))
+        }
+        Args::Update {
+            login,
+            name,
+            rights,
+        } => (Method::PATCH, one(&login), Some(rights.into_body(name))),
+        Args::Show { login } => (Method::GET, one(&login), None),
+        Args::List {
+            namespace,
+            limit,
+            cursor,
+        } => {
+            let path = paged(&workers(&namespace), limit, cursor.as_deref());
+            (Method::GET, path, None)
+        }
+        Args::Remove { login } => (Method::DELETE, one(&login), None),
+        Args::Key { login, overlap } => {
+            let body = json!({ "overlap": overlap });
+            (Method::POST, format!("{}/keys", one(&login)), Some(body))
+        }
+    };
+    out::json(&remote.call(method, &path, body.as_ref()).await?)
+}

@@ -1,0 +1,146 @@
+//! Writes new versions of a credential.
+//!
+//! Each write names the version it replaces, so that no writer undoes another's work unseen. A caller who names none
+//! replaces whichever is the newest.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::access::Caller;
+use super::models::Credential;
+use super::store::{self, NewVersion};
+use super::{Record, read};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::types::CredentialKey;
+use crate::vault::{self, kv2};
+
+const TRIES: usize = 5;
+
+/// A value to be written.
+pub struct Change {
+    /// The value.
+    pub value: Credential,
+    /// When its owner wants it changed again.
+    pub rotate_by: Option<Timestamp>,
+    /// The version it replaces; `None` for the newest.
+    pub replaces: Option<u32>,
+}
+
+/// Writes a new version.
+///
+/// # Errors
+/// [`Error::NotFound`] where the credential is not there or deleted, [`Error::VersionConflict`] where another version
+/// is the newest than the one to be replaced, or trouble with OpenBao or the database.
+pub async fn update(
+    app: &Arc<App>,
+    by: &Caller,
+    key: &CredentialKey,
+    change: &Change,
+) -> Result<Record> {
+    write(app, by, key, change, "credential.updated").await
+}
+
+/// Writes an older version's value as a new one.
+///
+/// # Errors
+/// As [`update`]; [`Error::NotFound`] also where that version is not there.
+pub async fn roll_back(
+    app: &Arc<App>,
+    by: &Caller,
+    key: &CredentialKey,
+    to: u32,
+    replaces: Option<u32>,
+) -> Result<Record> {
+    let old = read::read(app, by, key, Some(to)).await?;
+    let change = Change {
+        value: Credential::from_stored(old.value)?,
+        rotate_by: old.record.rotate_by,
+        replaces,
+    };
+    write(app, by, key, &change, "credential.rolled_back").await
+}
+
+async fn write(
+    app: &Arc<App>,
+    by: &Caller,
+    key: &CredentialKey,
+    change: &Change,
+    action: &'static str,
+) -> Result<Record> {
+    let (namespace, fields) = (&by.vendor.namespace, change.value.stored()?);
+    let fields = &fields;
+    let mut newest = None;
+    for _ in 0..TRIES {
+        let record = read::record(app, by, key).await?;
+        if record.deleted_at.is_some() {
+            return Err(Error::NotFound);
+        }
+        let cas = change.replaces.or(newest).unwrap_or(record.version);
+        let written = by
+            .writing(app, |handle| async move {
+                kv2::write(&handle, namespace, key, fields, Some(cas)).await
+            })
+            .await;
+        match written {
+            Ok(written) => {
+                let more = json!({ "version": written.version, "type": change.value.type_name(), "openbaoRequestId": written.request_id });
+                return note(app, by, record, change, written.version, action, more).await;
+            }
+            Err(Error::Vault(vault::Error::VersionMoved)) => {
+                let current = current_version(app, by, key).await?;
+                if change.replaces.is_some() {
+                    return Err(Error::VersionConflict { current });
+                }
+                newest = Some(current);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::Conflict)
+}
+
+async fn current_version(app: &Arc<App>, by: &Caller, key: &CredentialKey) -> Result<u32> {
+    let namespace = &by.vendor.namespace;
+    let metadata = by
+        .writing(app, |handle| async move {
+            kv2::metadata(&handle, namespace, key).await
+        })
+        .await?;
+    Ok(metadata.ok_or(Error::NotFound)?.current_version)
+}
+
+async fn note(
+    app: &App,
+    by: &Caller,
+    record: Record,
+    change: &Change,
+    version: u32,
+    action: &'static str,
+    more: serde_json::Value,
+) -> Result<Record> {
+    let now = app.clock.now();
+    let new = NewVersion {
+        version,
+        type_name: change.value.type_name(),
+        rotate_by: change.rotate_by,
+    };
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    if !store::advance(&transaction, by.vendor.id, record.id, &new, now).await? {
+        return Err(Error::NotFound);
+    }
+    by.event(action, &record.key, more)
+        .record(&transaction, now)
+        .await?;
+    transaction.commit().await?;
+    Ok(Record {
+        version,
+        type_name: new.type_name.to_owned(),
+        rotate_by: new.rotate_by,
+        updated_at: now,
+        ..record
+    })
+}

@@ -1,0 +1,229 @@
+//! Handlers on credentials.
+//!
+//! # Quirks
+//! `{"data": {…, "inserted_at"}}` is what the workers' SDK reads; the fields beside it are ours.
+
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "the table in error.rs is the contract of every handler"
+)]
+
+use std::sync::Arc;
+
+use actix_web::http::header::{ETAG, IF_MATCH};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::access::Caller;
+use super::change::{self, Change};
+use super::create::{self, New};
+use super::models::{self, Credential, Fields};
+use super::{Record, read, remove, store};
+use crate::app::App;
+use crate::auth::{CredentialReader, VendorAdmin};
+use crate::error::{Error, Result};
+use crate::http::{Json, KeyPath, Page, PageRequest};
+use crate::types::{CredentialId, CredentialKey, ExpiresAt};
+
+/// A credential as answers show it: with its value only where one is asked for.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialView {
+    id: CredentialId,
+    key: CredentialKey,
+    #[serde(rename = "type")]
+    type_name: String,
+    version: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<Map<String, Value>>,
+    #[serde(rename = "inserted_at")]
+    inserted_at: Timestamp,
+    updated_at: Timestamp,
+    rotate_by: Option<Timestamp>,
+    last_used_at: Option<Timestamp>,
+}
+
+impl From<Record> for CredentialView {
+    fn from(record: Record) -> Self {
+        Self {
+            id: record.id,
+            key: record.key,
+            type_name: record.type_name,
+            version: record.version,
+            value: None,
+            inserted_at: record.created_at,
+            updated_at: record.updated_at,
+            rotate_by: record.rotate_by,
+            last_used_at: record.last_used_at,
+        }
+    }
+}
+
+impl CredentialView {
+    /// One version with its value.
+    #[must_use]
+    pub fn with_value(record: Record, version: u32, value: Map<String, Value>) -> Self {
+        let of_version = value.get("type").and_then(Value::as_str);
+        Self {
+            type_name: of_version.unwrap_or(&record.type_name).to_owned(),
+            version,
+            value: Some(value),
+            ..Self::from(record)
+        }
+    }
+}
+
+/// Runs what calls OpenBao to its end, whoever hangs up.
+pub async fn in_background<T: Send + 'static, F>(
+    app: &web::Data<App>,
+    work: impl FnOnce(Arc<App>) -> F,
+) -> Result<T>
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    app.detached(work(app.clone().into_inner())).await
+}
+
+/// An answer about a credential without its value, with the version as its entity tag.
+pub fn with_version(mut answer: HttpResponseBuilder, record: Record) -> HttpResponse {
+    let tag = format!("\"{}\"", record.version);
+    let view = CredentialView::from(record);
+    answer
+        .insert_header((ETAG, tag))
+        .json(json!({ "data": view }))
+}
+
+/// The version in `If-Match`: an entity tag of ours, or its number alone. `*` and no header are no version.
+pub fn if_match(request: &HttpRequest) -> Result<Option<u32>> {
+    let bad = Error::InvalidParameter("If-Match must be one version, as ETag gives it: \"3\"");
+    let mut headers = request.headers().get_all(IF_MATCH);
+    let (first, second) = (headers.next(), headers.next());
+    let Some(first) = first else { return Ok(None) };
+    let text = first.to_str().ok().filter(|_| second.is_none());
+    let Some(text) = text else { return Err(bad) };
+    if text == "*" {
+        return Ok(None);
+    }
+    let number = text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .unwrap_or(text);
+    let version = number.parse().ok();
+    let plain = !number.starts_with(['+', '0']);
+    version.filter(|_| plain).map(Some).ok_or(bad)
+}
+
+/// `GET /api/credentials`: a page of keys, types and times, never of values.
+pub async fn list(app: web::Data<App>, by: VendorAdmin, page: PageRequest) -> Result<HttpResponse> {
+    let after: Option<CredentialKey> = page.cursor.map(|cursor| cursor.key()).transpose()?;
+    let client = app.db.get().await?;
+    let rows = store::page(&client, by.vendor.id, after.as_ref(), page.limit).await?;
+    let page = Page::from_rows(
+        rows,
+        page.limit,
+        |record| record.key.clone(),
+        CredentialView::from,
+    );
+    Ok(HttpResponse::Ok().json(page))
+}
+
+/// The body of `POST /api/credentials`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreateCredentialRequest {
+    key: CredentialKey,
+    /// `type`, and the fields of that type.
+    value: Fields,
+    /// When it should be changed: RFC 3339, or Unix seconds.
+    #[serde(default)]
+    rotate_by: ExpiresAt,
+}
+
+impl CreateCredentialRequest {
+    /// Checked.
+    pub fn into_new(self) -> Result<New> {
+        Ok(New {
+            key: self.key,
+            value: Credential::read(self.value)?,
+            rotate_by: self.rotate_by.0,
+        })
+    }
+}
+
+/// `POST /api/credentials`. 201.
+pub async fn create(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    body: Json<CreateCredentialRequest>,
+) -> Result<HttpResponse> {
+    let (by, new) = (Caller::from(by), body.0.into_new()?);
+    let record = in_background(&app, move |app| async move {
+        create::all(&app, &by, std::slice::from_ref(&new)).await?;
+        read::record(&app, &by, &new.key).await
+    });
+    Ok(with_version(HttpResponse::Created(), record.await?))
+}
+
+/// `GET /api/credentials/{key}`: the newest version, for the vendor or a worker.
+pub async fn show(
+    app: web::Data<App>,
+    by: CredentialReader,
+    path: KeyPath,
+) -> Result<HttpResponse> {
+    let by = Caller::from(by);
+    let found = in_background(&app, move |app| async move {
+        read::read(&app, &by, &path.0, None).await
+    })
+    .await?;
+    let tag = format!("\"{}\"", found.version);
+    let view = CredentialView::with_value(found.record, found.version, found.value);
+    Ok(HttpResponse::Ok()
+        .insert_header((ETAG, tag))
+        .json(json!({ "data": view })))
+}
+
+/// The body of `PUT /api/credentials/{key}`: the whole of it, so that a date left out is no more.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateCredentialRequest {
+    value: Fields,
+    #[serde(default)]
+    rotate_by: ExpiresAt,
+}
+
+/// `PUT /api/credentials/{key}`: a new version. With `If-Match` only over that one.
+pub async fn update(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    path: KeyPath,
+    request: HttpRequest,
+    body: Json<UpdateCredentialRequest>,
+) -> Result<HttpResponse> {
+    let by = Caller::from(by);
+    let change = Change {
+        value: Credential::read(body.0.value)?,
+        rotate_by: body.0.rotate_by.0,
+        replaces: if_match(&request)?,
+    };
+    let record = in_background(&app, move |app| async move {
+        change::update(&app, &by, &path.0, &change).await
+    });
+    Ok(with_version(HttpResponse::Ok(), record.await?))
+}
+
+/// `DELETE /api/credentials/{key}`: can be undone.
+pub async fn delete(app: web::Data<App>, by: VendorAdmin, path: KeyPath) -> Result<HttpResponse> {
+    let by = Caller::from(by);
+    in_background(&app, move |app| async move {
+        remove::delete(&app, &by, &path.0).await
+    })
+    .await?;
+    Ok(HttpResponse::Ok().json(json!({ "deleted": true })))
+}
+
+/// `GET /api/credential-types`: the JSON Schema of each type's value.
+pub async fn types(_by: CredentialReader) -> Result<HttpResponse> {
+    Ok(HttpResponse::Ok().json(json!({ "types": models::schemas()? })))
+}

@@ -1,0 +1,66 @@
+//! What is to be done about credentials without being asked.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::access::Caller;
+use super::create::{STALE, undo_one};
+use super::store;
+use crate::app::App;
+use crate::error::Result;
+use crate::vendors::create;
+
+const BATCH: i64 = 100;
+/// How long before the date its owner set a credential is to be changed somebody is reminded.
+const NOTICE: SignedDuration = SignedDuration::from_hours(7 * 24);
+const ACTOR: &str = "task:tidy_credentials";
+
+/// Removes what a crash left of credentials that were being made, and gives how many were and how many could not be.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn unfinished(app: &Arc<App>) -> Result<(usize, usize)> {
+    let now = app.clock.now();
+    let stale = now.checked_sub(STALE).unwrap_or(Timestamp::MIN);
+    let client = app.db.get().await?;
+    let left = store::claim_unfinished(&client, now, stale, BATCH).await?;
+    drop(client);
+    let mut failed = 0;
+    for one in &left {
+        let by = Caller {
+            vendor: create::reload(app, one.vendor).await?,
+            worker: None,
+            actor: ACTOR.to_owned(),
+            key: None,
+            request_id: String::new(),
+        };
+        if let Err(error) = undo_one(app, &by, one.id, &one.key).await {
+            failed += 1;
+            let cause = crate::error::cause_chain(&error);
+            tracing::warn!(credential.id = one.id.0, error.cause = %cause, "What is left of a credential could not be removed yet");
+        }
+    }
+    Ok((left.len() - failed, failed))
+}
+
+/// Says of each credential once that it should be changed soon, and gives of how many.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn remind(app: &Arc<App>) -> Result<usize> {
+    let now = app.clock.now();
+    let soon = now.checked_add(NOTICE).unwrap_or(Timestamp::MAX);
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    let due = store::claim_to_rotate(&transaction, now, soon, BATCH).await?;
+    for (vendor, key, rotate_by) in &due {
+        let mut event =
+            crate::events::Event::done("credential.rotation_due", Some(*vendor), ACTOR, "");
+        event.details = json!({ "key": key, "rotateBy": rotate_by });
+        event.record(&transaction, now).await?;
+    }
+    transaction.commit().await?;
+    Ok(due.len())
+}

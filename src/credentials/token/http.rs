@@ -1,0 +1,109 @@
+//! The handler that hands out tokens for credentials.
+
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "the table in error.rs is the contract of every handler"
+)]
+
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+
+use super::{Asked, hand_out};
+use crate::app::App;
+use crate::auth::CredentialReader;
+use crate::credentials::access::Caller;
+use crate::error::{Error, Result};
+use crate::http::Json;
+use crate::tokens::http::{IssuedView, Place, WrapTtl};
+use crate::types::{CredentialKey, Metadata, WorkerLogin};
+use crate::users::workers::{self, TokenTtl};
+
+/// The body of `POST /api/credentials/token`, all of it optional.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CredentialsTokenRequest {
+    /// Then the token reads this one only.
+    key: Option<CredentialKey>,
+    /// The vendor may ask in a worker's name, to put the token into the worker's environment.
+    worker: Option<String>,
+    /// First life, seconds: at most the worker's.
+    ttl: Option<TokenTtl>,
+    /// As for write tokens.
+    wrap_ttl: Option<WrapTtl>,
+    /// Whether the service renews it, until its longest life ends.
+    #[serde(default)]
+    keep_alive: bool,
+    /// Goes into the token's `meta`.
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+/// A token for credentials as it is answered.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CredentialsTokenView<'a> {
+    #[serde(flatten)]
+    issued: IssuedView<'a>,
+    /// `VAULT_HOSTNAME` of the workers' SDK.
+    vault_hostname: String,
+}
+
+/// `POST /api/credentials/token`: a token that reads credentials at OpenBao, for a worker or the vendor.
+pub async fn issue(
+    app: web::Data<App>,
+    caller: CredentialReader,
+    body: Json<CredentialsTokenRequest>,
+) -> Result<HttpResponse> {
+    let body = body.0;
+    let caller = in_whose_name(&app, caller, body.worker.as_deref()).await?;
+    let by = Caller::from(caller);
+    let asked = Asked {
+        key: body.key,
+        ttl: body.ttl,
+        wrap_ttl: body.wrap_ttl.map(WrapTtl::seconds),
+        keep_alive: body.keep_alive,
+        metadata: body.metadata,
+    };
+    let namespace = by.vendor.namespace.clone();
+    let key = asked.key.clone();
+    let worker = app.clone().into_inner();
+    let issued = app
+        .detached(async move { hand_out(&worker, &by, &asked).await })
+        .await?;
+    let store = app.config.bao.below_v1(&namespace.credentials());
+    let place = Place {
+        path: key.map_or_else(|| store.clone(), |key| format!("{store}/data/{key}")),
+        store,
+    };
+    let mount = app.config.bao.below_v1(&format!("{namespace}-credentials"));
+    Ok(HttpResponse::Ok().json(CredentialsTokenView {
+        issued: IssuedView::new(&app, &issued, true, place),
+        vault_hostname: format!("{}/v1/{mount}", app.config.bao.public_url),
+    }))
+}
+
+async fn in_whose_name(
+    app: &App,
+    caller: CredentialReader,
+    worker: Option<&str>,
+) -> Result<CredentialReader> {
+    let Some(login) = worker else {
+        return Ok(caller);
+    };
+    let unknown = || Error::field("worker", "must be the log-in name of a worker of yours");
+    let login = WorkerLogin::parse(login).ok_or_else(unknown)?;
+    let of_vendor = login.namespace == caller.vendor.namespace;
+    let itself = caller
+        .worker
+        .as_ref()
+        .is_none_or(|worker| worker.id == login.id);
+    if !of_vendor || !itself {
+        return Err(unknown());
+    }
+    let client = app.db.get().await?;
+    let found = workers::store::find(&client, caller.vendor.id, login.id).await?;
+    Ok(CredentialReader {
+        worker: Some(found.ok_or_else(unknown)?),
+        ..caller
+    })
+}

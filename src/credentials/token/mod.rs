@@ -1,0 +1,99 @@
+//! Tokens that read credentials straight from OpenBao.
+
+pub mod http;
+
+use std::sync::Arc;
+
+use super::access::Caller;
+use super::{read, store};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::tokens::{self, CredentialsGrant, Grant, Issued, Kind, Scope};
+use crate::types::{CredentialKey, KeyPattern, Metadata};
+use crate::users::workers::TokenTtl;
+use crate::vault::{self, policies};
+
+/// What is asked for.
+pub struct Asked {
+    /// Then the token reads this one only.
+    pub key: Option<CredentialKey>,
+    /// First life; the worker's, or a day, where nothing is said.
+    pub ttl: Option<TokenTtl>,
+    /// Life of the wrapping in seconds, where the token is to come wrapped.
+    pub wrap_ttl: Option<u32>,
+    /// Whether the service renews it.
+    pub keep_alive: bool,
+    /// The caller's labels.
+    pub metadata: Metadata,
+}
+
+/// Hands out a token for what the caller may read, or for one credential of it.
+///
+/// # Errors
+/// [`Error::KeyNotAllowed`], [`Error::NotFound`] where the one credential is not there, a life above the worker's, or
+/// trouble with OpenBao or the database.
+pub async fn hand_out(app: &Arc<App>, by: &Caller, asked: &Asked) -> Result<Issued> {
+    let credentials = CredentialsGrant {
+        ttl: Some(life(by, asked)?.seconds()),
+        keep_alive: asked.keep_alive,
+        ..by.scope(app).await?
+    };
+    let mut grant = Grant {
+        key: by.key,
+        metadata: asked.metadata.clone(),
+        wrap_ttl: asked.wrap_ttl,
+        credentials,
+        ..Grant::new(
+            &by.vendor,
+            Kind::Credentials,
+            by.actor.clone(),
+            by.request_id.clone(),
+        )
+    };
+    let Some(key) = &asked.key else {
+        return tokens::issue(app, grant).await;
+    };
+    by.refuse_key(key)?;
+    let record = read::record(app, by, key).await?;
+    if record.deleted_at.is_some() {
+        return Err(Error::NotFound);
+    }
+    grant.credentials.scope = Scope::Key(record.id);
+    if !record.has_policy {
+        write_policy(app, by, &record).await?;
+    }
+    match tokens::issue(app, grant.clone()).await {
+        // Somebody deleted the policy by hand.
+        Err(Error::Vault(vault::Error::Rejected(_))) if record.has_policy => {
+            write_policy(app, by, &record).await?;
+            tokens::issue(app, grant).await
+        }
+        outcome => outcome,
+    }
+}
+
+fn life(by: &Caller, asked: &Asked) -> Result<TokenTtl> {
+    let most = by.worker.as_ref().map(|worker| worker.token_ttl);
+    match (asked.ttl, most) {
+        (Some(ttl), Some(most)) if ttl > most => Err(Error::field(
+            "ttl",
+            format!("must be at most the worker's, {} seconds", most.seconds()),
+        )),
+        (Some(ttl), _) => Ok(ttl),
+        (None, most) => Ok(most.unwrap_or(TokenTtl::DEFAULT)),
+    }
+}
+
+async fn write_policy(app: &App, by: &Caller, record: &super::Record) -> Result<()> {
+    let name = Scope::Key(record.id).policy(&by.vendor.namespace);
+    let one = KeyPattern::try_from(record.key.to_string())
+        .map_err(|_| Error::Internal("a key is no pattern of itself".to_owned()))?;
+    let policy = &policies::of_keys(name, &by.vendor.namespace, &[one]);
+    app.vault
+        .provisioner
+        .call(|handle| async move { policies::write(&handle, policy).await })
+        .await?;
+    let client = app.db.get().await?;
+    let now = Some(app.clock.now());
+    Ok(store::mark_policy(&client, by.vendor.id, record.id, now).await?)
+}

@@ -1,0 +1,224 @@
+//! The error contract: status, code and text of each error.
+
+use actix_web::http::StatusCode;
+
+use super::Error;
+use crate::vault;
+
+/// A row of the table: what a caller is told.
+pub struct Entry {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Stable name.
+    pub code: &'static str,
+    /// What happened, and what to do.
+    pub detail: String,
+}
+
+impl Error {
+    /// The table: status, code and fixed text of each error.
+    #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one table, to be read as one")]
+    pub fn entry(&self) -> Entry {
+        let (status, code, detail) = match self {
+            Self::MalformedBody => (
+                400,
+                "malformed_body",
+                "The body is not valid JSON in UTF-8.",
+            ),
+            Self::InvalidField(_) => (
+                422,
+                "invalid_field",
+                "A field of the body breaks a rule: see errors.",
+            ),
+            Self::InvalidNamespace { .. } => (
+                422,
+                "invalid_namespace",
+                "The namespace breaks a rule: see errors.",
+            ),
+            Self::InvalidParameter(what) => (400, "invalid_parameter", *what),
+            Self::UnsupportedMediaType => (
+                415,
+                "unsupported_media_type",
+                "The body must be application/json (a file of lines: application/x-ndjson) in UTF-8, not compressed.",
+            ),
+            Self::BodyTooLarge => (413, "body_too_large", "The body is larger than allowed."),
+            Self::BodyTimeout => (408, "body_timeout", "The body did not arrive in time."),
+            Self::CredentialsMissing => {
+                (401, "credentials_missing", "This call needs credentials.")
+            }
+            Self::CredentialsInvalid => {
+                (401, "credentials_invalid", "The credentials are not valid.")
+            }
+            Self::ConnectorRefused => {
+                (403, "credentials_invalid", "The credentials are not valid.")
+            }
+            Self::SignatureInvalid(what) => (401, "signature_invalid", *what),
+            Self::ClaimInvalid => (401, "claim_invalid", "The claim token is not valid."),
+            Self::ClaimExpired => (
+                410,
+                "claim_expired",
+                "The claim token has expired. Ask the operator for a key pair.",
+            ),
+            Self::ClaimUsed => (
+                410,
+                "claim_used",
+                "The private key was used already, so it can be claimed no more.",
+            ),
+            Self::CallerNotAllowed => (
+                403,
+                "caller_not_allowed",
+                "These credentials are of a kind that may not do this.",
+            ),
+            Self::VendorSuspended => (403, "vendor_suspended", "The vendor is suspended."),
+            Self::VendorCancelled => (403, "vendor_cancelled", "The vendor was cancelled."),
+            Self::StoreWideRefused => (
+                403,
+                "store_wide_refused",
+                "This vendor hands out write tokens for one site only: name its secretId.",
+            ),
+            Self::AccessKeyRequired => (
+                403,
+                "access_key_required",
+                "The site is registered: show its accessKey, or act as the vendor.",
+            ),
+            Self::SupportPaused => (
+                423,
+                "support_paused",
+                "Support access of this vendor is paused.",
+            ),
+            Self::NotFound => (
+                404,
+                "not_found",
+                "There is no such thing, or it is not yours.",
+            ),
+            Self::MethodNotAllowed { .. } => (
+                405,
+                "method_not_allowed",
+                "The path does not answer to this method.",
+            ),
+            Self::NamespaceTaken => (409, "namespace_taken", "The namespace is taken."),
+            Self::WebhookIdReused => (
+                409,
+                "webhook_id_reused",
+                "A webhook of this id was handled with another body.",
+            ),
+            Self::IssuanceNotBindable => (
+                409,
+                "issuance_not_bindable",
+                "The issuance is no live store-wide write token, or belongs to another site.",
+            ),
+            Self::CredentialExists => (
+                409,
+                "credential_exists",
+                "A credential of this key exists. A deleted one keeps its key until it is destroyed.",
+            ),
+            Self::KeyNotAllowed => (
+                403,
+                "key_not_allowed",
+                "This worker may not read credentials of this key.",
+            ),
+            Self::VersionConflict { .. } => (
+                412,
+                "version_conflict",
+                "Another version is the newest: see current_version.",
+            ),
+            Self::InvalidLines(_) => (
+                422,
+                "invalid_lines",
+                "Nothing was stored, as lines of the file break a rule: see lines.",
+            ),
+            Self::Conflict => (
+                409,
+                "conflict",
+                "Another request changed the same thing at the same time. Try again.",
+            ),
+            Self::RateLimited { .. } => (
+                429,
+                "rate_limited",
+                "Too many requests. Wait as long as Retry-After says.",
+            ),
+            Self::RequestTimeout => (
+                503,
+                "request_timeout",
+                "The request took too long. Try again.",
+            ),
+            Self::Stale => (
+                503,
+                "database_out_of_sight",
+                "The service cannot see its database. Try again.",
+            ),
+            Self::Starting => (503, "starting", "The service is starting. Try again."),
+            Self::LedgerBusy => (503, "ledger_busy", "The service is busy. Try again."),
+            Self::RemovalPending => (
+                503,
+                "removal_pending",
+                "The site is being removed. Try again.",
+            ),
+            Self::NotProvisioned => (
+                503,
+                "not_provisioned",
+                "The vendor's store is not complete yet. Try again.",
+            ),
+            Self::ForeignMount(_) => (
+                503,
+                "store_conflict",
+                "The vendor's store cannot be made. An operator must look.",
+            ),
+            Self::Vault(error) => return vault_entry(error),
+            Self::Db(error) if error.is_bug() => {
+                (500, "internal", "Something went wrong in the service.")
+            }
+            Self::Db(_) => (
+                503,
+                "database_unavailable",
+                "The database cannot be used at the moment. Try again.",
+            ),
+            Self::Internal(_) => (500, "internal", "Something went wrong in the service."),
+        };
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Entry {
+            status,
+            code,
+            detail: detail.to_owned(),
+        }
+    }
+}
+
+fn vault_entry(error: &vault::Error) -> Entry {
+    use vault::Error as V;
+    let (code, detail) = match error {
+        V::Sealed => ("openbao_sealed", "OpenBao is sealed. Try again later."),
+        V::TimedOut => (
+            "openbao_timeout",
+            "OpenBao did not answer in time. Try again.",
+        ),
+        V::Throttled => (
+            "openbao_throttled",
+            "OpenBao is limiting the rate of calls. Try again.",
+        ),
+        V::Denied(_) | V::NoAppToken => (
+            "openbao_denied",
+            "The service lacks a right in OpenBao. An operator must look.",
+        ),
+        V::Unavailable(_) => ("openbao_unavailable", "OpenBao is out of reach. Try again."),
+        V::BeingUpgraded => (
+            "not_provisioned",
+            "The vendor's store is not complete yet. Try again.",
+        ),
+        V::NotFound
+        | V::PathInUse
+        | V::VersionMoved
+        | V::InvalidAccessor
+        | V::Rejected(_)
+        | V::Malformed(_) => (
+            "openbao_unexpected",
+            "OpenBao answered unexpectedly. Try again; if it stays so, an operator must look.",
+        ),
+    };
+    Entry {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        code,
+        detail: detail.to_owned(),
+    }
+}
