@@ -48,16 +48,14 @@ pub async fn all(app: &Arc<App>, by: &Caller, news: &[New]) -> Result<()> {
         .map(|taken| write(app, by, taken).boxed())
         .collect();
     let written: Vec<_> = stream::iter(writes).buffered(AT_ONCE).collect().await;
-    let mut versions = Vec::new();
-    for outcome in written {
-        match outcome {
-            Ok(version) => versions.push(version),
-            Err(error) => {
-                undo(app, by, &taken).await;
-                return Err(error);
-            }
+    let may_be_there: Vec<bool> = written.iter().map(may_be_written).collect();
+    let versions: Vec<_> = match written.into_iter().collect() {
+        Ok(versions) => versions,
+        Err(error) => {
+            undo(app, by, &taken, &may_be_there).await;
+            return Err(error);
         }
-    }
+    };
     // Where this fails, the commit may have been done all the same: nothing is undone here, and the task removes what
     // did not become visible.
     show(app, by, &taken, &versions, now).await
@@ -134,11 +132,28 @@ async fn show(
     Ok(())
 }
 
+/// Whether the value may lie in OpenBao after this outcome.
+fn may_be_written(outcome: &Result<(u32, String)>) -> bool {
+    match outcome {
+        Ok(_) => true,
+        Err(Error::Vault(error)) => error.is_outcome_unknown(),
+        Err(_) => false,
+    }
+}
+
 /// Removes what was written and gives the keys up. What fails here, the task does later.
-async fn undo(app: &Arc<App>, by: &Caller, taken: &[Taken<'_>]) {
+async fn undo(app: &Arc<App>, by: &Caller, taken: &[Taken<'_>], may_be_there: &[bool]) {
+    let undo = async |taken: &Taken<'_>, may_be_there: bool| {
+        if may_be_there {
+            undo_one(app, by, taken.id, &taken.new.key).await
+        } else {
+            give_up(app, by, taken.id).await
+        }
+    };
     let undoing: Vec<_> = taken
         .iter()
-        .map(|taken| undo_one(app, by, taken.id, &taken.new.key).boxed())
+        .zip(may_be_there)
+        .map(|(taken, may_be_there)| undo(taken, *may_be_there).boxed())
         .collect();
     let undone: Vec<_> = stream::iter(undoing).buffered(AT_ONCE).collect().await;
     for error in undone.into_iter().filter_map(Result::err) {
@@ -162,6 +177,10 @@ pub async fn undo_one(
         kv2::remove(&handle, namespace, key).await
     })
     .await?;
+    give_up(app, by, id).await
+}
+
+async fn give_up(app: &App, by: &Caller, id: CredentialId) -> Result<()> {
     let client = app.db.get().await?;
     Ok(store::give_up(&client, by.vendor.id, id).await?)
 }

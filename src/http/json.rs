@@ -41,10 +41,11 @@ impl FromRequest for FileBody {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            if !says(&request, "application/x-ndjson") {
+            let bytes = read(&request, payload, FILE_LIMIT).await?;
+            if !bytes.is_empty() && !says(&request, "application/x-ndjson") {
                 return Err(Error::UnsupportedMediaType);
             }
-            read(&request, payload, FILE_LIMIT).await.map(Self)
+            Ok(Self(bytes))
         })
     }
 }

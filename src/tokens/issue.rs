@@ -3,7 +3,6 @@
 //! It runs in a tracked task of its own, so that a client that goes away cannot leave it half done. A token whose row
 //! could not be written is revoked, with itself where that is possible, and never answered.
 
-use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,66 +10,17 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::ledger::{NewIssuance, Refusal};
-use super::{Kind, Scope, revoke};
+use super::{Grant, Kind, Scope, revoke};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::sites::State;
-use crate::types::{IssuanceId, KeyId, Metadata, Secret, SecretId, WorkerId};
+use crate::types::{IssuanceId, Secret};
 use crate::vault::tokens::{Auth, Created, NewToken, TokenInfo, WrapInfo};
 use crate::vault::{self, tokens};
 use crate::vendors::Vendor;
 
 /// How often a token is minted again because its entity, or its site, changed under it.
 const TRIES: usize = 6;
-
-/// What is to be handed out, to whom.
-#[derive(Clone)]
-pub struct Grant {
-    /// Whose store.
-    pub vendor: Arc<Vendor>,
-    /// Which kind.
-    pub kind: Kind,
-    /// Which site, for a kind that is for one.
-    pub secret_id: Option<SecretId>,
-    /// Whether the caller may have a token for a site that is registered: the vendor, or who showed its access key.
-    pub over_registered: bool,
-    /// As the ledger names the caller.
-    pub actor: String,
-    /// By which API key, if by one.
-    pub key: Option<KeyId>,
-    /// The caller's labels.
-    pub metadata: Metadata,
-    /// Life of the wrapping in seconds, where the token is to come wrapped.
-    pub wrap_ttl: Option<u32>,
-    /// By which request.
-    pub request_id: String,
-    /// Which credentials, for a kind that is for them.
-    pub credentials: CredentialsGrant,
-}
-
-/// What a token for credentials may read, and for how long. The default is of tokens for anything else.
-#[derive(Clone, Debug)]
-pub struct CredentialsGrant {
-    /// Which ones.
-    pub scope: Scope,
-    /// For which worker, and by which edition of its patterns: one that changed meanwhile refuses the token.
-    pub worker: Option<(WorkerId, i32)>,
-    /// First life in seconds, where it is not the kind's.
-    pub ttl: Option<u32>,
-    /// Whether the service renews it.
-    pub keep_alive: bool,
-}
-
-impl Default for CredentialsGrant {
-    fn default() -> Self {
-        Self {
-            scope: Scope::All,
-            worker: None,
-            ttl: None,
-            keep_alive: false,
-        }
-    }
-}
 
 /// The state of a site that a token is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,41 +46,6 @@ pub enum Handed {
     Plain(Auth),
     /// As a wrapping token, to be exchanged once, and what OpenBao says of the token inside.
     Wrapped(WrapInfo, TokenInfo),
-}
-
-impl Grant {
-    /// A grant without a site, a key, labels or wrapping.
-    #[must_use]
-    pub fn new(
-        vendor: &Arc<Vendor>,
-        kind: Kind,
-        actor: impl Into<String>,
-        request_id: String,
-    ) -> Self {
-        Self {
-            vendor: Arc::clone(vendor),
-            kind,
-            secret_id: None,
-            over_registered: true,
-            actor: actor.into(),
-            key: None,
-            metadata: Metadata::default(),
-            wrap_ttl: None,
-            request_id,
-            credentials: CredentialsGrant::default(),
-        }
-    }
-
-    fn policies(&self) -> Vec<String> {
-        let scope = self.credentials.scope;
-        self.kind.policies(&self.vendor.namespace, scope)
-    }
-
-    fn is_granted(&self, policies: &[String]) -> bool {
-        let scope = self.credentials.scope;
-        self.kind
-            .is_granted(&self.vendor.namespace, scope, policies)
-    }
 }
 
 impl Handed {
@@ -251,7 +166,7 @@ async fn mint(app: &App, grant: &Grant, id: IssuanceId) -> Result<Handed> {
         .filter(|_| grant.kind.is_for_site());
     let token = NewToken {
         policies: grant.policies(),
-        meta: meta(grant, id),
+        meta: grant.meta(id),
         ttl: match grant.credentials.ttl {
             Some(seconds) => format!("{seconds}s"),
             None => rules.ttl.to_owned(),
@@ -302,23 +217,6 @@ async fn look_inside(app: &App, info: WrapInfo) -> Result<Handed> {
             Err(error.into())
         }
     }
-}
-
-/// The caller's labels, and ours, which win.
-fn meta(grant: &Grant, id: IssuanceId) -> BTreeMap<String, String> {
-    let mut meta: BTreeMap<String, String> = grant
-        .metadata
-        .iter()
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    meta.insert("issuance_id".to_owned(), id.to_string());
-    meta.insert("vendor".to_owned(), grant.vendor.namespace.to_string());
-    meta.insert("kind".to_owned(), grant.kind.rules().name.to_owned());
-    meta.insert("request_id".to_owned(), grant.request_id.clone());
-    if let Some((worker, _)) = grant.credentials.worker {
-        meta.insert("worker".to_owned(), worker.to_string());
-    }
-    meta
 }
 
 fn row(

@@ -5,6 +5,7 @@
 //! then revoked ([`revoke`]), so that nothing is forgotten when OpenBao is out of reach.
 
 mod brokered;
+mod grant;
 pub mod http;
 mod issue;
 mod kind;
@@ -15,6 +16,7 @@ pub mod store;
 pub mod sweep;
 
 pub use brokered::Brokered;
-pub use issue::{CredentialsGrant, Grant, Handed, Issued, SiteVersion, issue};
+pub use grant::{CredentialsGrant, Grant};
+pub use issue::{Handed, Issued, SiteVersion, issue};
 pub use kind::{Kind, ROLES, Scope};
 pub use ledger::{Ledger, NewIssuance, Refusal};

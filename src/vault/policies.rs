@@ -126,9 +126,9 @@ pub async fn write(handle: &Handle, policy: &Policy) -> Result<(), Error> {
 /// # Errors
 /// Where OpenBao refuses or does not answer.
 pub async fn delete(handle: &Handle, name: &str) -> Result<(), Error> {
-    match vaultrs::sys::policy::delete(handle, name)
+    match handle
+        .send_only(Call::delete(format!("sys/policies/acl/{name}")))
         .await
-        .map_err(Error::from)
     {
         Err(Error::NotFound) | Ok(()) => Ok(()),
         Err(error) => Err(error),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::callers::{Shown, delete_key, revoked_operator};
 use crate::support::http::Answer;
-use crate::support::{TestApp, TestVendor};
+use crate::support::{TestApp, TestVendor, TestWorker};
 
 const SITE: &str = "site-of-a-0123456789";
 
@@ -32,7 +32,7 @@ fn case(path: &str, body: Value, own: u16, others: u16) -> Case {
 
 /// The request to a route; `None` where the table below does not know it.
 #[expect(clippy::match_same_arms, reason = "one line a route, or a rule")]
-fn request(route: &Route, a: &TestVendor) -> Option<Case> {
+fn request(route: &Route, a: &TestVendor, worker: &TestWorker) -> Option<Case> {
     let none = || Value::Null;
     let new = json!({ "namespace": "made-by-an-operator", "name": "New" });
     Some(match (route.method, route.path) {
@@ -81,9 +81,61 @@ fn request(route: &Route, a: &TestVendor) -> Option<Case> {
             let path = "/api/admin/vendors/vendor-a/sites/unknown-secret-id-1";
             case(path, none(), 200, 200)
         }
+        (_, path) if path.contains("credential") || path.contains("worker") => {
+            return of_credentials(route, worker);
+        }
+        ("POST", "/api/sessions") => {
+            let body = json!({ "session": { "email": "x", "password": "x" } });
+            case(route.path, body, 401, 401)
+        }
         ("POST", "/api/admin/app-token/renew") => case(route.path, none(), 200, 200),
         _ => return None,
     })
+}
+
+/// The same for credentials and workers: vendor A has a credential `cred` with nothing deleted, and a worker.
+fn of_credentials(route: &Route, worker: &TestWorker) -> Option<Case> {
+    let none = || Value::Null;
+    let generic = json!({ "type": "generic", "a": "b" });
+    let path = route
+        .path
+        .replace("{key}", "cred")
+        .replace("{version}", "1")
+        .replace("{namespace}", "vendor-a")
+        .replace("{login}", &worker.login);
+    let named = json!({ "name": "Renamed" });
+    let (body, own, others) = match (route.method, route.path) {
+        ("GET", "/api/credential-types" | "/api/credential-file" | "/api/credentials") => {
+            (none(), 200, 200)
+        }
+        ("POST", "/api/credential-file") => (none(), 201, 201),
+        // Both vendors have it already.
+        ("POST", "/api/credentials") => (json!({ "key": "taken", "value": generic }), 409, 409),
+        ("POST", "/api/credentials/token") => (none(), 200, 200),
+        ("GET", _) if path.contains("/api/credentials/") => (none(), 200, 404),
+        ("PUT", "/api/credentials/{key}") => (json!({ "value": generic }), 200, 404),
+        // There is no such thing: it would be gone for the next caller.
+        ("DELETE", "/api/credentials/{key}") => {
+            return Some(case("/api/credentials/none", none(), 404, 404));
+        }
+        ("POST", "/api/credentials/{key}/undelete") => (none(), 404, 404),
+        ("POST", "/api/credentials/{key}/destroy") => (json!({ "versions": [999] }), 404, 404),
+        ("POST", "/api/credentials/{key}/rollback") => (json!({ "version": 1 }), 200, 404),
+        ("GET", "/api/workers" | "/api/admin/vendors/{namespace}/workers") => (none(), 200, 200),
+        ("POST", "/api/workers" | "/api/admin/vendors/{namespace}/workers") => {
+            (json!({ "name": "New", "keys": ["*"] }), 201, 201)
+        }
+        ("GET", _) => (none(), 200, 404),
+        ("PATCH", _) => (named, 200, 404),
+        // Too long: another key would end the session of the next caller.
+        ("POST", _) if path.ends_with("/keys") => (json!({ "overlap": 9_999_999 }), 422, 404),
+        ("DELETE", _) => {
+            let gone = path.replace(&worker.login, "w0000000000000001@vendor-a");
+            return Some(case(&gone, none(), 404, 404));
+        }
+        _ => return None,
+    };
+    Some(case(&path, body, own, others))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -97,22 +149,28 @@ enum Who {
     OtherVendor,
     Operator,
     DeleteKey,
+    /// Of vendor A; may read what it has.
+    Worker,
+    OtherWorker,
 }
 
 /// What a kind of route answers to somebody. `None`: as to its rightful caller.
 #[expect(clippy::match_same_arms, reason = "one line a route, or a rule")]
 fn refusal(route: Caller, who: Who) -> Option<u16> {
     use Who::{
-        DeleteKey, Nobody, Operator, OtherPublicKey, OtherVendor, PublicKey, Refused, Vendor,
+        DeleteKey, Nobody, Operator, OtherPublicKey, OtherVendor, OtherWorker, PublicKey, Refused,
+        Vendor, Worker,
     };
     match (route, who) {
-        (Caller::Anyone | Caller::Billing | Caller::ClaimHolder, _) => None,
+        (Caller::Anyone | Caller::Billing | Caller::ClaimHolder | Caller::LogIn, _) => None,
         (Caller::Connector, Vendor | OtherVendor) => None,
         // TrustedLogin's dialect knows no 401.
         (Caller::Connector, _) => Some(403),
         (_, Nobody | Refused) => Some(401),
         // It is good at its own path only.
         (Caller::Remover, DeleteKey) => Some(401),
+        (Caller::Reader, Worker | OtherWorker | Vendor | OtherVendor) => None,
+        (Caller::Reader, _) | (_, Worker | OtherWorker) => Some(403),
         (Caller::Operator, Operator) => None,
         (Caller::Operator, _) | (_, Operator | DeleteKey) => Some(403),
         (Caller::Vendor, PublicKey | OtherPublicKey) => Some(403),
@@ -124,6 +182,7 @@ async fn callers(
     test: &TestApp,
     a: &TestVendor,
     b: &TestVendor,
+    worker: &TestWorker,
 ) -> Vec<(Who, &'static str, Shown)> {
     let bearer = |text: &str| Shown::Bearer(text.to_owned());
     let forged = |key: &str| {
@@ -135,11 +194,26 @@ async fn callers(
         "data": { "namespace": "vendor-c", "name": "C" },
     });
     let claim = test.webhook("msg_1", &sign_up).await.text_of("claimToken");
+    let session = test.session(worker).await;
+    let other = test.session(&test.worker(b, &["*"]).await).await;
     let mut crossed = a.clone();
     crossed.public_key.clone_from(&b.public_key);
     vec![
         (Who::Nobody, "nobody", Shown::Nothing),
         (Who::Refused, "garbage", bearer("garbage")),
+        (Who::Refused, "a worker's key", bearer(&worker.key)),
+        (Who::Worker, "worker of A", bearer(&session)),
+        (
+            Who::Worker,
+            "bare worker of A",
+            Shown::Bare(session.clone()),
+        ),
+        (Who::OtherWorker, "worker of B", bearer(&other)),
+        (
+            Who::Refused,
+            "bare operator",
+            Shown::Bare(test.operator.clone()),
+        ),
         (Who::Refused, "basic", Shown::Bare("Basic YTpi".to_owned())),
         (Who::Refused, "wrong public key", forged(&a.public_key)),
         (Who::Refused, "wrong private key", forged(&a.private_key)),
@@ -201,15 +275,21 @@ async fn every_route_serves_its_callers_and_nobody_else() {
     let test = TestApp::start().await;
     let (a, b) = (test.vendor("vendor-a").await, test.vendor("vendor-b").await);
     test.site(&a, SITE, "access-key-of-a-0123456789").await;
-    let callers = callers(&test, &a, &b).await;
+    let worker = test.worker(&a, &["*"]).await;
+    let value = json!({ "type": "generic", "a": "b" });
+    test.credential(&a, "cred", value.clone()).await;
+    for vendor in [&a, &b] {
+        test.credential(vendor, "taken", value.clone()).await;
+    }
+    let callers = callers(&test, &a, &b, &worker).await;
     let mut unauthorized = Vec::new();
     for route in ROUTES {
-        let case = request(route, &a)
+        let case = request(route, &a, &worker)
             .unwrap_or_else(|| panic!("{} {} is not in the table", route.method, route.path));
         for path in places(route, &case) {
             for (who, name, shown) in &callers {
                 let right = match who {
-                    Who::OtherPublicKey | Who::OtherVendor => case.others,
+                    Who::OtherPublicKey | Who::OtherVendor | Who::OtherWorker => case.others,
                     _ => case.own,
                 };
                 let expected = refusal(route.caller, *who).unwrap_or(right);
@@ -231,9 +311,12 @@ async fn every_route_serves_its_callers_and_nobody_else() {
         }
     }
     // Unknown, forged, revoked: nobody is told which.
-    let of_keys = unauthorized
-        .iter()
-        .filter(|(caller, _)| !matches!(caller, Caller::Billing | Caller::ClaimHolder));
+    let of_keys = unauthorized.iter().filter(|(caller, _)| {
+        !matches!(
+            caller,
+            Caller::Billing | Caller::ClaimHolder | Caller::LogIn
+        )
+    });
     let bodies: BTreeSet<String> = of_keys.map(|(_, body)| body.to_string()).collect();
     assert_eq!(bodies.len(), 1, "{bodies:?}");
 }
@@ -242,10 +325,11 @@ async fn every_route_serves_its_callers_and_nobody_else() {
 async fn other_methods_are_refused_with_those_that_are_allowed() {
     let test = TestApp::start().await;
     let vendor = test.vendor("vendor-a").await;
+    let worker = test.worker(&vendor, &["*"]).await;
     for route in ROUTES {
-        let case = request(route, &vendor).unwrap();
+        let case = request(route, &vendor, &worker).unwrap();
         for path in places(route, &case) {
-            for method in ["TRACE", "PROPFIND", "PUT", "get"] {
+            for method in ["TRACE", "PROPFIND", "get"] {
                 let method = Method::from_bytes(method.as_bytes()).unwrap();
                 let call = test.call(method.clone(), &path).bearer(&test.operator);
                 let answer = call.send().await;
