@@ -35,6 +35,54 @@ fn refusal(env: &HashMap<String, String>, args: &[&str]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn operator_manages_workers_from_the_command_line() {
+    let test = TestApp::start().await;
+    test.vendor("media-vendor").await;
+    let env = HashMap::from([
+        ("GATEHOUSE_URL".to_owned(), test.url.clone()),
+        ("GATEHOUSE_ADMIN_TOKEN".to_owned(), test.operator.clone()),
+    ]);
+    let worker = |args: &[&str]| json_of(&env, &[&["worker"], args].concat());
+    let made = worker(&[
+        "create",
+        "media-vendor",
+        "--name",
+        "Ingest",
+        "--key",
+        "ftp-*",
+        "--key",
+        "s3-1",
+    ]);
+    assert_eq!(made["worker"]["keys"], json!(["ftp-*", "s3-1"]));
+    let login = made["worker"]["login"].as_str().unwrap();
+    let first = made["workerKey"].as_str().unwrap();
+    let log_in = async |key: &str| test.log_in(login, key).await.status;
+    assert_eq!(log_in(first).await, 200);
+    let changed = worker(&["update", login, "--token-ttl", "600"]);
+    assert_eq!(
+        (&changed["tokenTtl"], &changed["name"]),
+        (&json!(600), &json!("Ingest"))
+    );
+    assert_eq!(worker(&["show", login])["tokenTtl"], 600);
+    assert_eq!(
+        worker(&["list", "media-vendor"])["items"][0]["login"],
+        login
+    );
+    let second = worker(&["key", login, "--overlap", "0"]);
+    let second = second["workerKey"].as_str().unwrap();
+    assert_eq!((log_in(first).await, log_in(second).await), (401, 200));
+    assert_eq!(worker(&["remove", login])["deleted"], true);
+    assert_eq!(log_in(second).await, 401);
+    assert!(refusal(&env, &["worker", "show", login]).contains("404 not_found"));
+    assert!(refusal(&env, &["worker", "show", "nobody"]).contains("must be a log-in name"));
+    let said = refusal(&env, &["worker", "create", "media-vendor", "--name", "x"]);
+    assert!(said.contains("missing field keys"), "{said}");
+    for secret in [first, second] {
+        test.keep_secret(secret);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn operator_works_from_the_command_line() {
     let test = TestApp::start().await;
     let env = HashMap::from([

@@ -157,6 +157,8 @@ fn dev_serves_survives_and_leaves_nothing_behind() {
         "DEMO_PUBLIC_KEY",
         "DEMO_PRIVATE_KEY",
         "DEMO_ACCOUNT_ID",
+        "DEMO_WORKER_EMAIL",
+        "DEMO_WORKER_PASSWORD",
         "GATEHOUSE_SIGNUP_SECRET",
     ] {
         assert_eq!(dev.env[kept], first[kept]);
@@ -212,6 +214,7 @@ fn dev_serves_survives_and_leaves_nothing_behind() {
         "GATEHOUSE_SIGNUP_SECRET",
         "DEMO_PRIVATE_KEY",
         "DEMO_PUBLIC_KEY",
+        "DEMO_WORKER_PASSWORD",
         "BAO_ROOT_TOKEN",
     ] {
         assert!(!said.contains(&first[name][..20]), "{name} is in the log");
