@@ -10,6 +10,7 @@ use crate::auth::{Directory, KeyRing};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Pool;
+use crate::egress::Egress;
 use crate::error::{Error, Result};
 use crate::health::Probe;
 use crate::http::limit::Limits;
@@ -35,6 +36,8 @@ pub struct App {
     pub foreign: Foreign,
     /// Rate limits.
     pub limits: Limits,
+    /// The way out to addresses that vendors name.
+    pub egress: Egress,
     /// The time of day.
     pub clock: Clock,
     /// The last report of each background task.
@@ -63,6 +66,9 @@ pub enum StartError {
     /// OpenBao's settings cannot be used.
     #[error(transparent)]
     Vault(#[from] vault::Error),
+    /// TLS to the outside cannot be set up.
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
     /// The address to listen at is taken or not ours.
     #[error("cannot listen at {0}: {1}")]
     Listen(std::net::SocketAddr, std::io::Error),
@@ -89,6 +95,7 @@ impl App {
             ledger: Ledger::default(),
             foreign: Foreign::default(),
             limits: Limits::new(&config.limits),
+            egress: Egress::new(&config.egress)?,
             clock: Clock::default(),
             board: Board::default(),
             tracker: TaskTracker::new(),
