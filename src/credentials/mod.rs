@@ -1,3 +1,4 @@
 //! Typed credentials.
 
 pub mod models;
+pub mod probe;
