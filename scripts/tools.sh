@@ -4,6 +4,8 @@ set -eu
 
 BAO_VERSION=2.7.2
 HVAC_VERSION=2.4.0
+PYFTPDLIB_VERSION=2.2.0
+PYOPENSSL_VERSION=26.4.0
 cd "$(dirname "$0")/.."
 VENV=.tools/openbao
 
@@ -109,9 +111,25 @@ install_hvac() {
     has_hvac || fail "hvac is installed in $VENV, but not version $HVAC_VERSION"
 }
 
+# The FTP server that tests/api/probe talks to; it needs PyOpenSSL for TLS.
+has_ftp() {
+    for package in "pyftpdlib-$PYFTPDLIB_VERSION" "pyopenssl-$PYOPENSSL_VERSION"; do
+        [ -d "$(echo "$VENV"/lib/python3*/site-packages/"$package.dist-info")" ] || return 1
+    done
+}
+
+install_ftp() {
+    say "installing pyftpdlib $PYFTPDLIB_VERSION and pyOpenSSL $PYOPENSSL_VERSION in $VENV"
+    retried "$VENV/bin/pip" install -q --disable-pip-version-check \
+        "pyftpdlib==$PYFTPDLIB_VERSION" "pyopenssl==$PYOPENSSL_VERSION" ||
+        fail "pip cannot install pyftpdlib==$PYFTPDLIB_VERSION; is the package index reachable?"
+    has_ftp || fail "pyftpdlib is installed in $VENV, but not version $PYFTPDLIB_VERSION"
+}
+
 command -v cc >/dev/null || apt_install "a C compiler is missing" gcc libc6-dev
 command -v make >/dev/null || apt_install "make is missing" make
 has_pdeathsig || apt_install "setpriv is missing" util-linux
 has_postgres || install_postgres
 has_bao || install_bao
 has_hvac || install_hvac
+has_ftp || install_ftp

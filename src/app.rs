@@ -11,6 +11,7 @@ use crate::auth::{Directory, KeyRing};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Pool;
+use crate::egress::Egress;
 use crate::error::{Error, Result};
 use crate::health::Probe;
 use crate::http::limit::Limits;
@@ -38,6 +39,8 @@ pub struct App {
     pub foreign: Foreign,
     /// Rate limits.
     pub limits: Limits,
+    /// The way out to addresses that vendors name.
+    pub egress: Egress,
     /// The time of day.
     pub clock: Clock,
     /// How many background tasks are at work at once.
@@ -68,6 +71,9 @@ pub enum StartError {
     /// OpenBao's settings cannot be used.
     #[error(transparent)]
     Vault(#[from] vault::Error),
+    /// TLS to the outside cannot be set up.
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
     /// The address to listen at is taken or not ours.
     #[error("cannot listen at {0}: {1}")]
     Listen(std::net::SocketAddr, std::io::Error),
@@ -95,6 +101,7 @@ impl App {
             brokered: Brokered::default(),
             foreign: Foreign::default(),
             limits: Limits::new(&config.limits),
+            egress: Egress::new(&config.egress)?,
             clock: Clock::default(),
             task_slots: Semaphore::new((config.db.pool_size / 4).max(1)),
             board: Board::default(),

@@ -5,6 +5,7 @@
 
 mod bao;
 mod dev;
+mod egress;
 mod env;
 mod limits;
 
@@ -25,6 +26,7 @@ pub use env::Env;
 pub use limits::{LimitConfig, Rate};
 
 use bao::token_sources;
+use egress::{egress_settings, networks};
 use env::invalid;
 
 /// What is wrong with the configuration.
@@ -58,6 +60,8 @@ pub struct Config {
     pub signup_secrets: Vec<webhooks::SigningSecret>,
     /// Rate limits.
     pub limits: LimitConfig,
+    /// Where connections to addresses that vendors name may go.
+    pub egress: crate::egress::Settings,
     /// Whether the service may run with a root token: for trials on one machine.
     pub trial: bool,
 }
@@ -114,6 +118,7 @@ impl Config {
             db: db_settings(env)?,
             signup_secrets: signup_secrets(env)?,
             limits: LimitConfig::from_env(env, LimitConfig::SERVE)?,
+            egress: egress_settings(env, "")?,
             trial: env.flag("GATEHOUSE_TRIAL")?,
         })
     }
@@ -131,21 +136,13 @@ fn pool_size(env: &Env) -> Result<usize> {
 
 impl HttpConfig {
     fn from_env(env: &Env, stop_delay: u64) -> Result<Self> {
-        let name = "GATEHOUSE_TRUSTED_PROXIES";
-        let proxies = env.text(name).unwrap_or_default();
-        let proxies = proxies.split(',').map(str::trim).filter(|p| !p.is_empty());
         Ok(Self {
             listen: env.parsed(
                 "GATEHOUSE_LISTEN",
                 SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
             )?,
             stop_delay: Duration::from_secs(env.parsed("GATEHOUSE_STOP_DELAY", stop_delay)?),
-            trusted_proxies: proxies
-                .map(|p| {
-                    p.parse::<IpNet>()
-                        .map_err(|_| invalid(name, &"must be networks such as 10.0.0.0/8"))
-                })
-                .collect::<Result<_>>()?,
+            trusted_proxies: networks(env, "GATEHOUSE_TRUSTED_PROXIES", "")?,
         })
     }
 }
@@ -324,6 +321,10 @@ mod tests {
             ("GATEHOUSE_LISTEN", "canary"),
             ("GATEHOUSE_LIMIT_VENDOR", "0/1"),
             ("GATEHOUSE_TRUSTED_PROXIES", "canary"),
+            ("GATEHOUSE_EGRESS_ALLOW", "10.0.0.0/8,canary"),
+            ("GATEHOUSE_EGRESS_ALLOW", "10.0.0.1/33"),
+            ("GATEHOUSE_EGRESS_CA_FILE", "/nonexistent/canary"),
+            ("GATEHOUSE_EGRESS_CA_FILE", "/dev/null"),
             ("GATEHOUSE_TRIAL", "canary"),
         ];
         for (name, value) in cases {

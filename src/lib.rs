@@ -13,7 +13,8 @@
 //! # Where things live
 //! PostgreSQL ([`db`]) holds who, what and when; OpenBao holds secrets. What requests and tasks share is built once
 //! ([`app`]). Who may call is held in memory and kept fresh by notifications ([`auth::Directory`]). What takes longer
-//! than a request, or must survive one, is a task ([`tasks`]).
+//! than a request, or must survive one, is a task ([`tasks`]). Connections to addresses that vendors name leave through
+//! one guard ([`egress`]).
 
 pub mod app;
 pub mod auth;
@@ -24,6 +25,7 @@ pub mod config;
 pub mod credentials;
 pub mod db;
 pub mod dev;
+pub mod egress;
 pub mod error;
 pub mod events;
 pub mod health;

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::egress::{DEV_ALLOW, egress_settings};
 use super::env::invalid;
 use super::{BaoConfig, Config, Env, HttpConfig, LimitConfig, Result, signing_secret};
-use crate::db;
+use crate::{db, egress};
 
 /// Settings of `gatehouse dev`.
 pub struct DevConfig {
@@ -22,6 +23,7 @@ pub struct DevConfig {
     pub postgres_bin: Option<PathBuf>,
     http: HttpConfig,
     limits: LimitConfig,
+    egress: egress::Settings,
 }
 
 impl DevConfig {
@@ -42,6 +44,7 @@ impl DevConfig {
             postgres_bin: env.text("GATEHOUSE_DEV_POSTGRES_BIN").map(PathBuf::from),
             http: HttpConfig::from_env(env, 0)?,
             limits: LimitConfig::from_env(env, LimitConfig::DEV)?,
+            egress: egress_settings(env, DEV_ALLOW)?,
         })
     }
 
@@ -56,6 +59,7 @@ impl DevConfig {
             db,
             signup_secrets: vec![signing_secret("GATEHOUSE_SIGNUP_SECRET", signup_secret)?],
             limits: self.limits,
+            egress: self.egress.clone(),
             trial: false,
         })
     }

@@ -14,6 +14,7 @@ pub mod create;
 pub mod file;
 pub mod http;
 pub mod models;
+pub mod probe;
 pub mod read;
 pub mod remove;
 pub mod store;

@@ -30,6 +30,7 @@ mod ledger;
 mod limits;
 mod paths;
 mod plugins_of_2019;
+mod probe;
 mod races;
 mod removal;
 mod rights;

@@ -8,6 +8,7 @@ use gatehouse::app::App;
 use gatehouse::bootstrap::{self, Role};
 use gatehouse::config::{BaoConfig, Config, HttpConfig, LimitConfig, Rate};
 use gatehouse::db;
+use gatehouse::egress;
 use gatehouse::server::{self, Running};
 use gatehouse::types::Secret;
 use gatehouse::vault::{Handle, Server, TokenSource, TokenSources};
@@ -111,6 +112,10 @@ impl Place {
             db: db_settings(&self.database_url),
             signup_secrets: vec![SigningSecret::new(SIGNUP_SECRET.to_vec()).unwrap()],
             limits: limits(100_000),
+            egress: egress::Settings {
+                allow: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
+                authorities: rustls::RootCertStore::empty(),
+            },
             trial: false,
         }
     }
