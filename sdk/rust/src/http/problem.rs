@@ -14,7 +14,7 @@ struct Body {
     code: Option<String>,
     detail: Option<String>,
     request_id: Option<String>,
-    #[serde(rename = "currentVersion")]
+    #[serde(alias = "currentVersion")]
     current_version: Option<u32>,
     errors: Vec<Item>,
 }
@@ -102,11 +102,10 @@ mod tests {
 
     #[test]
     fn version_conflicts_say_which_version_is_there() {
-        let body = br#"{"code":"version_conflict","detail":"x","currentVersion":4}"#;
-        assert_eq!(
-            refused(412, body, None).refusal().unwrap().current_version,
-            Some(4)
-        );
+        for body in [r#"{"current_version":4}"#, r#"{"currentVersion":4}"#] {
+            let error = refused(412, body.as_bytes(), None);
+            assert_eq!(error.refusal().unwrap().current_version, Some(4), "{body}");
+        }
     }
 
     #[test]
