@@ -29,8 +29,10 @@ typedef enum {
   GATEHOUSE_STATUS_MALFORMED = 5,
   // The token has ended, and there is no way to another.
   GATEHOUSE_STATUS_EXPIRED = 6,
+  // The server's certificate is not trusted, or no TLS comes about.
+  GATEHOUSE_STATUS_TLS = 7,
   // A fault of this library.
-  GATEHOUSE_STATUS_INTERNAL = 7,
+  GATEHOUSE_STATUS_INTERNAL = 8,
 } GatehouseStatus;
 
 // Which type a credential is of.
@@ -88,7 +90,7 @@ extern "C" {
 const char *gatehouse_error_message(const GatehouseError *error);
 
 // The code that never changes: the server's own for a refusal (not_found, rate_limited …), else
-// invalid_argument, transport, timeout, malformed, expired or internal. Belongs to the error; NULL for
+// invalid_argument, transport, tls, timeout, malformed, expired or internal. Belongs to the error; NULL for
 // NULL.
 //
 // # Safety

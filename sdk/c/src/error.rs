@@ -25,8 +25,10 @@ pub enum GatehouseStatus {
     Malformed = 5,
     /// The token has ended, and there is no way to another.
     Expired = 6,
+    /// The server's certificate is not trusted, or no TLS comes about.
+    Tls = 7,
     /// A fault of this library.
-    Internal = 7,
+    Internal = 8,
 }
 
 /// Why a call failed. Free it with `gatehouse_error_free`. It never holds a secret.
@@ -45,6 +47,7 @@ impl GatehouseError {
             status: match error {
                 Error::InvalidArgument(_) => GatehouseStatus::InvalidArgument,
                 Error::Transport { .. } => GatehouseStatus::Transport,
+                Error::Tls { .. } => GatehouseStatus::Tls,
                 Error::Timeout { .. } => GatehouseStatus::Timeout,
                 Error::Refused(_) => GatehouseStatus::Refused,
                 Error::Malformed(_) => GatehouseStatus::Malformed,
@@ -86,7 +89,7 @@ pub unsafe extern "C" fn gatehouse_error_message(error: *const GatehouseError) -
 }
 
 /// The code that never changes: the server's own for a refusal (`not_found`, `rate_limited` …), else
-/// `invalid_argument`, `transport`, `timeout`, `malformed`, `expired` or `internal`. Belongs to the error; NULL for
+/// `invalid_argument`, `transport`, `tls`, `timeout`, `malformed`, `expired` or `internal`. Belongs to the error; NULL for
 /// NULL.
 ///
 /// # Safety

@@ -32,6 +32,10 @@ class TransportError(GatehouseError, ConnectionError):
     """The server cannot be reached, or the connection broke."""
 
 
+class TlsError(GatehouseError, ConnectionError):
+    """The server's certificate is not trusted, or no TLS comes about."""
+
+
 class TransportTimeoutError(GatehouseError, TimeoutError):
     """No answer came in time."""
 
@@ -101,6 +105,7 @@ class UnavailableError(RefusedError):
 _KINDS: dict[str, type[GatehouseError]] = {
     "invalid_argument": InvalidArgumentError,
     "transport": TransportError,
+    "tls": TlsError,
     "timeout": TransportTimeoutError,
     "malformed": MalformedError,
     "expired": ExpiredError,

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import ssl
+import subprocess
+import tempfile
 import threading
 import unittest
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Optional
 
 import gatehouse_client as gc
@@ -27,7 +31,7 @@ INFO = {
 class Server:
     """Answers by a script, and keeps what it was asked."""
 
-    def __init__(self, *script: tuple[int, Any]) -> None:
+    def __init__(self, *script: tuple[int, Any], tls: Optional[ssl.SSLContext] = None) -> None:
         self.script = list(script)
         self.seen: list[tuple[str, str, str]] = []
         server = self
@@ -50,6 +54,9 @@ class Server:
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.http.server_port}"
+        if tls:
+            self.http.socket = tls.wrap_socket(self.http.socket, server_side=True)
+            self.url = self.url.replace("http://", "https://")
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
     def client(self, attempts: Optional[int] = None) -> gc.Client:
@@ -57,8 +64,8 @@ class Server:
 
 
 class ClientTest(unittest.TestCase):
-    def serve(self, *script: tuple[int, Any]) -> Server:
-        server = Server(*script)
+    def serve(self, *script: tuple[int, Any], tls: Optional[ssl.SSLContext] = None) -> Server:
+        server = Server(*script, tls=tls)
         self.addCleanup(server.http.server_close)
         self.addCleanup(server.http.shutdown)
         return server
@@ -153,6 +160,24 @@ class ClientTest(unittest.TestCase):
         vault.close()
         with self.assertRaises(gc.InvalidArgumentError):
             vault.read_credential("a")
+
+    def test_only_trusted_certificates_are_taken(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            key, certificate = Path(folder, "key.pem"), Path(folder, "certificate.pem")
+            command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=x"
+            names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+            leaf = ["-addext", "basicConstraints=critical,CA:FALSE"]
+            subprocess.run([*command.split(), *names, *leaf], check=True, capture_output=True)
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(certificate, key)
+            trusted = certificate.read_text()
+        server = self.serve((200, {"data": {**INFO, "value": FTP}}), tls=tls)
+        with self.assertRaises(gc.TlsError) as caught:
+            gc.Client.key(server.url, "sk_s3cret", attempts=1).read_credential("a")
+        self.assertIn("ertificate", str(caught.exception))
+        self.assertEqual(server.seen, [])
+        found = gc.Client.key(server.url, "sk_s3cret", ca_pem=trusted).read_credential("a")
+        self.assertIsInstance(found, gc.Ftp)
 
     def test_plain_http_and_odd_limits_are_refused(self) -> None:
         for limit in (0.0, -1.0, float("nan"), float("inf")):

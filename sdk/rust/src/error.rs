@@ -21,6 +21,14 @@ pub enum Error {
         /// What happened.
         reason: String,
     },
+    /// The server's certificate is not trusted, or no TLS comes about.
+    #[error("no TLS with {host}: {reason}")]
+    Tls {
+        /// The server.
+        host: String,
+        /// What happened.
+        reason: String,
+    },
     /// No answer came in time.
     #[error("no answer from {host} in time")]
     Timeout {
@@ -39,12 +47,13 @@ pub enum Error {
 }
 
 impl Error {
-    /// Names the variant: `invalid_argument`, `transport`, `timeout`, `refused`, `malformed` or `expired`.
+    /// Names the variant: `invalid_argument`, `transport`, `tls`, `timeout`, `refused`, `malformed` or `expired`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::InvalidArgument(_) => "invalid_argument",
             Self::Transport { .. } => "transport",
+            Self::Tls { .. } => "tls",
             Self::Timeout { .. } => "timeout",
             Self::Refused(_) => "refused",
             Self::Malformed(_) => "malformed",

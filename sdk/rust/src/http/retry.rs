@@ -55,12 +55,15 @@ pub(super) fn failure(error: &ureq::Error, host: &str) -> Error {
     match error {
         ureq::Error::Timeout(_) => Error::Timeout { host },
         ureq::Error::Io(io) if io.kind() == ErrorKind::TimedOut => Error::Timeout { host },
-        ureq::Error::Rustls(_) | ureq::Error::Tls(_) | ureq::Error::Pem(_) => {
-            Error::Malformed(format!("no TLS with {host}: {error}"))
-        }
-        ureq::Error::Io(io) if io.kind() == ErrorKind::InvalidData => {
-            Error::Malformed(format!("no TLS with {host}: {io}"))
-        }
+        ureq::Error::Rustls(_) | ureq::Error::Tls(_) | ureq::Error::Pem(_) => Error::Tls {
+            host,
+            reason: error.to_string(),
+        },
+        // What rustls says through a stream.
+        ureq::Error::Io(io) if io.kind() == ErrorKind::InvalidData => Error::Tls {
+            host,
+            reason: io.to_string(),
+        },
         ureq::Error::LargeResponseHeader(..) => Error::Malformed("its head is too long".to_owned()),
         _ => Error::Transport {
             host,
