@@ -58,7 +58,8 @@ impl fmt::Debug for Vault {
 impl Vault {
     /// Reads with this token below `vault_hostname`, which is `{OpenBao}/v1/[namespace/]{vendor}-credentials`: what
     /// the media workers' SDK takes as `VAULT_HOSTNAME`. Nothing is sent yet by this call; the thread asks OpenBao
-    /// for the token's life.
+    /// for the token's life. The token has to be allowed `auth/token/lookup-self` and `renew-self`, as those of
+    /// Gatehouse are; without them a refused read cannot be told from a lost token.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] where the address or a setting is wrong.
