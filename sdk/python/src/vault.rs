@@ -1,0 +1,111 @@
+//! Credentials straight from OpenBao.
+
+use std::sync::{PoisonError, RwLock};
+
+use gatehouse_client::{Error, Result, Secret};
+use pyo3::prelude::*;
+
+use crate::call;
+use crate::convert::ToPython;
+use crate::settings::Given;
+
+/// Reads credentials straight from OpenBao. A thread renews the token.
+#[pyclass(frozen, module = "gatehouse_client")]
+pub(crate) struct Vault {
+    /// None when closed.
+    vault: RwLock<Option<gatehouse_client::Vault>>,
+}
+
+impl From<gatehouse_client::Vault> for Vault {
+    fn from(vault: gatehouse_client::Vault) -> Self {
+        Self {
+            vault: RwLock::new(Some(vault)),
+        }
+    }
+}
+
+impl Vault {
+    fn with<T>(&self, read: impl FnOnce(&gatehouse_client::Vault) -> Result<T>) -> Result<T> {
+        let vault = self.vault.read().unwrap_or_else(PoisonError::into_inner);
+        match &*vault {
+            Some(vault) => read(vault),
+            None => Err(Error::InvalidArgument("the vault is closed".to_owned())),
+        }
+    }
+}
+
+#[pymethods]
+impl Vault {
+    /// Reads with this token below `vault_hostname`, `{OpenBao}/v1/[namespace/]{vendor}-credentials`.
+    #[staticmethod]
+    #[pyo3(signature = (vault_hostname, token, *, ca_pem=None, connect_timeout=None, attempt_timeout=None,
+        total_timeout=None, attempts=None, allow_plain_http=false))]
+    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    fn with_token(
+        py: Python<'_>,
+        vault_hostname: &str,
+        token: String,
+        ca_pem: Option<String>,
+        connect_timeout: Option<f64>,
+        attempt_timeout: Option<f64>,
+        total_timeout: Option<f64>,
+        attempts: Option<u32>,
+        allow_plain_http: bool,
+    ) -> PyResult<Self> {
+        let given = Given {
+            ca_pem,
+            connect_timeout,
+            attempt_timeout,
+            total_timeout,
+            attempts,
+            allow_plain_http,
+        };
+        let settings = given.settings(py)?;
+        let token = Secret::new(token);
+        call(py, || {
+            gatehouse_client::Vault::with_token(vault_hostname, token, settings)
+        })
+        .map(Self::from)
+    }
+
+    /// Reads a credential.
+    fn read_credential<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Bound<'py, PyAny>> {
+        call(py, || self.with(|vault| vault.read_credential(key)))?.to_python(py)
+    }
+
+    /// How the token is.
+    fn token_state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        call(py, || self.with(|vault| Ok(vault.token_state())))?.to_python(py)
+    }
+
+    /// Stops, and gives the token back to OpenBao where it came through Gatehouse.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        call(py, || {
+            let vault = self
+                .vault
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            vault.map_or(Ok(()), gatehouse_client::Vault::close)
+        })
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    /// Closes. Where the block failed, its exception goes on, and not one from closing.
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        kind: Option<&Bound<'_, PyAny>>,
+        error: Option<&Bound<'_, PyAny>>,
+        traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
+        let _ = (error, traceback);
+        match self.close(py) {
+            Err(failure) if kind.is_none() => Err(failure),
+            _ => Ok(false),
+        }
+    }
+}
