@@ -45,6 +45,8 @@ pub struct App {
     pub clock: Clock,
     /// How many background tasks are at work at once.
     pub task_slots: Semaphore,
+    /// How many credentials are tested at once.
+    pub probes: Semaphore,
     /// The last report of each background task.
     pub board: Board,
     /// Work that must end before the process does, even when its client is gone.
@@ -104,6 +106,7 @@ impl App {
             egress: Egress::new(&config.egress)?,
             clock: Clock::default(),
             task_slots: Semaphore::new((config.db.pool_size / 4).max(1)),
+            probes: Semaphore::new(crate::credentials::probe::AT_ONCE),
             board: Board::default(),
             tracker: TaskTracker::new(),
             probe: Probe::default(),

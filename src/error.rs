@@ -111,6 +111,9 @@ pub enum Error {
     /// The worker may not read credentials of this key.
     #[error("the key is outside the worker's patterns")]
     KeyNotAllowed,
+    /// A credential of a type that says nothing of a service.
+    #[error("a credential of this type cannot be tested")]
+    NotTestable,
     /// Another version is the newest than the one to be replaced.
     #[error("another version is the newest")]
     VersionConflict {

@@ -85,6 +85,7 @@ routes! {
     GET    "/api/credentials/{key}"                            Reader          credentials::http::show;
     PUT    "/api/credentials/{key}"                            Vendor          credentials::http::update;
     DELETE "/api/credentials/{key}"                            Vendor          credentials::http::delete;
+    POST   "/api/credentials/{key}/test"                       Vendor          credentials::http::test;
     POST   "/api/credentials/{key}/undelete"                   Vendor          credentials::versions::http::undelete;
     POST   "/api/credentials/{key}/destroy"                    Vendor          credentials::versions::http::destroy;
     POST   "/api/credentials/{key}/rollback"                   Vendor          credentials::versions::http::roll_back;

@@ -20,7 +20,7 @@ use super::access::Caller;
 use super::change::{self, Change};
 use super::create::{self, New};
 use super::models::{self, Credential, Fields};
-use super::{Record, read, remove, store};
+use super::{Record, probe, read, remove, store};
 use crate::app::App;
 use crate::auth::{CredentialReader, VendorAdmin};
 use crate::error::{Error, Result};
@@ -226,4 +226,22 @@ pub async fn delete(app: web::Data<App>, by: VendorAdmin, path: KeyPath) -> Resu
 /// `GET /api/credential-types`: the JSON Schema of each type's value.
 pub async fn types(_by: CredentialReader) -> Result<HttpResponse> {
     Ok(HttpResponse::Ok().json(json!({ "types": models::schemas()? })))
+}
+
+/// `POST /api/credentials/{key}/test`: tries the newest version against the service it is for. 200 whether it works or
+/// not: `ok` and `failed` say it.
+pub async fn test(app: web::Data<App>, by: VendorAdmin, path: KeyPath) -> Result<HttpResponse> {
+    let Ok(_slot) = app.probes.try_acquire() else {
+        return Err(Error::RateLimited { retry_after: 5 });
+    };
+    let by = Caller::from(by);
+    let found = in_background(&app, move |app| async move {
+        read::read(&app, &by, &path.0, None).await
+    });
+    let credential = Credential::from_stored(found.await?.value)?;
+    let outcome = probe::probe(&app.egress, &credential).await;
+    let outcome = outcome.ok_or(Error::NotTestable)?;
+    metrics::counter!("gatehouse_credential_tests_total", "ok" => outcome.ok.to_string())
+        .increment(1);
+    Ok(HttpResponse::Ok().json(outcome))
 }

@@ -118,6 +118,11 @@ impl Error {
                 "key_not_allowed",
                 "This worker may not read credentials of this key.",
             ),
+            Self::NotTestable => (
+                422,
+                "not_testable",
+                "A generic credential names no service that it could be tested against.",
+            ),
             Self::VersionConflict { .. } => (
                 412,
                 "version_conflict",

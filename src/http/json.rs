@@ -187,16 +187,14 @@ fn broken_rule(
 
 /// A path as a JSON pointer (RFC 6901).
 fn pointer(path: &Path) -> String {
-    let mut pointer = String::new();
-    for segment in path {
-        match segment {
-            Segment::Seq { index } => pointer += &format!("/{index}"),
-            Segment::Map { key } => pointer += &format!("/{}", escaped(key)),
-            Segment::Enum { variant } => pointer += &format!("/{}", escaped(variant)),
-            Segment::Unknown => {}
+    let token = |segment: &Segment| match segment {
+        Segment::Seq { index } => format!("/{index}"),
+        Segment::Map { key: name } | Segment::Enum { variant: name } => {
+            format!("/{}", escaped(name))
         }
-    }
-    pointer
+        Segment::Unknown => String::new(),
+    };
+    path.iter().map(token).collect()
 }
 
 fn escaped(key: &str) -> String {

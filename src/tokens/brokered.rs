@@ -12,7 +12,7 @@ use crate::types::{Secret, VendorId};
 use crate::vault::{self, Handle};
 
 /// How long one is used: half of its life.
-const USE: Duration = Duration::from_secs(5 * 60);
+const USE: Duration = Duration::from_mins(5);
 
 type Place = (VendorId, Kind, Scope);
 type Slot = Arc<tokio::sync::Mutex<Option<Held>>>;

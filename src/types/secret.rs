@@ -33,7 +33,6 @@ impl Secret {
     ///
     /// # Errors
     /// Those of the serializer.
-    #[expect(clippy::ref_option, reason = "the form serde calls it in")]
     pub fn serialize_optional<S: Serializer>(
         secret: &Option<Self>,
         serializer: S,

@@ -118,6 +118,8 @@ fn of_credentials(route: &Route, worker: &TestWorker) -> Option<Case> {
         ("DELETE", "/api/credentials/{key}") => {
             return Some(case("/api/credentials/none", none(), 404, 404));
         }
+        // It is generic.
+        ("POST", "/api/credentials/{key}/test") => (none(), 422, 404),
         ("POST", "/api/credentials/{key}/undelete") => (none(), 404, 404),
         ("POST", "/api/credentials/{key}/destroy") => (json!({ "versions": [999] }), 404, 404),
         ("POST", "/api/credentials/{key}/rollback") => (json!({ "version": 1 }), 200, 404),

@@ -56,8 +56,8 @@ async fn operator_manages_workers_from_the_command_line() {
     assert_eq!(made["worker"]["keys"], json!(["ftp-*", "s3-1"]));
     let login = made["worker"]["login"].as_str().unwrap();
     let first = made["workerKey"].as_str().unwrap();
-    let log_in = async |key: &str| test.log_in(login, key).await.status;
-    assert_eq!(log_in(first).await, 200);
+    let status = async |key: &str| test.log_in(login, key).await.status;
+    assert_eq!(status(first).await, 200);
     let changed = worker(&["update", login, "--token-ttl", "600"]);
     assert_eq!(
         (&changed["tokenTtl"], &changed["name"]),
@@ -70,9 +70,9 @@ async fn operator_manages_workers_from_the_command_line() {
     );
     let second = worker(&["key", login, "--overlap", "0"]);
     let second = second["workerKey"].as_str().unwrap();
-    assert_eq!((log_in(first).await, log_in(second).await), (401, 200));
+    assert_eq!((status(first).await, status(second).await), (401, 200));
     assert_eq!(worker(&["remove", login])["deleted"], true);
-    assert_eq!(log_in(second).await, 401);
+    assert_eq!(status(second).await, 401);
     assert!(refusal(&env, &["worker", "show", login]).contains("404 not_found"));
     assert!(refusal(&env, &["worker", "show", "nobody"]).contains("must be a log-in name"));
     let said = refusal(&env, &["worker", "create", "media-vendor", "--name", "x"]);

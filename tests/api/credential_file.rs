@@ -6,11 +6,11 @@ use crate::credentials::ftp;
 use crate::support::http::Answer;
 use crate::support::{TestApp, TestVendor};
 
-async fn import(test: &TestApp, vendor: &TestVendor, query: &str, text: &str) -> Answer {
+async fn import(test: &TestApp, vendor: &TestVendor, query: &str, file: &str) -> Answer {
     test.post(&format!("/api/credential-file{query}"))
         .bearer(&vendor.private_key)
         .header("content-type", "application/x-ndjson")
-        .body(text.to_owned())
+        .body(file.to_owned())
         .send()
         .await
 }
@@ -36,18 +36,18 @@ async fn nothing_is_there(test: &TestApp, vendor: &TestVendor) {
 async fn file_goes_in_and_comes_out_the_same() {
     let test = TestApp::start().await;
     let (a, b) = (test.vendor("media-a").await, test.vendor("media-b").await);
-    let mut text: String = (0..250)
+    let mut file: String = (0..250)
         .map(|n| line(&format!("k{n:03}"), &ftp("h")))
         .collect();
-    text += &json!({ "key": "z", "value": { "type": "generic", "t": "ünï\ncode \u{2028}" }, "rotateBy": "2030-01-01T00:00:00Z" }).to_string();
-    let tried = import(&test, &a, "?dryRun=true", &text).await;
+    file += &json!({ "key": "z", "value": { "type": "generic", "t": "ünï\ncode \u{2028}" }, "rotateBy": "2030-01-01T00:00:00Z" }).to_string();
+    let tried = import(&test, &a, "?dryRun=true", &file).await;
     assert_eq!(
         tried.json,
         json!({ "dryRun": true, "created": 0, "lines": 251 }),
         "{tried:?}"
     );
     nothing_is_there(&test, &a).await;
-    let done = import(&test, &a, "", &text).await;
+    let done = import(&test, &a, "", &file).await;
     assert_eq!(done.status, 201, "{done:?}");
     assert_eq!(done.json["created"], 251);
     let out = export(&test, &a).await;
@@ -67,7 +67,7 @@ async fn file_goes_in_and_comes_out_the_same() {
 async fn one_bad_line_keeps_all_out() {
     let test = TestApp::start().await;
     let vendor = test.vendor("media-a").await;
-    let text = [
+    let file = [
         line("good", &ftp("h")),
         "{\"key\":\n".to_owned(),
         line("bad/key", &ftp("h")),
@@ -79,7 +79,7 @@ async fn one_bad_line_keeps_all_out() {
         line("good", &ftp("again")),
         line("other", &ftp("h")),
     ];
-    let answer = import(&test, &vendor, "", &text.concat()).await;
+    let answer = import(&test, &vendor, "", &file.concat()).await;
     answer.expect_problem(422, "invalid_lines");
     let lines = answer.json["lines"].as_array().unwrap();
     let told: Vec<_> = lines
@@ -115,9 +115,9 @@ async fn taken_keys_keep_all_out() {
     let test = TestApp::start().await;
     let vendor = test.vendor("media-a").await;
     test.credential(&vendor, "taken", ftp("mine")).await;
-    let text = line("new", &ftp("h")) + &line("taken", &ftp("other"));
+    let file = line("new", &ftp("h")) + &line("taken", &ftp("other"));
     for query in ["?dryRun=true", ""] {
-        let answer = import(&test, &vendor, query, &text).await;
+        let answer = import(&test, &vendor, query, &file).await;
         answer.expect_problem(422, "invalid_lines");
         assert_eq!(
             answer.json["lines"],
@@ -138,8 +138,8 @@ async fn failure_on_the_way_leaves_nothing() {
                 IF NEW.action = 'credential.created' THEN RAISE EXCEPTION 'trap'; END IF; RETURN NEW; END $$; \
                 CREATE TRIGGER trap BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION trap()";
     test.sql().await.batch_execute(trap).await.unwrap();
-    let text: String = (0..20).map(|n| line(&format!("k{n}"), &ftp("h"))).collect();
-    let answer = import(&test, &vendor, "", &text).await;
+    let file: String = (0..20).map(|n| line(&format!("k{n}"), &ftp("h"))).collect();
+    let answer = import(&test, &vendor, "", &file).await;
     assert!(answer.status >= 500, "{answer:?}");
     let listed = test.get("/api/credentials").bearer(&vendor.private_key);
     assert_eq!(listed.send().await.json["items"], json!([]));
@@ -156,7 +156,7 @@ async fn failure_on_the_way_leaves_nothing() {
     test.app.clock.advance(180);
     assert_eq!(test.pass("tidy_credentials").await["removed"], 20);
     nothing_is_there(&test, &vendor).await;
-    assert_eq!(import(&test, &vendor, "", &text).await.status, 201);
+    assert_eq!(import(&test, &vendor, "", &file).await.status, 201);
 }
 
 #[tokio::test]

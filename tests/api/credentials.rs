@@ -178,8 +178,8 @@ async fn one_of_many_who_make_the_same_key_wins() {
     };
     let tries = (0..6).map(|n| make(format!("h{n}")));
     let statuses = futures_util::future::join_all(tries).await;
-    let made = statuses.iter().filter(|status| **status == 201).count();
-    assert_eq!(made, 1, "{statuses:?}");
+    let winners = statuses.iter().filter(|status| **status == 201).count();
+    assert_eq!(winners, 1, "{statuses:?}");
     assert!(
         statuses.iter().all(|s| matches!(s, 201 | 409)),
         "{statuses:?}"
@@ -387,4 +387,38 @@ async fn vendor_of_before_is_brought_up() {
     drop(sql);
     test.pass("provision_vendors").await;
     test.credential(&vendor, "k", ftp("h")).await;
+}
+
+#[tokio::test]
+async fn credential_is_tried_against_its_service() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("media-vendor").await;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = closed.local_addr().unwrap().port();
+    drop(closed);
+    let mut value = ftp("127.0.0.1");
+    value["port"] = port.into();
+    test.credential(&vendor, "closed", value.clone()).await;
+    value["hostname"] = "169.254.169.254".into();
+    test.credential(&vendor, "inside", value).await;
+    let http = json!({ "type": "http", "endpoint": format!("{}/healthz", test.url) });
+    test.credential(&vendor, "web", http).await;
+    let generic = json!({ "type": "generic", "a": "b" });
+    test.credential(&vendor, "any", generic).await;
+    let tried = async |key: &str| {
+        let path = format!("{key}/test");
+        one(&test, &vendor, Method::POST, &path).send().await
+    };
+    for (key, failed) in [
+        ("closed", json!("port")),
+        ("inside", json!("address_refused")),
+        ("web", Value::Null),
+    ] {
+        let answer = tried(key).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.json["ok"], failed.is_null(), "{answer:?}");
+        assert_eq!(answer.json["failed"], failed, "{answer:?}");
+    }
+    tried("any").await.expect_problem(422, "not_testable");
+    tried("none").await.expect_problem(404, "not_found");
 }

@@ -178,6 +178,9 @@ async fn vendor_gets_its_store_then_its_policies_in_the_printed_order() {
             "PUT /v1/sys/policies/acl/gravityview-read-policy",
             "PUT /v1/sys/policies/acl/gravityview.site-write",
             "PUT /v1/sys/policies/acl/gravityview.site-read",
+            "PUT /v1/sys/policies/acl/gravityview.credentials-read",
+            "PUT /v1/sys/policies/acl/gravityview.credentials-write",
+            "POST /v1/sys/mounts/gravityview-credentials/secret",
         ]
     );
     assert!(

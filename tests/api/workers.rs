@@ -281,13 +281,13 @@ async fn policy_that_could_not_be_written_follows_later() {
     let session = test.session(&worker).await;
     assert_eq!(test.backend_read(&session, "k").await.status, 200);
     let policy = format!("sys/policies/acl/media-a.{id}.credentials-read");
-    let text = test.bao_root(Method::GET, &policy).send().await;
-    assert!(text.text.contains("secret/data/k"), "{text:?}");
+    let found = test.bao_root(Method::GET, &policy).send().await;
+    assert!(found.text.contains("secret/data/k"), "{found:?}");
     let behind = "UPDATE workers SET patterns = '{k,more*}', policy_wanted = policy_wanted + 1";
     test.sql().await.batch_execute(behind).await.unwrap();
     test.pass("follow_workers").await;
-    let text = test.bao_root(Method::GET, &policy).send().await;
-    assert!(text.text.contains("secret/data/more*"), "{text:?}");
+    let found = test.bao_root(Method::GET, &policy).send().await;
+    assert!(found.text.contains("secret/data/more*"), "{found:?}");
 }
 
 #[tokio::test]

@@ -81,9 +81,8 @@ pub async fn export(app: web::Data<App>, by: VendorAdmin) -> Result<HttpResponse
         is_last: false,
     };
     // The first line before the answer begins, so that trouble can still be told.
-    let (first, export) = match next(export).await? {
-        Some((line, export)) => (line, export),
-        None => return Ok(HttpResponse::Ok().content_type(NDJSON).finish()),
+    let Some((first, export)) = next(export).await? else {
+        return Ok(HttpResponse::Ok().content_type(NDJSON).finish());
     };
     let rest = stream::try_unfold(export, |export| async move {
         next(export).await.inspect_err(|error| {

@@ -1,8 +1,10 @@
 //! Everything the run logs, kept in memory and searched for secrets.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::sync::{Mutex, OnceLock};
 
+use aho_corasick::AhoCorasick;
 use gatehouse::telemetry;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -23,31 +25,34 @@ pub fn len() -> usize {
     LOG.lock().unwrap().len()
 }
 
+/// What was logged from a place on: a copy, as everybody who logs waits meanwhile.
+fn since(from: usize) -> Vec<u8> {
+    LOG.lock().unwrap()[from..].to_vec()
+}
+
 /// The lines logged from a place on that contain `needle`.
 pub fn lines_with(from: usize, needle: &str) -> Vec<String> {
-    let log = LOG.lock().unwrap();
-    let text = String::from_utf8_lossy(&log[from..]);
+    let log = since(from);
+    let text = String::from_utf8_lossy(&log);
     text.lines()
         .filter(|line| line.contains(needle))
         .map(str::to_owned)
         .collect()
 }
 
-/// Whether any of `secrets` was logged from a place on: as it is, or its first twelve characters.
+/// The line from a place on in which any of `secrets` was logged: as it is, or its first 24 characters.
 pub fn find_secret(from: usize, secrets: &[String]) -> Option<String> {
-    let log = LOG.lock().unwrap();
-    let text = String::from_utf8_lossy(&log[from..]);
-    secrets.iter().find_map(|secret| {
-        // `pk_…` and `s.…` begin alike for all; what tells them apart comes later.
-        let mark = secret.get(..24).unwrap_or(secret);
-        text.find(mark).map(|at| {
-            text[at.saturating_sub(400)..]
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .to_owned()
-        })
-    })
+    // `pk_…` and `s.…` begin alike for all; what tells them apart comes later.
+    let marks: HashSet<&str> = secrets
+        .iter()
+        .map(|secret| secret.get(..24).unwrap_or(secret))
+        .collect();
+    let log = since(from);
+    let found = AhoCorasick::new(&marks).unwrap().find(&log)?;
+    let before = log[..found.start()].iter().rposition(|b| *b == b'\n');
+    let line = &log[before.map_or(0, |at| at + 1)..];
+    let line = line.split(|b| *b == b'\n').next().unwrap_or_default();
+    Some(String::from_utf8_lossy(line).into_owned())
 }
 
 #[derive(Clone)]
