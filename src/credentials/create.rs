@@ -70,8 +70,11 @@ async fn take<'a>(
     let stale = now.checked_sub(STALE).unwrap_or(Timestamp::MIN);
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
+    // In the order of the keys, so that two files do not wait for each other's.
+    let mut in_order: Vec<&New> = news.iter().collect();
+    in_order.sort_by(|one, other| one.key.cmp(&other.key));
     let mut taken = Vec::with_capacity(news.len());
-    for new in news {
+    for new in in_order {
         let reserved = Reserved {
             key: &new.key,
             type_name: new.value.type_name(),

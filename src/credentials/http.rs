@@ -8,8 +8,6 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use std::sync::Arc;
-
 use actix_web::http::header::{ETAG, IF_MATCH};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use jiff::Timestamp;
@@ -24,7 +22,7 @@ use super::{Record, probe, read, remove, store};
 use crate::app::App;
 use crate::auth::{CredentialReader, VendorAdmin};
 use crate::error::{Error, Result};
-use crate::http::{Json, KeyPath, Page, PageRequest};
+use crate::http::{Json, KeyPath, Page, PageRequest, in_background};
 use crate::types::{CredentialId, CredentialKey, ExpiresAt};
 
 /// A credential as answers show it: with its value only where one is asked for.
@@ -73,17 +71,6 @@ impl CredentialView {
             ..Self::from(record)
         }
     }
-}
-
-/// Runs what calls OpenBao to its end, whoever hangs up.
-pub async fn in_background<T: Send + 'static, F>(
-    app: &web::Data<App>,
-    work: impl FnOnce(Arc<App>) -> F,
-) -> Result<T>
-where
-    F: Future<Output = Result<T>> + Send + 'static,
-{
-    app.detached(work(app.clone().into_inner())).await
 }
 
 /// An answer about a credential without its value, with the version as its entity tag.

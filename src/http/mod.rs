@@ -13,7 +13,12 @@ pub use middleware::{answered, harden, time_limit};
 pub use paging::{Cursor, Page, PageRequest};
 pub use path::{KeyPath, KeyVersionPath, NamespacePath, NamespaceSitePath, SiteId, WorkerPath};
 
-use actix_web::HttpRequest;
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, web};
+
+use crate::app::App;
+use crate::error::Result;
 
 /// The request's id: in the answer's `X-Request-Id`, in errors, in the log, and in the `meta` of each token.
 #[must_use]
@@ -23,4 +28,18 @@ pub fn request_id(request: &HttpRequest) -> String {
         .extensions()
         .get::<tracing_actix_web::RequestId>()
         .map_or_else(String::new, ToString::to_string)
+}
+
+/// Runs what calls OpenBao to its end, whoever hangs up.
+///
+/// # Errors
+/// Those of the work.
+pub async fn in_background<T: Send + 'static, F>(
+    app: &web::Data<App>,
+    work: impl FnOnce(Arc<App>) -> F,
+) -> Result<T>
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    app.detached(work(app.clone().into_inner())).await
 }

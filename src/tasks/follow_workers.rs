@@ -1,4 +1,5 @@
-//! Brings the policies of workers in OpenBao up to date that could not be written at once.
+//! Brings the policies of workers in OpenBao up to date that could not be written at once, and forgets sessions that
+//! have ended.
 
 use std::sync::Arc;
 
@@ -6,9 +7,11 @@ use serde_json::json;
 
 use super::Report;
 use crate::app::App;
-use crate::users::workers::policy;
+use crate::users::workers::{policy, store};
 
 pub(super) async fn pass(app: Arc<App>) -> Report {
     let (written, failed) = policy::pass(&app).await?;
-    Ok(json!({ "followed": written, "failed": failed }))
+    let client = app.db.get().await?;
+    let sessions = store::purge_sessions(&client, app.clock.now()).await?;
+    Ok(json!({ "followed": written, "failed": failed, "sessionsEnded": sessions }))
 }

@@ -1,4 +1,4 @@
-//! Drops what is no longer needed: receipts of webhooks, records of sites removed long ago, workers' sessions.
+//! Drops what is no longer needed: receipts of webhooks, records of sites removed long ago.
 
 use std::sync::Arc;
 
@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::Report;
 use crate::app::App;
-use crate::users::workers;
 use crate::{sites, vendors};
 
 const KEEP: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -17,6 +16,5 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
     let client = app.db.get().await?;
     let receipts = vendors::receipts::purge(&client, before).await?;
     let sites = sites::store::purge_removed(&client, before).await?;
-    let sessions = workers::store::purge_sessions(&client, app.clock.now()).await?;
-    Ok(json!({ "receipts": receipts, "sites": sites, "sessions": sessions }))
+    Ok(json!({ "receipts": receipts, "sites": sites }))
 }

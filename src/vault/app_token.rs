@@ -15,6 +15,10 @@ use super::tokens::TokenInfo;
 use super::{Error, Result};
 use crate::types::Secret;
 
+/// How long a refused call waits for the keeper, which logs in meanwhile where the token is lost. Where it is not, or
+/// where the keeper fails, its word comes at once.
+const LOOK_LIMIT: Duration = Duration::from_secs(3);
+
 /// Where a token of the service's own comes from.
 #[derive(Clone)]
 pub enum TokenSource {
@@ -182,9 +186,7 @@ impl AppToken {
                 return true;
             }
             self.wake.notify_one();
-            tokio::time::timeout(Duration::from_secs(1), changed)
-                .await
-                .ok();
+            tokio::time::timeout(LOOK_LIMIT, changed).await.ok();
         }
         is_another()
     }

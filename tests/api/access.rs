@@ -105,13 +105,18 @@ fn of_credentials(route: &Route, worker: &TestWorker) -> Option<Case> {
         .replace("{login}", &worker.login);
     let named = json!({ "name": "Renamed" });
     let (body, own, others) = match (route.method, route.path) {
-        ("GET", "/api/credential-types" | "/api/credential-file" | "/api/credentials") => {
-            (none(), 200, 200)
-        }
+        (
+            "GET",
+            "/api/credential-types"
+            | "/api/credential-file"
+            | "/api/credentials"
+            | "/api/workers"
+            | "/api/admin/vendors/{namespace}/workers",
+        )
+        | ("POST", "/api/credentials/token") => (none(), 200, 200),
         ("POST", "/api/credential-file") => (none(), 201, 201),
         // Both vendors have it already.
         ("POST", "/api/credentials") => (json!({ "key": "taken", "value": generic }), 409, 409),
-        ("POST", "/api/credentials/token") => (none(), 200, 200),
         ("GET", _) if path.contains("/api/credentials/") => (none(), 200, 404),
         ("PUT", "/api/credentials/{key}") => (json!({ "value": generic }), 200, 404),
         // There is no such thing: it would be gone for the next caller.
@@ -123,7 +128,6 @@ fn of_credentials(route: &Route, worker: &TestWorker) -> Option<Case> {
         ("POST", "/api/credentials/{key}/undelete") => (none(), 404, 404),
         ("POST", "/api/credentials/{key}/destroy") => (json!({ "versions": [999] }), 404, 404),
         ("POST", "/api/credentials/{key}/rollback") => (json!({ "version": 1 }), 200, 404),
-        ("GET", "/api/workers" | "/api/admin/vendors/{namespace}/workers") => (none(), 200, 200),
         ("POST", "/api/workers" | "/api/admin/vendors/{namespace}/workers") => {
             (json!({ "name": "New", "keys": ["*"] }), 201, 201)
         }

@@ -89,7 +89,10 @@ async fn vendor_asks_in_the_name_of_its_own_workers_only() {
     let sql = "SELECT caller, worker_id IS NOT NULL FROM issuances WHERE kind = 'credentials'";
     let rows = test.sql().await.query(sql, &[]).await.unwrap();
     assert_eq!(rows.len(), 1);
-    assert!(rows[0].get::<_, bool>(1));
+    assert_eq!(
+        (rows[0].get::<_, &str>(0), rows[0].get::<_, bool>(1)),
+        ("vendor", true)
+    );
 }
 
 #[tokio::test]

@@ -1,14 +1,12 @@
 //! Workers: made, changed, removed; their keys and sessions.
 
-use std::time::Duration;
-
 use gatehouse::vendors::Status;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::credentials::ftp;
 use crate::support::http::Answer;
-use crate::support::wait::{suspend, until};
+use crate::support::wait::suspend;
 use crate::support::{TestApp, TestVendor, TestWorker};
 
 async fn call(
@@ -356,14 +354,14 @@ async fn ended_sessions_are_forgotten() {
     for _ in 0..3 {
         test.session(&worker).await;
     }
-    assert_eq!(test.pass("purge").await["sessions"], 0);
-    test.app.clock.advance(16 * 60);
-    until("sessions purged", async || {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        test.pass("purge").await;
+    let left = async || {
         let sql = "SELECT count(*) FROM worker_sessions";
         let row = test.sql().await.query_one(sql, &[]).await.unwrap();
-        row.get::<_, i64>(0) == 0
-    })
-    .await;
+        row.get::<_, i64>(0)
+    };
+    test.pass("follow_workers").await;
+    assert_eq!(left().await, 3);
+    test.app.clock.advance(16 * 60);
+    test.pass("follow_workers").await;
+    assert_eq!(left().await, 0);
 }

@@ -18,10 +18,9 @@ use crate::app::App;
 use crate::auth::VendorAdmin;
 use crate::credentials::access::Caller;
 use crate::credentials::create::{self, New};
-use crate::credentials::http::in_background;
 use crate::credentials::{Record, read as one, store};
 use crate::error::{Error, Result, cause_chain};
-use crate::http::FileBody;
+use crate::http::{FileBody, in_background};
 use crate::types::CredentialKey;
 
 /// Rows of one look into the database.

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::auth::CredentialReader;
 use crate::credentials::access::Caller;
 use crate::error::{Error, Result};
-use crate::http::Json;
+use crate::http::{Json, in_background};
 use crate::tokens::http::{IssuedView, Place, WrapTtl};
 use crate::types::{CredentialKey, Metadata, WorkerLogin};
 use crate::users::workers::{self, TokenTtl};
@@ -55,8 +55,13 @@ pub async fn issue(
     body: Json<CredentialsTokenRequest>,
 ) -> Result<HttpResponse> {
     let body = body.0;
+    // On record is who asked, and beside it for which worker.
+    let actor = caller.actor();
     let caller = in_whose_name(&app, caller, body.worker.as_deref()).await?;
-    let by = Caller::from(caller);
+    let by = Caller {
+        actor,
+        ..Caller::from(caller)
+    };
     let asked = Asked {
         key: body.key,
         ttl: body.ttl,
@@ -66,10 +71,11 @@ pub async fn issue(
     };
     let namespace = by.vendor.namespace.clone();
     let key = asked.key.clone();
-    let worker = app.clone().into_inner();
-    let issued = app
-        .detached(async move { hand_out(&worker, &by, &asked).await })
-        .await?;
+    let issued = in_background(
+        &app,
+        move |app| async move { hand_out(&app, &by, &asked).await },
+    )
+    .await?;
     let store = app.config.bao.below_v1(&namespace.credentials());
     let place = Place {
         path: key.map_or_else(|| store.clone(), |key| format!("{store}/data/{key}")),

@@ -12,10 +12,10 @@ use serde_json::json;
 use crate::app::App;
 use crate::auth::{CredentialReader, VendorAdmin};
 use crate::credentials::access::Caller;
-use crate::credentials::http::{CredentialView, if_match, in_background, with_version};
+use crate::credentials::http::{CredentialView, if_match, with_version};
 use crate::credentials::{change, read, remove};
 use crate::error::{Error, Result};
-use crate::http::{Json, KeyPath, KeyVersionPath};
+use crate::http::{Json, KeyPath, KeyVersionPath, in_background};
 
 /// A version as answers show it.
 #[derive(Serialize)]

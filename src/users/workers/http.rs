@@ -5,8 +5,6 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use std::sync::Arc;
-
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -18,7 +16,7 @@ use super::{Patterns, TokenTtl, Worker, sessions};
 use crate::app::App;
 use crate::auth::{self, VendorAdmin};
 use crate::error::{Error, Result};
-use crate::http::{Json, Page, PageRequest, WorkerPath};
+use crate::http::{Json, Page, PageRequest, WorkerPath, in_background};
 use crate::types::{Name, Secret, WorkerId};
 
 /// The body of `POST /api/sessions`, as the workers' SDK sends it.
@@ -206,15 +204,4 @@ pub async fn rotate_key(
     let overlap = SignedDuration::from_secs(overlap.into());
     let (worker, key) = change::rotate_key(&app.into_inner(), &by, id, overlap).await?;
     Ok(HttpResponse::Created().json(with_key(&by, worker, &key)))
-}
-
-/// Runs what calls OpenBao to its end, whoever hangs up.
-async fn in_background<T: Send + 'static, F>(
-    app: &web::Data<App>,
-    work: impl FnOnce(Arc<App>) -> F + Send + 'static,
-) -> Result<T>
-where
-    F: Future<Output = Result<T>> + Send + 'static,
-{
-    app.detached(work(app.clone().into_inner())).await
 }
