@@ -3,6 +3,7 @@
 //! Each secret can also come from a file, by the variable's name with `_FILE` behind it. An error names the variable,
 //! never its value. `deploy/gatehouse.env.example` documents every variable.
 
+mod audit;
 mod bao;
 mod dev;
 mod egress;
@@ -19,8 +20,9 @@ use ipnet::IpNet;
 
 use crate::types::{Namespace, Secret};
 use crate::vault::{Server, TokenSources};
-use crate::{db, webhooks};
+use crate::{access_logs, db, webhooks};
 
+pub use audit::needed as audit_settings;
 pub use dev::DevConfig;
 pub use env::Env;
 pub use limits::{LimitConfig, Rate};
@@ -58,6 +60,8 @@ pub struct Config {
     pub db: db::Settings,
     /// Secrets the billing system signs sign-up webhooks with: the current one, and the one before during a change.
     pub signup_secrets: Vec<webhooks::SigningSecret>,
+    /// The OpenBao audit log that this process ships, if any.
+    pub audit: Option<access_logs::Settings>,
     /// Rate limits.
     pub limits: LimitConfig,
     /// Where connections to addresses that vendors name may go.
@@ -117,6 +121,7 @@ impl Config {
             bao: BaoConfig::from_env(env)?,
             db: db_settings(env)?,
             signup_secrets: signup_secrets(env)?,
+            audit: audit::settings(env)?,
             limits: LimitConfig::from_env(env, LimitConfig::SERVE)?,
             egress: egress_settings(env, "")?,
             trial: env.flag("GATEHOUSE_TRIAL")?,
@@ -185,6 +190,16 @@ pub fn server(env: &Env) -> Result<Server> {
             &"tokens would cross the network in the clear: use https, or set GATEHOUSE_BAO_INSECURE=true on a network you trust",
         ));
     }
+    let namespace = bao_namespace(env)?;
+    Ok(Server {
+        addr: addr.trim_end_matches('/').to_owned(),
+        namespace,
+        ca_pem: env.file("GATEHOUSE_BAO_CACERT")?,
+    })
+}
+
+/// The OpenBao namespace this service is fenced into, if any: `GATEHOUSE_BAO_NAMESPACE`.
+fn bao_namespace(env: &Env) -> Result<Option<String>> {
     let namespace = env.text("GATEHOUSE_BAO_NAMESPACE");
     let plain = |ns: &String| {
         ns.split('/').all(|s| {
@@ -199,14 +214,10 @@ pub fn server(env: &Env) -> Result<Server> {
             &"must be names of letters, digits, _ and -, separated by /",
         ));
     }
-    Ok(Server {
-        addr: addr.trim_end_matches('/').to_owned(),
-        namespace,
-        ca_pem: env.file("GATEHOUSE_BAO_CACERT")?,
-    })
+    Ok(namespace)
 }
 
-/// The database alone, for `gatehouse migrate` and `gatehouse bootstrap`.
+/// The database alone, for `gatehouse migrate`, `gatehouse bootstrap` and `gatehouse audit-ship`.
 ///
 /// # Errors
 /// Names the variable that is missing or cannot be used.

@@ -16,6 +16,7 @@
 //! than a request, or must survive one, is a task ([`tasks`]). Connections to addresses that vendors name leave through
 //! one guard ([`egress`]).
 
+pub mod access_logs;
 pub mod app;
 pub mod auth;
 pub mod bootstrap;

@@ -21,7 +21,7 @@ use crate::http::{harden, limit, time_limit};
 use crate::tasks::TASKS;
 use crate::telemetry::{RequestSpan, with_request_id};
 use crate::vault::Vault;
-use crate::{routes, telemetry};
+use crate::{access_logs, routes, telemetry};
 
 const DRAIN_SECONDS: u64 = 15;
 
@@ -186,6 +186,10 @@ fn spawn_background(app: &Arc<App>) {
     supervised(app, "housekeeping", async move {
         keep_house(&housekeeper).await;
     });
+    if let Some(settings) = app.config.audit.clone() {
+        let shipping = access_logs::ship(app.db.clone(), settings, app.stop.clone());
+        supervised(app, "audit log", shipping);
+    }
     for task in &TASKS {
         supervised(app, task.name, task.run(Arc::clone(app)));
     }

@@ -9,6 +9,7 @@ use anyhow::Context;
 
 use super::dev_env::{self, Demo, DemoWorker, Kept};
 use super::{out, serve};
+use crate::access_logs;
 use crate::bootstrap;
 use crate::config::{BaoConfig, Config, DevConfig, Env};
 use crate::db;
@@ -172,7 +173,12 @@ async fn prepare(
         server,
         tokens,
     };
-    let service = config.service(bao, settings, &kept.signup_secret)?;
+    let audit = access_logs::Settings {
+        file: servers.openbao.audit_log.clone(),
+        node: "dev".to_owned(),
+        namespace: None,
+    };
+    let service = config.service(bao, settings, audit, &kept.signup_secret)?;
     Ok((service, kept))
 }
 

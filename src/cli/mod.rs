@@ -1,8 +1,9 @@
 //! The command line: one file per subcommand.
 //!
-//! `serve`, `migrate`, `bootstrap` and `operator` work on the database and OpenBao; the others call a running service
+//! `serve`, `audit-ship`, `migrate`, `bootstrap` and `operator` work on the database and OpenBao; the others call a running service
 //! as an operator, by `GATEHOUSE_URL` and `GATEHOUSE_ADMIN_TOKEN`. Settings come from the environment.
 
+mod audit_ship;
 mod bootstrap;
 mod dev;
 mod dev_env;
@@ -32,6 +33,9 @@ GATEHOUSE_DEV_OPENBAO_CLUSTER_PORT (8201), GATEHOUSE_DEV_POSTGRES_PORT (5433); 0
 
 const REMOTE_HELP: &str =
     "Calls the service at GATEHOUSE_URL with the operator's token in GATEHOUSE_ADMIN_TOKEN.";
+
+const AUDIT_HELP: &str = "\
+Needs DATABASE_URL, GATEHOUSE_AUDIT_FILE and GATEHOUSE_AUDIT_NODE; GATEHOUSE_BAO_NAMESPACE as for the service.";
 
 const BOOTSTRAP_HELP: &str = "\
 Needs DATABASE_URL, GATEHOUSE_BAO_ADDR, and an administrator's token in GATEHOUSE_BAO_ADMIN_TOKEN (or its _FILE).";
@@ -63,6 +67,12 @@ enum Command {
     /// needs to .gatehouse/dev.env, and prints one line when it is ready.
     #[command(after_help = DEV_HELP)]
     Dev,
+    /// Ship OpenBao's audit log into the database: one beside each OpenBao node
+    ///
+    /// Reads the file audit device from where it stopped, through rotations, and keeps what is about vendors' engines:
+    /// which token did what, never a value. `serve` does the same for a file on its own machine.
+    #[command(after_help = AUDIT_HELP)]
+    AuditShip,
     /// Bring the database's schema up to date
     #[command(after_help = "Needs DATABASE_URL (or DATABASE_URL_FILE).")]
     Migrate,
@@ -124,6 +134,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve => serve::run().await,
         Command::Dev => dev::run().await,
+        Command::AuditShip => audit_ship::run().await,
         Command::Migrate => migrate::run().await,
         Command::Bootstrap(args) => bootstrap::run(args).await,
         Command::Operator(args) => operator::run(args).await,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::egress::{DEV_ALLOW, egress_settings};
 use super::env::invalid;
 use super::{BaoConfig, Config, Env, HttpConfig, LimitConfig, Result, signing_secret};
-use crate::{db, egress};
+use crate::{access_logs, db, egress};
 
 /// Settings of `gatehouse dev`.
 pub struct DevConfig {
@@ -52,8 +52,15 @@ impl DevConfig {
     ///
     /// # Errors
     /// Where the secret is none.
-    pub fn service(&self, bao: BaoConfig, db: db::Settings, signup_secret: &str) -> Result<Config> {
+    pub fn service(
+        &self,
+        bao: BaoConfig,
+        db: db::Settings,
+        audit: access_logs::Settings,
+        signup_secret: &str,
+    ) -> Result<Config> {
         Ok(Config {
+            audit: Some(audit),
             http: self.http.clone(),
             bao,
             db,

@@ -9,6 +9,7 @@
 mod support;
 
 mod access;
+mod access_logs;
 mod binding;
 mod claim;
 mod cli;

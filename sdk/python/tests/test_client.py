@@ -124,7 +124,7 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(server.seen, [])
 
     def test_refusals_are_exceptions_by_status(self) -> None:
-        problem = {"code": "some_code", "detail": "d", "request_id": "r", "currentVersion": 4}
+        problem = {"code": "some_code", "detail": "d", "request_id": "r", "current_version": 4}
         errors = [{"pointer": "/value/port", "detail": "wrong"}]
         for status, kind in [
             (401, gc.UnauthorizedError),

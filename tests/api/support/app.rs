@@ -111,6 +111,7 @@ impl Place {
             },
             db: db_settings(&self.database_url),
             signup_secrets: vec![SigningSecret::new(SIGNUP_SECRET.to_vec()).unwrap()],
+            audit: None,
             limits: limits(100_000),
             egress: egress::Settings {
                 allow: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],

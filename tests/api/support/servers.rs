@@ -16,6 +16,8 @@ pub struct Shared {
     pub runtime: Handle,
     pub bao_addr: String,
     pub bao_root: String,
+    /// Where OpenBao writes its audit log.
+    pub audit_log: PathBuf,
     /// Of a superuser, with the migrated template beside it.
     pub database_url: String,
 }
@@ -47,6 +49,7 @@ pub fn shared() -> &'static Shared {
                     runtime: Handle::current(),
                     bao_addr: openbao.addr.clone(),
                     bao_root: openbao.root_token.clone(),
+                    audit_log: openbao.audit_log.clone(),
                     database_url: postgres.url.clone(),
                 })
                 .unwrap();
