@@ -10,6 +10,7 @@ use tracing::Instrument;
 use crate::auth::{Directory, KeyRing};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::credentials::probe::Slots;
 use crate::db::Pool;
 use crate::egress::Egress;
 use crate::error::{Error, Result};
@@ -45,8 +46,8 @@ pub struct App {
     pub clock: Clock,
     /// How many background tasks are at work at once.
     pub task_slots: Semaphore,
-    /// How many credentials are tested at once.
-    pub probes: Semaphore,
+    /// Credentials that are being tested.
+    pub probes: Slots,
     /// The last report of each background task.
     pub board: Board,
     /// Work that must end before the process does, even when its client is gone.
@@ -106,7 +107,7 @@ impl App {
             egress: Egress::new(&config.egress)?,
             clock: Clock::default(),
             task_slots: Semaphore::new((config.db.pool_size / 4).max(1)),
-            probes: Semaphore::new(crate::credentials::probe::AT_ONCE),
+            probes: Slots::default(),
             board: Board::default(),
             tracker: TaskTracker::new(),
             probe: Probe::default(),

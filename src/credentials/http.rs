@@ -218,17 +218,22 @@ pub async fn types(_by: CredentialReader) -> Result<HttpResponse> {
 /// `POST /api/credentials/{key}/test`: tries the newest version against the service it is for. 200 whether it works or
 /// not: `ok` and `failed` say it.
 pub async fn test(app: web::Data<App>, by: VendorAdmin, path: KeyPath) -> Result<HttpResponse> {
-    let Ok(_slot) = app.probes.try_acquire() else {
-        return Err(Error::RateLimited { retry_after: 5 });
-    };
     let by = Caller::from(by);
-    let found = in_background(&app, move |app| async move {
-        read::read(&app, &by, &path.0, None).await
+    app.limits.check_test(by.vendor.id)?;
+    let slot = app.probes.take(by.vendor.id);
+    let _slot = slot.ok_or(Error::RateLimited { retry_after: 5 })?;
+    let outcome = in_background(&app, move |app| async move {
+        let (found, openbao) = read::fetch(&app, &by, &path.0, None).await?;
+        let credential = Credential::from_stored(found.value)?;
+        let outcome = probe::probe(&app.egress, &credential).await;
+        let outcome = outcome.ok_or(Error::NotTestable)?;
+        let more =
+            json!({ "ok": outcome.ok, "failed": outcome.failed, "openbaoRequestId": openbao });
+        let client = app.db.get().await?;
+        by.event("credential.tested", &path.0, more)
+            .record(&client, app.clock.now())
+            .await?;
+        Ok(outcome)
     });
-    let credential = Credential::from_stored(found.await?.value)?;
-    let outcome = probe::probe(&app.egress, &credential).await;
-    let outcome = outcome.ok_or(Error::NotTestable)?;
-    metrics::counter!("gatehouse_credential_tests_total", "ok" => outcome.ok.to_string())
-        .increment(1);
-    Ok(HttpResponse::Ok().json(outcome))
+    Ok(HttpResponse::Ok().json(outcome.await?))
 }

@@ -32,6 +32,28 @@ pub async fn read(
     key: &CredentialKey,
     version: Option<u32>,
 ) -> Result<Found> {
+    let (found, openbao) = fetch(app, by, key, version).await?;
+    let client = app.db.get().await?;
+    let now = app.clock.now();
+    store::mark_used(&client, by.vendor.id, found.record.id, now).await?;
+    let more = json!({ "version": found.version, "openbaoRequestId": openbao });
+    by.event("credential.read", key, more)
+        .record(&client, now)
+        .await?;
+    Ok(found)
+}
+
+/// The newest version for the service itself, which hands it to nobody: no use, and no event of its own. Also gives
+/// OpenBao's id of the call.
+///
+/// # Errors
+/// As [`read`].
+pub async fn fetch(
+    app: &Arc<App>,
+    by: &Caller,
+    key: &CredentialKey,
+    version: Option<u32>,
+) -> Result<(Found, String)> {
     by.refuse_key(key)?;
     let client = app.db.get().await?;
     let record = store::find(&client, by.vendor.id, key).await?;
@@ -46,18 +68,12 @@ pub async fn read(
         })
         .await?;
     let read = read.ok_or(Error::NotFound)?;
-    let client = app.db.get().await?;
-    let now = app.clock.now();
-    store::mark_used(&client, by.vendor.id, record.id, now).await?;
-    let more = json!({ "version": read.version, "openbaoRequestId": read.request_id });
-    by.event("credential.read", key, more)
-        .record(&client, now)
-        .await?;
-    Ok(Found {
+    let found = Found {
         record,
         version: read.version,
         value: read.fields,
-    })
+    };
+    Ok((found, read.request_id))
 }
 
 /// A credential's record.

@@ -16,7 +16,8 @@ use serde_path_to_error::{Path, Segment};
 
 use crate::error::{Error, FieldError, Result};
 
-const LIMIT: usize = 64 * 1024;
+/// Of a body, unless it is a file.
+pub const LIMIT: usize = 64 * 1024;
 const FILE_LIMIT: usize = 4 * 1024 * 1024;
 const TIME: Duration = Duration::from_secs(5);
 

@@ -35,7 +35,14 @@ pub struct Limits {
     address: DefaultKeyedRateLimiter<IpAddr>,
     refused: DefaultKeyedRateLimiter<IpAddr>,
     vendor: DefaultKeyedRateLimiter<(VendorId, Share)>,
+    tests: DefaultKeyedRateLimiter<VendorId>,
 }
+
+/// Tests of credentials of one vendor: they are tries to log in somewhere else.
+const TESTS: Rate = Rate {
+    per_second: 1,
+    burst: 10,
+};
 
 impl Limits {
     /// Empty limiters.
@@ -45,6 +52,7 @@ impl Limits {
             address: RateLimiter::keyed(quota(config.address)),
             refused: RateLimiter::keyed(quota(config.refused)),
             vendor: RateLimiter::keyed(quota(config.vendor)),
+            tests: RateLimiter::keyed(quota(TESTS)),
         }
     }
 
@@ -72,6 +80,14 @@ impl Limits {
         check(&self.vendor, &(vendor, share))
     }
 
+    /// Counts a test of a credential of this vendor.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] over the limit.
+    pub fn check_test(&self, vendor: VendorId) -> Result<()> {
+        check(&self.tests, &vendor)
+    }
+
     /// Forgets who has not called for a while.
     pub fn tidy(&self) {
         for limiter in [&self.address, &self.refused] {
@@ -80,6 +96,8 @@ impl Limits {
         }
         self.vendor.retain_recent();
         self.vendor.shrink_to_fit();
+        self.tests.retain_recent();
+        self.tests.shrink_to_fit();
     }
 }
 

@@ -15,7 +15,7 @@ async fn shipping() -> TestApp {
     let place = Place::shared().await;
     let mut config = place.config().await;
     config.audit = Some(settings(
-        &place.bao.namespace,
+        place.bao.namespace.clone(),
         servers::shared().audit_log.clone(),
     ));
     TestApp::start_at(place, config).await

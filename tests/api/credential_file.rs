@@ -174,6 +174,17 @@ async fn other_bodies_are_no_files() {
     let answer = import(&test, &vendor, "", &many).await;
     answer.expect_problem(422, "invalid_lines");
     assert_eq!(answer.json["lines"][0]["line"], 1001);
+    let headers: Vec<String> = (0..101).map(|n| format!("\"x{n}\": \"v\"")).collect();
+    let headers = format!("{{{}}}", headers.join(","));
+    let value = json!({ "type": "http", "endpoint": "http://h", "headers": headers });
+    let answer = import(&test, &vendor, "", &line("k", &value)).await;
+    answer.expect_problem(422, "invalid_lines");
+    let long = json!({ "type": "generic", "t": "x".repeat(65 * 1024) });
+    let answer = import(&test, &vendor, "", &line("k", &long)).await;
+    assert_eq!(
+        answer.json["lines"][0]["code"], "body_too_large",
+        "{answer:?}"
+    );
     let large = "x".repeat(4 * 1024 * 1024 + 1);
     let answer = import(&test, &vendor, "", &large).await;
     answer.expect_problem(413, "body_too_large");

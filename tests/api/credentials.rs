@@ -331,4 +331,15 @@ async fn credential_is_tried_against_its_service() {
     }
     tried("any").await.expect_problem(422, "not_testable");
     tried("none").await.expect_problem(404, "not_found");
+    // It is no use of them, and stands among the events.
+    let listed = test.get("/api/credentials").bearer(&vendor.private_key);
+    let listed = listed.send().await;
+    let items = listed.json["items"].as_array().unwrap();
+    assert!(items.iter().all(|item| item["lastUsedAt"].is_null()));
+    let sql = "SELECT count(*) FROM events WHERE action = 'credential.tested'";
+    let row = test.sql().await.query_one(sql, &[]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), 3);
+    // So often a second and no more: each is a try to log in somewhere.
+    let many = futures_util::future::join_all((0..20).map(|_| tried("closed"))).await;
+    assert!(many.iter().any(|answer| answer.status == 429), "{many:?}");
 }

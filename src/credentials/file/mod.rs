@@ -10,7 +10,7 @@ use super::http::CreateCredentialRequest;
 use super::store;
 use crate::app::App;
 use crate::error::{Error, LineError, Result};
-use crate::http::parse_json;
+use crate::http::{BODY_LIMIT, parse_json};
 
 /// Most lines of a file.
 pub const MOST_LINES: usize = 1000;
@@ -34,7 +34,8 @@ pub fn read(bytes: &[u8]) -> Result<Vec<(usize, New)>> {
                 &Error::BodyTooLarge,
             )]));
         }
-        let new = parse_json::<CreateCredentialRequest>(text)
+        let new = short(text)
+            .and_then(parse_json::<CreateCredentialRequest>)
             .and_then(CreateCredentialRequest::into_new)
             .and_then(|new| {
                 let before = seen.insert(new.key.to_string(), line);
@@ -49,6 +50,15 @@ pub fn read(bytes: &[u8]) -> Result<Vec<(usize, New)>> {
         }
     }
     finish(news, errors)
+}
+
+/// A line is as long as the body of one such request may be.
+fn short(text: &[u8]) -> Result<&[u8]> {
+    if text.len() <= BODY_LIMIT {
+        Ok(text)
+    } else {
+        Err(Error::BodyTooLarge)
+    }
 }
 
 /// Refuses lines whose key is taken already.

@@ -95,12 +95,15 @@ pub(super) fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, 
     )
 }
 
-/// A JSON object of strings, written as a string.
+/// A JSON object of at most 100 strings, written as a string.
 pub(super) fn header_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     checked(
         deserializer,
-        |text| serde_json::from_str::<BTreeMap<String, String>>(text).is_ok(),
-        "must be a JSON object of strings, written as a string",
+        |text| {
+            let headers = serde_json::from_str::<BTreeMap<String, String>>(text);
+            headers.is_ok_and(|headers| headers.len() <= 100)
+        },
+        "must be a JSON object of at most 100 strings, written as a string",
     )
 }
 

@@ -259,7 +259,7 @@ mod tests {
             ),
             (
                 json!({ "type": "http", "endpoint": "http://h", "headers": "{\"a\": 1}" }),
-                "/value/headers must be a JSON object of strings, written as a string (string)",
+                "/value/headers must be a JSON object of at most 100 strings, written as a string (string)",
             ),
             (
                 json!({ "type": "generic", "k": 1 }),

@@ -65,6 +65,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Control<S> {
         self.reply().await
     }
 
+    /// Says good-bye, and waits for no answer: the test is over.
+    pub async fn leave(&mut self) -> Result<(), Broken> {
+        self.stream.write_all(b"QUIT\r\n").await?;
+        Ok(self.stream.flush().await?)
+    }
+
     /// Reads a reply. One of several lines begins with `230-` and ends with the line that begins with `230 `.
     pub async fn reply(&mut self) -> Result<Reply, Broken> {
         let mut rest = (&mut self.stream).take(REPLY_LIMIT);

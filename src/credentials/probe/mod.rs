@@ -10,6 +10,7 @@ mod ftp;
 mod http;
 mod s3;
 mod sigv4;
+mod slots;
 
 use std::time::Duration;
 
@@ -21,10 +22,10 @@ use super::models::Credential;
 use crate::egress::Egress;
 use attempt::Attempt;
 
-/// How long a whole test may take: less than a request.
-const LIMIT: Duration = Duration::from_secs(8);
-/// How many tests run at once in a replica.
-pub const AT_ONCE: usize = 16;
+pub use slots::Slots;
+
+/// How long a whole test may take: less than a request, which reads the credential first.
+const LIMIT: Duration = Duration::from_secs(6);
 
 /// How a test ended.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -72,7 +73,7 @@ pub struct Passed {
     pub duration_ms: u64,
 }
 
-/// Tests a credential, within eight seconds. `None` for the type `generic`, which says nothing of a service.
+/// Tests a credential, within six seconds. `None` for the type `generic`, which says nothing of a service.
 pub async fn probe(egress: &Egress, credential: &Credential) -> Option<Outcome> {
     probe_within(LIMIT, egress, credential).await
 }

@@ -177,9 +177,14 @@ fn judge(status: u16, body: &str) -> Result<String, (Step, String)> {
             Step::Login,
             "the service does not accept the key (401)".to_owned(),
         )),
+        // Nothing in it says that the key is known.
         (403, None) => Err((
-            Step::Permission,
-            "the service does not allow this key to list buckets (403)".to_owned(),
+            Step::Login,
+            "the service refuses the request and does not say why (403)".to_owned(),
+        )),
+        (500..=599, _) => Err((
+            Step::Protocol,
+            format!("the service has trouble of its own ({status})"),
         )),
         (300..=399, _) => Err((
             Step::Protocol,
@@ -261,8 +266,8 @@ mod tests {
             (403, error("InvalidAccessKeyId"), Some(Step::Login)),
             (403, error("SignatureDoesNotMatch"), Some(Step::Login)),
             (403, error("AccessDenied"), Some(Step::Permission)),
-            (403, error("canary"), Some(Step::Permission)),
-            (403, "<Code>".to_owned(), Some(Step::Permission)),
+            (403, error("canary"), Some(Step::Login)),
+            (403, "<Code>".to_owned(), Some(Step::Login)),
             (401, String::new(), Some(Step::Login)),
             (301, error("PermanentRedirect"), Some(Step::Protocol)),
             (404, "<html>".to_owned(), Some(Step::Protocol)),
