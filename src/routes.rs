@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, Resource};
 
 use crate::error::Error;
 use crate::users::workers;
-use crate::{credentials, health, sites, tasks, tokens, trustedlogin, vendors};
+use crate::{credentials, health, openapi, sites, tasks, tokens, trustedlogin, vendors};
 
 /// Who may call a route. The handler's signature holds the same, as a type; this is what people and tests read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Route {
     pub path: &'static str,
     /// Who may call.
     pub caller: Caller,
+    /// Names the operation in the API description: `credentials.create`.
+    pub operation: fn() -> String,
     add: fn(Resource) -> Resource,
 }
 
@@ -54,6 +56,7 @@ macro_rules! routes {
             method: stringify!($method),
             path: $path,
             caller: Caller::$caller,
+            operation: || operation(stringify!($handler)),
             add: |resource| resource.route(web::method(actix_web::http::Method::$method).to($handler)),
         }),*];
     };
@@ -63,6 +66,8 @@ routes! {
     GET    "/healthz"                                          Anyone          health::alive;
     GET    "/readyz"                                           Anyone          health::ready;
     GET    "/metrics"                                          Anyone          health::metrics;
+
+    GET    "/openapi.json"                                     Anyone          openapi::http::document;
 
     POST   "/webhooks/vendor-signup"                           Billing         vendors::http::vendor_signup;
     POST   "/api/vendors/claim"                                ClaimHolder     vendors::http::claim;
@@ -117,6 +122,13 @@ routes! {
     GET    "/api/admin/app-token"                              Operator        tasks::http::app_tokens;
     POST   "/api/admin/app-token/renew"                        Operator        tasks::http::renew_app_tokens;
     GET    "/api/admin/tasks"                                  Operator        tasks::http::list;
+}
+
+/// A handler's path without what every handler's has.
+fn operation(handler: &str) -> String {
+    let parts = handler.split("::").map(str::trim);
+    let parts: Vec<&str> = parts.filter(|part| *part != "http").collect();
+    parts.join(".")
 }
 
 /// The paths a route answers at.

@@ -31,6 +31,7 @@ mod keeper;
 mod layers;
 mod ledger;
 mod limits;
+mod openapi;
 mod paths;
 mod plugins_of_2019;
 mod probe;

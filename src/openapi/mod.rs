@@ -1,0 +1,136 @@
+//! The API description (OpenAPI 3.1), made from the route table and the models of credentials.
+//!
+//! It names every operation, who may call it and how errors look. The bodies of credentials have their schemas; those of
+//! the other operations are described in `docs/` so far.
+
+pub mod http;
+
+use serde_json::{Map, Value, json};
+
+use crate::credentials::models;
+use crate::error::Result;
+use crate::routes::{Caller, ROUTES, Route, paths};
+
+/// Of this program, known when it is built.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"));
+
+/// The whole document.
+///
+/// # Errors
+/// [`crate::error::Error::Internal`] where a schema cannot be written out.
+pub fn document() -> Result<Value> {
+    Ok(json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Gatehouse",
+            "version": VERSION,
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+        },
+        "paths": all_paths(),
+        "components": {
+            "schemas": schemas()?,
+            "securitySchemes": {
+                "bearer": { "type": "http", "scheme": "bearer", "description": "pk_, sk_ or gho_, by the caller" },
+                "session": { "type": "apiKey", "in": "header", "name": "Authorization", "description": "a worker's access token without Bearer, or a site's delete key" },
+                "webhook": { "type": "apiKey", "in": "header", "name": "webhook-signature", "description": "Standard Webhooks" },
+            },
+        },
+    }))
+}
+
+fn all_paths() -> Map<String, Value> {
+    let mut all: Map<String, Value> = Map::new();
+    for route in ROUTES {
+        for path in paths(route) {
+            let item = all.entry(path.clone()).or_insert_with(|| json!({}));
+            item[route.method.to_ascii_lowercase()] = operation(route, &path);
+        }
+    }
+    all
+}
+
+fn operation(route: &Route, path: &str) -> Value {
+    let parameters: Vec<Value> = path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
+        .collect();
+    let problem = json!({
+        "description": "An error (RFC 9457); `code` tells which",
+        "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
+    });
+    // One handler may serve the vendor and operators, and at two places.
+    let place = match path {
+        _ if path != route.path => ".api",
+        _ if path.starts_with("/api/admin/") => ".admin",
+        _ => "",
+    };
+    let mut operation = json!({
+        "operationId": format!("{}{place}", (route.operation)()),
+        "x-caller": format!("{:?}", route.caller),
+        "security": security(route.caller),
+        "parameters": parameters,
+        "responses": { "2XX": { "description": "Done" }, "default": problem },
+    });
+    if let ("POST", "/api/credentials") | ("PUT", "/api/credentials/{key}") =
+        (route.method, route.path)
+    {
+        let body = json!({ "schema": { "$ref": "#/components/schemas/CredentialBody" } });
+        operation["requestBody"] =
+            json!({ "required": true, "content": { "application/json": body } });
+    }
+    operation
+}
+
+fn security(caller: Caller) -> Value {
+    match caller {
+        Caller::Anyone | Caller::ClaimHolder | Caller::LogIn => json!([]),
+        Caller::Billing => json!([{ "webhook": [] }]),
+        Caller::Reader | Caller::Remover => json!([{ "bearer": [] }, { "session": [] }]),
+        _ => json!([{ "bearer": [] }]),
+    }
+}
+
+fn schemas() -> Result<Map<String, Value>> {
+    let mut all = Map::new();
+    let mut values = Vec::new();
+    for (name, schema) in models::schemas()? {
+        let name = format!("Credential.{name}");
+        values.push(json!({ "$ref": format!("#/components/schemas/{name}") }));
+        all.insert(name, schema);
+    }
+    all.insert("CredentialValue".to_owned(), json!({ "oneOf": values }));
+    all.insert(
+        "CredentialBody".to_owned(),
+        json!({
+            "type": "object",
+            "required": ["value"],
+            "properties": {
+                "key": { "type": "string", "pattern": "^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$", "description": "Where the credential is made." },
+                "value": { "$ref": "#/components/schemas/CredentialValue" },
+                "rotateBy": { "type": ["string", "integer", "null"], "description": "RFC 3339, or Unix seconds." },
+            },
+            "additionalProperties": false,
+        }),
+    );
+    all.insert(
+        "Problem".to_owned(),
+        json!({
+            "type": "object",
+            "required": ["type", "title", "status", "code", "detail", "request_id"],
+            "properties": {
+                "type": { "type": "string" },
+                "title": { "type": "string" },
+                "status": { "type": "integer" },
+                "code": { "type": "string" },
+                "detail": { "type": "string" },
+                "request_id": { "type": "string" },
+                "errors": { "type": "array", "items": {
+                    "type": "object",
+                    "properties": { "pointer": { "type": "string" }, "detail": { "type": "string" }, "value_type": { "type": "string" } },
+                } },
+            },
+        }),
+    );
+    Ok(all)
+}
