@@ -17,6 +17,9 @@ CREATE TABLE credentials (
     reminded_at    timestamptz,
     -- Whether OpenBao has the policy for tokens that read this one key.
     policy_at      timestamptz,
+    -- One writer at a time, from before it calls OpenBao until it has noted what came of it.
+    claim          uuid,
+    claimed_until  timestamptz,
     created_at     timestamptz NOT NULL,
     updated_at     timestamptz NOT NULL,
     last_used_at   timestamptz,
@@ -26,7 +29,7 @@ CREATE TABLE credentials (
     destroyed_at   timestamptz
 );
 CREATE UNIQUE INDEX credentials_by_key ON credentials (vendor_id, key) WHERE destroyed_at IS NULL;
-CREATE INDEX credentials_unfinished ON credentials (updated_at) WHERE version = 0 AND destroyed_at IS NULL;
+CREATE INDEX credentials_unfinished ON credentials (claimed_until) WHERE version = 0 AND destroyed_at IS NULL;
 CREATE INDEX credentials_to_rotate ON credentials (rotate_by)
     WHERE rotate_by IS NOT NULL AND reminded_at IS NULL AND destroyed_at IS NULL AND deleted_at IS NULL;
 
@@ -41,6 +44,8 @@ CREATE TABLE workers (
     -- The policy in OpenBao follows the patterns: which edition is wanted, and which was written.
     policy_wanted   integer NOT NULL DEFAULT 1,
     policy_written  integer NOT NULL DEFAULT 0,
+    -- One replica at a time writes it.
+    policy_claimed_until timestamptz,
     created_at      timestamptz NOT NULL,
     updated_at      timestamptz NOT NULL,
     removed_at      timestamptz,

@@ -1,7 +1,7 @@
 //! Writes new versions of a credential.
 //!
-//! Each write names the version it replaces, so that no writer undoes another's work unseen. A caller who names none
-//! replaces whichever is the newest.
+//! Writers of one credential come one after the other, and each write names the version it replaces. A caller who names
+//! none replaces whichever is the newest.
 
 use std::sync::Arc;
 
@@ -9,15 +9,14 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::access::Caller;
+use super::alone::{self, Claimed};
 use super::models::Credential;
 use super::store::{self, NewVersion};
-use super::{Record, read};
+use super::{Record, read, remove};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::types::CredentialKey;
 use crate::vault::{self, kv2};
-
-const TRIES: usize = 5;
 
 /// A value to be written.
 pub struct Change {
@@ -54,6 +53,10 @@ pub async fn roll_back(
     to: u32,
     replaces: Option<u32>,
 ) -> Result<Record> {
+    // OpenBao takes 0 for the newest.
+    if to == 0 {
+        return Err(Error::NotFound);
+    }
     let old = read::read(app, by, key, Some(to)).await?;
     let change = Change {
         value: Credential::from_stored(old.value)?,
@@ -70,58 +73,65 @@ async fn write(
     change: &Change,
     action: &'static str,
 ) -> Result<Record> {
-    let (namespace, fields) = (&by.vendor.namespace, change.value.stored()?);
-    let fields = &fields;
-    let mut newest = None;
-    for _ in 0..TRIES {
-        let record = read::record(app, by, key).await?;
-        if record.deleted_at.is_some() {
-            return Err(Error::NotFound);
-        }
-        let cas = change.replaces.or(newest).unwrap_or(record.version);
-        let written = by
-            .writing(app, |handle| async move {
-                kv2::write(&handle, namespace, key, fields, Some(cas)).await
-            })
-            .await;
-        match written {
-            Ok(written) => {
-                let more = json!({ "version": written.version, "type": change.value.type_name(), "openbaoRequestId": written.request_id });
-                return note(app, by, record, change, written.version, action, more).await;
-            }
-            Err(Error::Vault(vault::Error::VersionMoved)) => {
-                let current = current_version(app, by, key).await?;
-                if change.replaces.is_some() {
-                    return Err(Error::VersionConflict { current });
-                }
-                newest = Some(current);
-            }
-            Err(error) => return Err(error),
-        }
+    let claimed = alone::claim(app, by, key).await?;
+    let written = write_alone(app, by, &claimed, change, action).await;
+    alone::settle(app, by, &claimed, &written).await;
+    written
+}
+
+async fn write_alone(
+    app: &Arc<App>,
+    by: &Caller,
+    claimed: &Claimed,
+    change: &Change,
+    action: &'static str,
+) -> Result<Record> {
+    let record = &claimed.record;
+    if record.deleted_at.is_some() {
+        return Err(Error::NotFound);
     }
-    Err(Error::Conflict)
+    let (namespace, key) = (&by.vendor.namespace, &record.key);
+    let fields = &change.value.stored()?;
+    let put = async |cas| {
+        by.writing(app, |handle| async move {
+            kv2::write(&handle, namespace, key, fields, Some(cas)).await
+        })
+        .await
+    };
+    let written = match put(change.replaces.unwrap_or(record.version)).await {
+        Err(Error::Vault(vault::Error::VersionMoved)) => {
+            let current = current_version(app, by, key).await?;
+            if change.replaces.is_some() {
+                return Err(Error::VersionConflict { current });
+            }
+            // The note of a write before was lost.
+            put(current).await?
+        }
+        written => written?,
+    };
+    let more = json!({
+        "version": written.version,
+        "type": change.value.type_name(),
+        "openbaoRequestId": written.request_id,
+    });
+    note(app, by, claimed, change, written.version, (action, more)).await
 }
 
 async fn current_version(app: &Arc<App>, by: &Caller, key: &CredentialKey) -> Result<u32> {
-    let namespace = &by.vendor.namespace;
-    let metadata = by
-        .writing(app, |handle| async move {
-            kv2::metadata(&handle, namespace, key).await
-        })
-        .await?;
+    let metadata = remove::metadata(app, by, key).await?;
     Ok(metadata.ok_or(Error::NotFound)?.current_version)
 }
 
 async fn note(
     app: &App,
     by: &Caller,
-    record: Record,
+    claimed: &Claimed,
     change: &Change,
     version: u32,
-    action: &'static str,
-    more: serde_json::Value,
+    (action, more): (&'static str, serde_json::Value),
 ) -> Result<Record> {
     let now = app.clock.now();
+    let (record, vendor) = (&claimed.record, by.vendor.id);
     let new = NewVersion {
         version,
         type_name: change.value.type_name(),
@@ -129,8 +139,8 @@ async fn note(
     };
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
-    if !store::advance(&transaction, by.vendor.id, record.id, &new, now).await? {
-        return Err(Error::NotFound);
+    if !store::advance(&transaction, vendor, record.id, &new, claimed.claim, now).await? {
+        return Err(Error::Conflict);
     }
     by.event(action, &record.key, more)
         .record(&transaction, now)
@@ -141,6 +151,6 @@ async fn note(
         type_name: new.type_name.to_owned(),
         rotate_by: new.rotate_by,
         updated_at: now,
-        ..record
+        ..record.clone()
     })
 }

@@ -1,13 +1,17 @@
 //! Makes credentials: one, or all of a file. Either all of them are there in the end, or none.
 //!
 //! Their keys are taken in one transaction, then the values are written to OpenBao, then one transaction makes them
-//! visible. Where the second step fails, what was written is removed; where the process dies, a task does it.
+//! visible. Where the second step fails, what was written is removed. What cannot be removed, or may still be written by
+//! a call whose outcome is unknown, keeps its row: a task removes it later, as what a crash leaves.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, StreamExt, stream};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::access::Caller;
 use super::models::Credential;
@@ -17,9 +21,9 @@ use crate::error::{Error, Result};
 use crate::types::{CredentialId, CredentialKey};
 use crate::vault::{self, kv2};
 
-/// After this, a key that was taken and not used counts as left by a crash.
-pub const STALE: SignedDuration = SignedDuration::from_mins(2);
 const AT_ONCE: usize = 8;
+/// Of writing all values: well below the time that the keys are held for.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// A credential to be made.
 pub struct New {
@@ -36,38 +40,58 @@ struct Taken<'a> {
     new: &'a New,
 }
 
+/// What became of the writing of one value.
+enum Written {
+    Done {
+        version: u32,
+        request_id: String,
+    },
+    /// It was not begun, or OpenBao refused it.
+    Not(Error),
+    /// It may be there, or come to be there yet.
+    Unknown(Error),
+}
+
 /// Makes all of them.
 ///
 /// # Errors
 /// [`Error::CredentialExists`] where a key is taken, and trouble with OpenBao or the database: then there is none.
 pub async fn all(app: &Arc<App>, by: &Caller, news: &[New]) -> Result<()> {
-    let now = app.clock.now();
-    let taken = take(app, by, news, now).await?;
-    let writes: Vec<_> = taken
+    let claim = Uuid::now_v7();
+    let taken = take(app, by, news, claim).await?;
+    let written = write_all(app, by, &taken).await;
+    if written
         .iter()
-        .map(|taken| write(app, by, taken).boxed())
-        .collect();
-    let written: Vec<_> = stream::iter(writes).buffered(AT_ONCE).collect().await;
-    let may_be_there: Vec<bool> = written.iter().map(may_be_written).collect();
-    let versions: Vec<_> = match written.into_iter().collect() {
-        Ok(versions) => versions,
-        Err(error) => {
-            undo(app, by, &taken, &may_be_there).await;
-            return Err(error);
+        .any(|outcome| !matches!(outcome, Written::Done { .. }))
+    {
+        undo(app, by, &taken, &written, claim).await;
+        return Err(first_error(written));
+    }
+    match show(app, by, &taken, &written, claim).await {
+        Err(Error::Db(error)) if error.is_outcome_unknown() => {
+            // The commit may have been done: the task removes what did not become visible.
+            Err(Error::Db(error))
         }
-    };
-    // Where this fails, the commit may have been done all the same: nothing is undone here, and the task removes what
-    // did not become visible.
-    show(app, by, &taken, &versions, now).await
+        Err(error) => {
+            undo(app, by, &taken, &written, claim).await;
+            Err(error)
+        }
+        Ok(()) => Ok(()),
+    }
 }
 
-async fn take<'a>(
-    app: &App,
-    by: &Caller,
-    news: &'a [New],
-    now: Timestamp,
-) -> Result<Vec<Taken<'a>>> {
-    let stale = now.checked_sub(STALE).unwrap_or(Timestamp::MIN);
+/// The error to answer with: of one that failed by itself, not of those that were not begun for it.
+fn first_error(written: Vec<Written>) -> Error {
+    let mut errors = written.into_iter().filter_map(|outcome| match outcome {
+        Written::Done { .. } => None,
+        Written::Not(error) | Written::Unknown(error) => Some(error),
+    });
+    let is_own = |error: &Error| !matches!(error, Error::Conflict);
+    errors.find(is_own).unwrap_or(Error::Conflict)
+}
+
+async fn take<'a>(app: &App, by: &Caller, news: &'a [New], claim: Uuid) -> Result<Vec<Taken<'a>>> {
+    let now = app.clock.now();
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
     // In the order of the keys, so that two files do not wait for each other's.
@@ -80,12 +104,47 @@ async fn take<'a>(
             type_name: new.value.type_name(),
             rotate_by: new.rotate_by,
         };
-        let id = store::reserve(&transaction, by.vendor.id, &reserved, now, stale).await?;
-        let id = id.ok_or(Error::CredentialExists)?;
+        let id = store::reserve(&transaction, by.vendor.id, &reserved, claim, now).await?;
+        let Some(id) = id else {
+            let found = store::taken(&transaction, by.vendor.id, &[new.key.as_str()]).await?;
+            let unfinished = found.iter().any(|(_, unfinished)| *unfinished);
+            return Err(if unfinished {
+                Error::Conflict
+            } else {
+                Error::CredentialExists
+            });
+        };
         taken.push(Taken { id, new });
     }
     transaction.commit().await?;
     Ok(taken)
+}
+
+/// Writes all values, a few at a time. After the first that fails none is begun.
+async fn write_all(app: &Arc<App>, by: &Caller, taken: &[Taken<'_>]) -> Vec<Written> {
+    let (failed, began) = (AtomicBool::new(false), Instant::now());
+    let failed = &failed;
+    let write_one = async |taken: &Taken<'_>| {
+        if failed.load(Ordering::Relaxed) || began.elapsed() > LONGEST {
+            return Written::Not(Error::Conflict);
+        }
+        let outcome = match write(app, by, taken).await {
+            Ok((version, request_id)) => Written::Done {
+                version,
+                request_id,
+            },
+            Err(Error::Vault(error)) if error.is_outcome_unknown() => {
+                Written::Unknown(Error::Vault(error))
+            }
+            Err(error) => Written::Not(error),
+        };
+        if !matches!(outcome, Written::Done { .. }) {
+            failed.store(true, Ordering::Relaxed);
+        }
+        outcome
+    };
+    let writes: Vec<_> = taken.iter().map(|taken| write_one(taken).boxed()).collect();
+    stream::iter(writes).buffered(AT_ONCE).collect().await
 }
 
 /// The first version. What a crash left at the key is written over: nobody was told of it.
@@ -117,16 +176,27 @@ async fn show(
     app: &App,
     by: &Caller,
     taken: &[Taken<'_>],
-    versions: &[(u32, String)],
-    now: Timestamp,
+    written: &[Written],
+    claim: Uuid,
 ) -> Result<()> {
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
-    for (taken, (version, openbao)) in taken.iter().zip(versions) {
-        if !store::finish(&transaction, by.vendor.id, taken.id, *version, now).await? {
+    for (taken, outcome) in taken.iter().zip(written) {
+        let Written::Done {
+            version,
+            request_id,
+        } = outcome
+        else {
+            return Err(Error::Conflict);
+        };
+        if !store::finish(&transaction, by.vendor.id, taken.id, *version, claim).await? {
             return Err(Error::Conflict);
         }
-        let more = json!({ "version": version, "type": taken.new.value.type_name(), "openbaoRequestId": openbao });
+        let more = json!({
+            "version": version,
+            "type": taken.new.value.type_name(),
+            "openbaoRequestId": request_id,
+        });
         by.event("credential.created", &taken.new.key, more)
             .record(&transaction, app.clock.now())
             .await?;
@@ -135,55 +205,54 @@ async fn show(
     Ok(())
 }
 
-/// Whether the value may lie in OpenBao after this outcome.
-fn may_be_written(outcome: &Result<(u32, String)>) -> bool {
-    match outcome {
-        Ok(_) => true,
-        Err(Error::Vault(error)) => error.is_outcome_unknown(),
-        Err(_) => false,
+/// Removes what was written and gives the keys up, as far as that is possible now. The rest the task does.
+async fn undo(app: &Arc<App>, by: &Caller, taken: &[Taken<'_>], written: &[Written], claim: Uuid) {
+    let mut left = 0;
+    for (taken, outcome) in taken.iter().zip(written) {
+        let undone = match outcome {
+            Written::Not(_) => give_up(app, by, taken.id, claim).await,
+            // A call whose outcome is unknown may still be carried out: the row stays for the task.
+            Written::Unknown(_) => Err(Error::Conflict),
+            Written::Done { .. } if left > 0 => Err(Error::Conflict),
+            Written::Done { .. } => undo_one(app, by, taken.id, &taken.new.key, claim).await,
+        };
+        left += usize::from(undone.is_err());
     }
-}
-
-/// Removes what was written and gives the keys up. What fails here, the task does later.
-async fn undo(app: &Arc<App>, by: &Caller, taken: &[Taken<'_>], may_be_there: &[bool]) {
-    let undo = async |taken: &Taken<'_>, may_be_there: bool| {
-        if may_be_there {
-            undo_one(app, by, taken.id, &taken.new.key).await
-        } else {
-            give_up(app, by, taken.id).await
-        }
-    };
-    let undoing: Vec<_> = taken
-        .iter()
-        .zip(may_be_there)
-        .map(|(taken, may_be_there)| undo(taken, *may_be_there).boxed())
-        .collect();
-    let undone: Vec<_> = stream::iter(undoing).buffered(AT_ONCE).collect().await;
-    for error in undone.into_iter().filter_map(Result::err) {
-        let cause = crate::error::cause_chain(&error);
-        tracing::warn!(vendor.id = by.vendor.id.0, error.cause = %cause, "A credential that was not made could not be removed yet");
+    if left > 0 {
+        tracing::warn!(
+            vendor.id = by.vendor.id.0,
+            left,
+            "Credentials that were not made could not be removed yet"
+        );
     }
 }
 
 /// Removes a value that nobody was told of, and gives its key up.
 ///
 /// # Errors
-/// Trouble with OpenBao or the database.
+/// [`Error::Conflict`] where the claim was lost: then it is somebody else's. Trouble with OpenBao or the database.
 pub async fn undo_one(
     app: &Arc<App>,
     by: &Caller,
     id: CredentialId,
     key: &CredentialKey,
+    claim: Uuid,
 ) -> Result<()> {
+    let client = app.db.get().await?;
+    let ours = store::keep_claim(&client, by.vendor.id, id, claim).await?;
+    drop(client);
+    if !ours {
+        return Err(Error::Conflict);
+    }
     let namespace = &by.vendor.namespace;
     by.writing(app, |handle| async move {
         kv2::remove(&handle, namespace, key).await
     })
     .await?;
-    give_up(app, by, id).await
+    give_up(app, by, id, claim).await
 }
 
-async fn give_up(app: &App, by: &Caller, id: CredentialId) -> Result<()> {
+async fn give_up(app: &App, by: &Caller, id: CredentialId, claim: Uuid) -> Result<()> {
     let client = app.db.get().await?;
-    Ok(store::give_up(&client, by.vendor.id, id).await?)
+    Ok(store::give_up(&client, by.vendor.id, id, claim).await?)
 }

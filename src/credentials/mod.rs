@@ -9,6 +9,7 @@
 //! one, a task removes.
 
 pub mod access;
+mod alone;
 pub mod change;
 pub mod create;
 pub mod file;
@@ -27,6 +28,7 @@ use jiff::Timestamp;
 use crate::types::{CredentialId, CredentialKey};
 
 /// A credential's record.
+#[derive(Clone)]
 pub struct Record {
     /// Names it in the workers' contract.
     pub id: CredentialId,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::access::Caller;
-use super::{Record, read, store};
+use super::alone::{self, Claimed};
+use super::{Record, store};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::tokens::{Scope, revoke};
@@ -18,17 +19,23 @@ use crate::vault::policies;
 /// # Errors
 /// [`Error::NotFound`], or trouble with OpenBao or the database.
 pub async fn delete(app: &Arc<App>, by: &Caller, key: &CredentialKey) -> Result<()> {
-    let record = read::record(app, by, key).await?;
-    if record.deleted_at.is_some() {
-        return Err(Error::NotFound);
-    }
-    let metadata = metadata(app, by, key).await?.ok_or(Error::NotFound)?;
-    let live = numbers(&metadata, |version| {
-        version.deletion_time.is_empty() && !version.destroyed
-    });
-    change(app, by, key, Change::Delete, &live).await?;
-    let now = app.clock.now();
-    note(app, by, &record, Some(now), "credential.deleted", &live).await
+    let claimed = alone::claim(app, by, key).await?;
+    let deleted = async {
+        let metadata = metadata(app, by, key).await?.ok_or(Error::NotFound)?;
+        let live = numbers(&metadata, |version| {
+            version.deletion_time.is_empty() && !version.destroyed
+        });
+        // Where the database says it already, what a lost note left is deleted all the same.
+        if live.is_empty() && claimed.record.deleted_at.is_some() {
+            return Err(Error::NotFound);
+        }
+        change(app, by, key, Change::Delete, &live).await?;
+        let now = Some(app.clock.now());
+        note(app, by, &claimed, now, "credential.deleted", &live).await
+    };
+    let deleted = deleted.await;
+    alone::settle(app, by, &claimed, &deleted).await;
+    deleted
 }
 
 /// Undeletes one version, or all. Gives those that are read again.
@@ -41,18 +48,23 @@ pub async fn undelete(
     key: &CredentialKey,
     version: Option<u32>,
 ) -> Result<Vec<u32>> {
-    let record = read::record(app, by, key).await?;
-    let metadata = metadata(app, by, key).await?.ok_or(Error::NotFound)?;
-    let mut deleted = numbers(&metadata, |version| {
-        !version.deletion_time.is_empty() && !version.destroyed
-    });
-    deleted.retain(|number| version.is_none_or(|wanted| wanted == *number));
-    if deleted.is_empty() {
-        return Err(Error::NotFound);
-    }
-    change(app, by, key, Change::Undelete, &deleted).await?;
-    note(app, by, &record, None, "credential.undeleted", &deleted).await?;
-    Ok(deleted)
+    let claimed = alone::claim(app, by, key).await?;
+    let undeleted = async {
+        let metadata = metadata(app, by, key).await?.ok_or(Error::NotFound)?;
+        let mut deleted = numbers(&metadata, |version| {
+            !version.deletion_time.is_empty() && !version.destroyed
+        });
+        deleted.retain(|number| version.is_none_or(|wanted| wanted == *number));
+        if deleted.is_empty() {
+            return Err(Error::NotFound);
+        }
+        change(app, by, key, Change::Undelete, &deleted).await?;
+        note(app, by, &claimed, None, "credential.undeleted", &deleted).await?;
+        Ok(deleted)
+    };
+    let undeleted = undeleted.await;
+    alone::settle(app, by, &claimed, &undeleted).await;
+    undeleted
 }
 
 /// Destroys some versions for good.
@@ -65,25 +77,28 @@ pub async fn destroy_versions(
     key: &CredentialKey,
     versions: &[u32],
 ) -> Result<()> {
-    let record = read::record(app, by, key).await?;
-    let metadata = metadata(app, by, key).await?.ok_or(Error::NotFound)?;
-    if !versions
-        .iter()
-        .all(|version| metadata.versions.contains_key(version))
-    {
-        return Err(Error::NotFound);
-    }
-    change(app, by, key, Change::Destroy, versions).await?;
-    let at = record.deleted_at;
-    note(
-        app,
-        by,
-        &record,
-        at,
-        "credential.versions_destroyed",
-        versions,
-    )
-    .await
+    let claimed = alone::claim(app, by, key).await?;
+    let destroyed = async {
+        let metadata = metadata(app, by, key).await?.ok_or(Error::NotFound)?;
+        let is_there = |version| metadata.versions.contains_key(version);
+        if !versions.iter().all(is_there) {
+            return Err(Error::NotFound);
+        }
+        change(app, by, key, Change::Destroy, versions).await?;
+        let at = claimed.record.deleted_at;
+        note(
+            app,
+            by,
+            &claimed,
+            at,
+            "credential.versions_destroyed",
+            versions,
+        )
+        .await
+    };
+    let destroyed = destroyed.await;
+    alone::settle(app, by, &claimed, &destroyed).await;
+    destroyed
 }
 
 /// Destroys the credential for good, with all versions and the tokens that read only it. Its key is free again.
@@ -91,8 +106,15 @@ pub async fn destroy_versions(
 /// # Errors
 /// [`Error::NotFound`], or trouble with OpenBao or the database: then a repeat goes on where this one stopped.
 pub async fn destroy(app: &Arc<App>, by: &Caller, key: &CredentialKey) -> Result<()> {
-    let record = read::record(app, by, key).await?;
-    let (namespace, vendor) = (&by.vendor.namespace, by.vendor.id);
+    let claimed = alone::claim(app, by, key).await?;
+    let destroyed = destroy_alone(app, by, &claimed).await;
+    alone::settle(app, by, &claimed, &destroyed).await;
+    destroyed
+}
+
+async fn destroy_alone(app: &Arc<App>, by: &Caller, claimed: &Claimed) -> Result<()> {
+    let record = &claimed.record;
+    let (namespace, vendor, key) = (&by.vendor.namespace, by.vendor.id, &record.key);
     by.writing(app, |handle| async move {
         kv2::remove(&handle, namespace, key).await
     })
@@ -100,7 +122,9 @@ pub async fn destroy(app: &Arc<App>, by: &Caller, key: &CredentialKey) -> Result
     let now = app.clock.now();
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
-    store::mark_destroyed(&transaction, vendor, record.id, now).await?;
+    if !store::mark_destroyed(&transaction, vendor, record.id, claimed.claim, now).await? {
+        return Err(Error::Conflict);
+    }
     let doomed = revoke::store::mark_credential(&transaction, vendor, record.id, now).await?;
     by.event("credential.destroyed", key, json!({}))
         .record(&transaction, now)
@@ -108,8 +132,11 @@ pub async fn destroy(app: &Arc<App>, by: &Caller, key: &CredentialKey) -> Result
     transaction.commit().await?;
     drop(client);
     revoke::now(app, &doomed).await;
-    if record.has_policy {
-        delete_policy(app, by, &record).await?;
+    if record.has_policy
+        && let Err(error) = delete_policy(app, by, record).await
+    {
+        let cause = crate::error::cause_chain(&error);
+        tracing::warn!(credential.id = record.id.0, error.cause = %cause, "The policy of a credential that is gone is left");
     }
     Ok(())
 }
@@ -157,6 +184,9 @@ async fn change(
     change: Change,
     versions: &[u32],
 ) -> Result<()> {
+    if versions.is_empty() {
+        return Ok(());
+    }
     let namespace = &by.vendor.namespace;
     by.writing(app, |handle| async move {
         kv2::change(&handle, namespace, key, change, versions).await
@@ -167,14 +197,17 @@ async fn change(
 async fn note(
     app: &App,
     by: &Caller,
-    record: &Record,
+    claimed: &Claimed,
     deleted_at: Option<jiff::Timestamp>,
     action: &'static str,
     versions: &[u32],
 ) -> Result<()> {
+    let (vendor, record) = (by.vendor.id, &claimed.record);
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
-    store::mark_deleted(&transaction, by.vendor.id, record.id, deleted_at).await?;
+    if !store::mark_deleted(&transaction, vendor, record.id, deleted_at, claimed.claim).await? {
+        return Err(Error::Conflict);
+    }
     by.event(action, &record.key, json!({ "versions": versions }))
         .record(&transaction, app.clock.now())
         .await?;

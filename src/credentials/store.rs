@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 use super::Record;
 use crate::db::{Error, GenericClient, Result};
@@ -70,7 +71,7 @@ pub async fn page(
     rows.iter().map(record).collect()
 }
 
-/// Which of `keys` name a credential already, deleted or being made.
+/// Which of `keys` name a credential already, deleted or not, and whether that is still being made or removed.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -78,10 +79,13 @@ pub async fn taken(
     client: &impl GenericClient,
     vendor: VendorId,
     keys: &[&str],
-) -> Result<Vec<String>> {
-    let sql = "SELECT key FROM credentials WHERE vendor_id = $1 AND key = ANY($2) AND destroyed_at IS NULL";
+) -> Result<Vec<(String, bool)>> {
+    let sql = "SELECT key, version = 0 AS unfinished FROM credentials \
+               WHERE vendor_id = $1 AND key = ANY($2) AND destroyed_at IS NULL";
     let rows = client.query(sql, &[&vendor.0, &keys]).await?;
-    rows.iter().map(|row| Ok(row.try_get("key")?)).collect()
+    rows.iter()
+        .map(|row| Ok((row.try_get("key")?, row.try_get("unfinished")?)))
+        .collect()
 }
 
 /// A credential to be made.
@@ -94,7 +98,7 @@ pub struct Reserved<'a> {
     pub rotate_by: Option<Timestamp>,
 }
 
-/// Takes a key: a row of version 0; `None` where the key is taken. One left by a crash before `stale` is taken over.
+/// Takes a key: a row of version 0 with a claim on it; `None` where the key is taken.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -102,15 +106,12 @@ pub async fn reserve(
     client: &impl GenericClient,
     vendor: VendorId,
     new: &Reserved<'_>,
+    claim: Uuid,
     now: Timestamp,
-    stale: Timestamp,
 ) -> Result<Option<CredentialId>> {
-    let sql = "INSERT INTO credentials (vendor_id, key, type, rotate_by, created_at, updated_at) \
-               VALUES ($1, $2, $3, $4, $5, $5) \
-               ON CONFLICT (vendor_id, key) WHERE destroyed_at IS NULL DO UPDATE SET \
-               type = excluded.type, rotate_by = excluded.rotate_by, created_at = excluded.created_at, \
-               updated_at = excluded.updated_at \
-               WHERE credentials.version = 0 AND credentials.updated_at < $6 RETURNING id";
+    let sql = "INSERT INTO credentials (vendor_id, key, type, rotate_by, claim, claimed_until, created_at, updated_at) \
+               VALUES ($1, $2, $3, $4, $5, now() + interval '2 minutes', $6, $6) \
+               ON CONFLICT (vendor_id, key) WHERE destroyed_at IS NULL DO NOTHING RETURNING id";
     let key = new.key.as_str();
     let row = client
         .query_opt(
@@ -120,8 +121,8 @@ pub async fn reserve(
                 &key,
                 &new.type_name,
                 &new.rotate_by,
+                &claim,
                 &now,
-                &stale,
             ],
         )
         .await?;
@@ -129,7 +130,7 @@ pub async fn reserve(
         .transpose()
 }
 
-/// Notes the first version; `false` where the key was given up meanwhile.
+/// Notes the first version; `false` where the claim was lost meanwhile.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -138,14 +139,61 @@ pub async fn finish(
     vendor: VendorId,
     id: CredentialId,
     version: u32,
-    reserved_at: Timestamp,
+    claim: Uuid,
 ) -> Result<bool> {
-    let sql = "UPDATE credentials SET version = $3 WHERE vendor_id = $1 AND id = $2 AND version = 0 AND updated_at = $4";
+    let sql = "UPDATE credentials SET version = $3, claim = NULL, claimed_until = NULL \
+               WHERE vendor_id = $1 AND id = $2 AND version = 0 AND claim = $4";
     let version = number(version);
     let finished = client
-        .execute(sql, &[&vendor.0, &id.0, &version, &reserved_at])
+        .execute(sql, &[&vendor.0, &id.0, &version, &claim])
         .await?;
     Ok(finished == 1)
+}
+
+/// Takes a credential for one writer, for half a minute; `false` where another has it.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn claim(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    id: CredentialId,
+    claim: Uuid,
+) -> Result<bool> {
+    let sql = "UPDATE credentials SET claim = $3, claimed_until = now() + interval '30 seconds' \
+               WHERE vendor_id = $1 AND id = $2 AND destroyed_at IS NULL AND version > 0 \
+               AND (claimed_until IS NULL OR claimed_until < now())";
+    Ok(client.execute(sql, &[&vendor.0, &id.0, &claim]).await? == 1)
+}
+
+/// Keeps a claim for longer; `false` where it was lost.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn keep_claim(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    id: CredentialId,
+    claim: Uuid,
+) -> Result<bool> {
+    let sql = "UPDATE credentials SET claimed_until = now() + interval '2 minutes' \
+               WHERE vendor_id = $1 AND id = $2 AND claim = $3";
+    Ok(client.execute(sql, &[&vendor.0, &id.0, &claim]).await? == 1)
+}
+
+/// Gives a claim back.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn release(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    id: CredentialId,
+    claim: Uuid,
+) -> Result<()> {
+    let sql = "UPDATE credentials SET claim = NULL, claimed_until = NULL WHERE vendor_id = $1 AND id = $2 AND claim = $3";
+    client.execute(sql, &[&vendor.0, &id.0, &claim]).await?;
+    Ok(())
 }
 
 /// Gives a key up that was taken and not used.
@@ -156,9 +204,11 @@ pub async fn give_up(
     client: &impl GenericClient,
     vendor: VendorId,
     id: CredentialId,
+    claim: Uuid,
 ) -> Result<()> {
-    let sql = "DELETE FROM credentials WHERE vendor_id = $1 AND id = $2 AND version = 0";
-    client.execute(sql, &[&vendor.0, &id.0]).await?;
+    let sql =
+        "DELETE FROM credentials WHERE vendor_id = $1 AND id = $2 AND version = 0 AND claim = $3";
+    client.execute(sql, &[&vendor.0, &id.0, &claim]).await?;
     Ok(())
 }
 
@@ -172,32 +222,29 @@ pub struct Unfinished {
     pub key: CredentialKey,
 }
 
-/// Takes keys of any active vendor that a crash left, for one pass.
+/// Claims a key of any active vendor that a crash left.
 ///
 /// # Errors
 /// Where the database does not answer.
 pub async fn claim_unfinished(
     client: &impl GenericClient,
-    now: Timestamp,
-    stale: Timestamp,
-    limit: i64,
-) -> Result<Vec<Unfinished>> {
-    let sql = "UPDATE credentials SET updated_at = $1 WHERE id IN ( \
+    claim: Uuid,
+) -> Result<Option<Unfinished>> {
+    let sql = "UPDATE credentials SET claim = $1, claimed_until = now() + interval '2 minutes' WHERE id = ( \
                SELECT c.id FROM credentials c JOIN vendors v ON v.id = c.vendor_id AND v.status = 'active' \
-               WHERE c.version = 0 AND c.destroyed_at IS NULL AND c.updated_at < $2 \
-               ORDER BY c.updated_at LIMIT $3 FOR UPDATE OF c SKIP LOCKED) \
+               WHERE c.version = 0 AND c.destroyed_at IS NULL AND c.claimed_until < now() \
+               ORDER BY c.claimed_until LIMIT 1 FOR UPDATE OF c SKIP LOCKED) \
                RETURNING id, vendor_id, key";
-    let rows = client.query(sql, &[&now, &stale, &limit]).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Unfinished {
-                id: CredentialId(row.try_get("id")?),
-                vendor: VendorId(row.try_get("vendor_id")?),
-                key: CredentialKey::parse(row.try_get("key")?)
-                    .map_err(|_| Error::Corrupt("credentials.key"))?,
-            })
+    let row = client.query_opt(sql, &[&claim]).await?;
+    row.map(|row| {
+        Ok(Unfinished {
+            id: CredentialId(row.try_get("id")?),
+            vendor: VendorId(row.try_get("vendor_id")?),
+            key: CredentialKey::parse(row.try_get("key")?)
+                .map_err(|_| Error::Corrupt("credentials.key"))?,
         })
-        .collect()
+    })
+    .transpose()
 }
 
 /// What a new version is.
@@ -210,7 +257,7 @@ pub struct NewVersion {
     pub rotate_by: Option<Timestamp>,
 }
 
-/// Notes a new version, unless a newer one is noted already; `false` where the credential was destroyed meanwhile.
+/// Notes a new version; `false` where the claim was lost meanwhile.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -219,15 +266,11 @@ pub async fn advance(
     vendor: VendorId,
     id: CredentialId,
     new: &NewVersion,
+    claim: Uuid,
     now: Timestamp,
 ) -> Result<bool> {
-    let sql = "UPDATE credentials SET \
-               type = CASE WHEN version < $3 THEN $4 ELSE type END, \
-               rotate_by = CASE WHEN version < $3 THEN $5 ELSE rotate_by END, \
-               reminded_at = CASE WHEN version < $3 THEN NULL ELSE reminded_at END, \
-               updated_at = CASE WHEN version < $3 THEN $6 ELSE updated_at END, \
-               version = greatest(version, $3), deleted_at = NULL \
-               WHERE vendor_id = $1 AND id = $2 AND destroyed_at IS NULL";
+    let sql = "UPDATE credentials SET version = $3, type = $4, rotate_by = $5, reminded_at = NULL, updated_at = $6 \
+               WHERE vendor_id = $1 AND id = $2 AND destroyed_at IS NULL AND claim = $7";
     let version = number(new.version);
     let advanced = client
         .execute(
@@ -239,6 +282,7 @@ pub async fn advance(
                 &new.type_name,
                 &new.rotate_by,
                 &now,
+                &claim,
             ],
         )
         .await?;
@@ -261,7 +305,7 @@ pub async fn mark_used(
     Ok(())
 }
 
-/// Notes that a credential is deleted, or (`None`) that it is read again.
+/// Notes that a credential is deleted, or (`None`) that it is read again; `false` where the claim was lost meanwhile.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -270,13 +314,17 @@ pub async fn mark_deleted(
     vendor: VendorId,
     id: CredentialId,
     at: Option<Timestamp>,
-) -> Result<()> {
-    let sql = "UPDATE credentials SET deleted_at = $3 WHERE vendor_id = $1 AND id = $2 AND destroyed_at IS NULL";
-    client.execute(sql, &[&vendor.0, &id.0, &at]).await?;
-    Ok(())
+    claim: Uuid,
+) -> Result<bool> {
+    let sql =
+        "UPDATE credentials SET deleted_at = $3 WHERE vendor_id = $1 AND id = $2 AND claim = $4";
+    let marked = client
+        .execute(sql, &[&vendor.0, &id.0, &at, &claim])
+        .await?;
+    Ok(marked == 1)
 }
 
-/// Notes that a credential is gone for good; its key is free again.
+/// Notes that a credential is gone for good; its key is free again. `false` where the claim was lost meanwhile.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -284,10 +332,25 @@ pub async fn mark_destroyed(
     client: &impl GenericClient,
     vendor: VendorId,
     id: CredentialId,
+    claim: Uuid,
     now: Timestamp,
-) -> Result<()> {
-    let sql = "UPDATE credentials SET destroyed_at = $3 WHERE vendor_id = $1 AND id = $2 AND destroyed_at IS NULL";
-    client.execute(sql, &[&vendor.0, &id.0, &now]).await?;
+) -> Result<bool> {
+    let sql = "UPDATE credentials SET destroyed_at = $3 WHERE vendor_id = $1 AND id = $2 \
+               AND destroyed_at IS NULL AND claim = $4";
+    let marked = client
+        .execute(sql, &[&vendor.0, &id.0, &now, &claim])
+        .await?;
+    Ok(marked == 1)
+}
+
+/// Lets the policies of tokens that read one credential of a vendor be written again.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn forget_policies(client: &impl GenericClient, vendor: VendorId) -> Result<()> {
+    let sql =
+        "UPDATE credentials SET policy_at = NULL WHERE vendor_id = $1 AND policy_at IS NOT NULL";
+    client.execute(sql, &[&vendor.0]).await?;
     Ok(())
 }
 

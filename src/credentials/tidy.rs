@@ -1,18 +1,22 @@
 //! What is to be done about credentials without being asked.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::access::Caller;
-use super::create::{STALE, undo_one};
+use super::create::undo_one;
 use super::store;
 use crate::app::App;
 use crate::error::Result;
 use crate::vendors::create;
 
 const BATCH: i64 = 100;
+/// Of one pass.
+const LONGEST: Duration = Duration::from_secs(20);
 /// How long before the date its owner set a credential is to be changed somebody is reminded.
 const NOTICE: SignedDuration = SignedDuration::from_hours(7 * 24);
 const ACTOR: &str = "task:tidy_credentials";
@@ -22,27 +26,29 @@ const ACTOR: &str = "task:tidy_credentials";
 /// # Errors
 /// Where the database does not answer.
 pub async fn unfinished(app: &Arc<App>) -> Result<(usize, usize)> {
-    let now = app.clock.now();
-    let stale = now.checked_sub(STALE).unwrap_or(Timestamp::MIN);
-    let client = app.db.get().await?;
-    let left = store::claim_unfinished(&client, now, stale, BATCH).await?;
-    drop(client);
-    let mut failed = 0;
-    for one in &left {
+    let (began, mut removed) = (Instant::now(), 0);
+    while began.elapsed() < LONGEST {
+        let claim = Uuid::now_v7();
+        let client = app.db.get().await?;
+        let left = store::claim_unfinished(&client, claim).await?;
+        drop(client);
+        let Some(left) = left else { break };
         let by = Caller {
-            vendor: create::reload(app, one.vendor).await?,
+            vendor: create::reload(app, left.vendor).await?,
             worker: None,
             actor: ACTOR.to_owned(),
             key: None,
             request_id: String::new(),
         };
-        if let Err(error) = undo_one(app, &by, one.id, &one.key).await {
-            failed += 1;
+        if let Err(error) = undo_one(app, &by, left.id, &left.key, claim).await {
             let cause = crate::error::cause_chain(&error);
-            tracing::warn!(credential.id = one.id.0, error.cause = %cause, "What is left of a credential could not be removed yet");
+            tracing::warn!(credential.id = left.id.0, error.cause = %cause, "What is left of a credential could not be removed yet");
+            // OpenBao is away: the next pass goes on.
+            return Ok((removed, 1));
         }
+        removed += 1;
     }
-    Ok((left.len() - failed, failed))
+    Ok((removed, 0))
 }
 
 /// Says of each credential once that it should be changed soon, and gives of how many.

@@ -71,8 +71,17 @@ pub async fn refuse_taken(app: &App, by: &Caller, news: &[(usize, New)]) -> Resu
     let taken = store::taken(&client, by.vendor.id, &keys).await?;
     let errors: Vec<LineError> = news
         .iter()
-        .filter(|(_, new)| taken.iter().any(|key| key == new.key.as_str()))
-        .map(|(line, _)| refused(*line, &Error::CredentialExists))
+        .filter_map(|(line, new)| {
+            let found = taken.iter().find(|(key, _)| key == new.key.as_str());
+            found.map(|(_, unfinished)| {
+                let error = if *unfinished {
+                    Error::Conflict
+                } else {
+                    Error::CredentialExists
+                };
+                refused(*line, &error)
+            })
+        })
         .collect();
     finish((), errors)
 }
