@@ -43,7 +43,7 @@ pub(crate) struct Effort {
 }
 
 impl Effort {
-    /// What the settings say.
+    /// What a client's settings say.
     pub(crate) fn full(settings: &Settings) -> Self {
         Self {
             until: Instant::now() + settings.total_timeout,
@@ -184,6 +184,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(settings: Settings) -> Result<Self> {
+        let settings = settings.bounded();
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -199,6 +200,7 @@ impl Client {
         })
     }
 
+    /// What was given, bounded.
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
