@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Longer limits count as this one: later times are more than a clock can say.
+/// Longer limits count as this one, so that no sum of times overflows.
 const LONGEST: Duration = Duration::from_hours(365 * 24);
 
 /// How a client behaves. The defaults suit most. A limit of more than a year counts as a year.
