@@ -138,7 +138,8 @@ impl Client {
         .to_python(py)
     }
 
-    /// Replaces a credential; where `if_version` is given, only that version. For the vendor.
+    /// Replaces a credential; where `if_version` is given, only that version. Without `rotate_by` a date that was set
+    /// before is removed. For the vendor.
     #[pyo3(signature = (key, credential, *, if_version=None, rotate_by=None))]
     fn update_credential<'py>(
         &self,

@@ -121,6 +121,8 @@ fn calls_that_must_not_be_doubled_are_sent_once() {
         r#"{"key":"a","value":{"type":"ftp","hostname":"h","port":21,"secure":false,"username":null,"password":null}}"#
     );
     assert_eq!(seen[1].header("if-match"), Some("\"3\""));
+    // Without a date, which the service takes for none.
+    assert!(!seen[1].body.contains("rotateBy"), "{}", seen[1].body);
 }
 
 #[test]
