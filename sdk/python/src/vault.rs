@@ -9,7 +9,8 @@ use crate::call;
 use crate::convert::ToPython;
 use crate::settings::Given;
 
-/// Reads credentials straight from OpenBao. A thread renews the token.
+/// Reads credentials straight from OpenBao. A thread renews the token. Close it, or use it with `with`; one that is
+/// dropped instead ends its thread without waiting, and its token lives on until it ends.
 #[pyclass(frozen, module = "gatehouse_client")]
 pub(crate) struct Vault {
     /// None when closed.
@@ -30,6 +31,16 @@ impl Vault {
         match &*vault {
             Some(vault) => read(vault),
             None => Err(Error::InvalidArgument("the vault is closed".to_owned())),
+        }
+    }
+}
+
+/// Python drops a vault with the GIL, so nothing may be waited for.
+impl Drop for Vault {
+    fn drop(&mut self) {
+        let vault = self.vault.get_mut();
+        if let Some(vault) = vault.unwrap_or_else(PoisonError::into_inner).take() {
+            vault.let_go();
         }
     }
 }
@@ -78,7 +89,9 @@ impl Vault {
         call(py, || self.with(|vault| Ok(vault.token_state())))?.to_python(py)
     }
 
-    /// Stops, and gives the token back to OpenBao where it came through Gatehouse.
+    /// Stops, and gives the token back to OpenBao where it came through Gatehouse. It waits for calls that other threads
+    /// are in, then up to `attempt_timeout` for the thread that renews, and as long again for giving back. Only where a
+    /// token is being fetched while another thread logs the same worker in, it waits for that too.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         call(py, || {
             let vault = self

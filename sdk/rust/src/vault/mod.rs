@@ -147,6 +147,14 @@ impl Vault {
         self.keeper.give_back()
     }
 
+    /// Stops without waiting: the thread ends by itself after what it is doing. A token that came through Gatehouse
+    /// lives on until it ends.
+    pub fn let_go(mut self) {
+        self.keeper.stop();
+        // Without its handle nobody waits for it.
+        self.thread = None;
+    }
+
     fn stop(&mut self) {
         self.keeper.stop();
         if let Some(thread) = self.thread.take() {
