@@ -1,4 +1,8 @@
 //! Credentials straight from OpenBao.
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "PyO3 hands over what it owns"
+)]
 
 use std::sync::{PoisonError, RwLock};
 
@@ -8,6 +12,7 @@ use pyo3::prelude::*;
 use crate::call;
 use crate::convert::ToPython;
 use crate::settings::Given;
+use crate::text::Text;
 
 /// Reads credentials straight from OpenBao. A thread renews the token. Close it, or use it with `with`; one that is
 /// dropped instead ends its thread without waiting, and its token lives on until it ends.
@@ -54,9 +59,9 @@ impl Vault {
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn with_token(
         py: Python<'_>,
-        vault_hostname: &str,
-        token: String,
-        ca_pem: Option<String>,
+        vault_hostname: Text,
+        token: Text,
+        ca_pem: Option<Text>,
         connect_timeout: Option<f64>,
         attempt_timeout: Option<f64>,
         total_timeout: Option<f64>,
@@ -64,7 +69,7 @@ impl Vault {
         allow_plain_http: bool,
     ) -> PyResult<Self> {
         let given = Given {
-            ca_pem,
+            ca_pem: ca_pem.map(String::from),
             connect_timeout,
             attempt_timeout,
             total_timeout,
@@ -72,16 +77,16 @@ impl Vault {
             allow_plain_http,
         };
         let settings = given.settings(py)?;
-        let token = Secret::new(token);
+        let token = Secret::from(token);
         call(py, || {
-            gatehouse_client::Vault::with_token(vault_hostname, token, settings)
+            gatehouse_client::Vault::with_token(&vault_hostname, token, settings)
         })
         .map(Self::from)
     }
 
     /// Reads a credential.
-    fn read_credential<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Bound<'py, PyAny>> {
-        call(py, || self.with(|vault| vault.read_credential(key)))?.to_python(py)
+    fn read_credential<'py>(&self, py: Python<'py>, key: Text) -> PyResult<Bound<'py, PyAny>> {
+        call(py, || self.with(|vault| vault.read_credential(&key)))?.to_python(py)
     }
 
     /// How the token is.
