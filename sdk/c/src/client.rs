@@ -143,6 +143,7 @@ pub unsafe extern "C" fn gatehouse_client_new_openbao_through(
 }
 
 /// Gives back the token that the client got through Gatehouse, if any, and frees the client, also where it fails.
+/// Freeing takes as long as `gatehouse_client_free` does, giving back one more attempt.
 ///
 /// # Safety
 /// `client` is NULL or alive, and no other thread uses it. It is gone after this.
@@ -165,8 +166,9 @@ pub unsafe extern "C" fn gatehouse_client_close(
     unsafe { guard::guard(error, close) }
 }
 
-/// Frees a client and stops its thread; where that is in the middle of a request, it takes up to one attempt. A token
-/// lives on until it ends. NULL is nothing.
+/// Frees a client and stops its thread, and waits for what the thread is doing: for `attempt_timeout_ms` at most, and
+/// longer only where it fetches a token while another thread logs the same worker in. A token lives on until it ends.
+/// NULL is nothing.
 ///
 /// # Safety
 /// `client` is NULL or alive, and no other thread uses it. It is gone after this.

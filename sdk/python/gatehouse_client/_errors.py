@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,10 @@ class GatehouseError(Exception):
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
         self.code = code
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle and copy: ``args`` is the message alone."""
+        return type(self), (*self.args, self.code), self.__dict__
 
 
 class InvalidArgumentError(GatehouseError, ValueError):
@@ -76,6 +80,9 @@ class RefusedError(GatehouseError):
         self.errors = errors
         self.retry_after = retry_after
         self.current_version = current_version
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (*self.args, self.code, self.status, self.detail), self.__dict__
 
 
 class UnauthorizedError(RefusedError):

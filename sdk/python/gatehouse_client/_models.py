@@ -143,6 +143,8 @@ def moment(microseconds: int) -> datetime:
 
 def microseconds(time: datetime) -> int:
     """The other way. A time without a zone says nothing."""
-    if time.tzinfo is None:
+    if not isinstance(time, datetime):
+        raise TypeError("a time is a datetime.datetime")
+    if time.utcoffset() is None:
         raise ValueError("the time needs a zone, such as datetime.timezone.utc")
     return (time - _EPOCH) // timedelta(microseconds=1)

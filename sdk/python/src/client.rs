@@ -1,4 +1,8 @@
 //! The client of the service.
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "PyO3 hands over what it owns"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -13,10 +17,11 @@ use crate::call;
 use crate::convert::ToPython;
 use crate::read;
 use crate::settings::Given;
+use crate::text::{Text, labels};
 use crate::vault::Vault;
 
 type Object<'py> = PyResult<Bound<'py, PyAny>>;
-type Labels = Option<BTreeMap<String, String>>;
+type Labels = Option<BTreeMap<Text, Text>>;
 
 /// A client of Gatehouse.
 #[pyclass(frozen, module = "gatehouse_client")]
@@ -62,10 +67,10 @@ impl Client {
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn worker(
         py: Python<'_>,
-        url: &str,
-        email: &str,
-        password: String,
-        ca_pem: Option<String>,
+        url: Text,
+        email: Text,
+        password: Text,
+        ca_pem: Option<Text>,
         connect_timeout: Option<f64>,
         attempt_timeout: Option<f64>,
         total_timeout: Option<f64>,
@@ -73,14 +78,14 @@ impl Client {
         allow_plain_http: bool,
     ) -> PyResult<Self> {
         let given = Given {
-            ca_pem,
+            ca_pem: ca_pem.map(String::from),
             connect_timeout,
             attempt_timeout,
             total_timeout,
             attempts,
             allow_plain_http,
         };
-        Self::new(py, url, Login::worker(email, password), given)
+        Self::new(py, &url, Login::worker(&email, password), given)
     }
 
     /// The vendor, or a plugin, by its key.
@@ -90,9 +95,9 @@ impl Client {
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn key(
         py: Python<'_>,
-        url: &str,
-        key: String,
-        ca_pem: Option<String>,
+        url: Text,
+        key: Text,
+        ca_pem: Option<Text>,
         connect_timeout: Option<f64>,
         attempt_timeout: Option<f64>,
         total_timeout: Option<f64>,
@@ -100,25 +105,25 @@ impl Client {
         allow_plain_http: bool,
     ) -> PyResult<Self> {
         let given = Given {
-            ca_pem,
+            ca_pem: ca_pem.map(String::from),
             connect_timeout,
             attempt_timeout,
             total_timeout,
             attempts,
             allow_plain_http,
         };
-        Self::new(py, url, Login::key(key), given)
+        Self::new(py, &url, Login::key(key), given)
     }
 
     /// Reads a credential.
-    fn read_credential<'py>(&self, py: Python<'py>, key: &str) -> Object<'py> {
-        self.run(py, |client| client.read_credential(key))?
+    fn read_credential<'py>(&self, py: Python<'py>, key: Text) -> Object<'py> {
+        self.run(py, |client| client.read_credential(&key))?
             .to_python(py)
     }
 
     /// Reads a credential and what is known of it.
-    fn credential_record<'py>(&self, py: Python<'py>, key: &str) -> Object<'py> {
-        self.run(py, |client| client.credential_record(key))?
+    fn credential_record<'py>(&self, py: Python<'py>, key: Text) -> Object<'py> {
+        self.run(py, |client| client.credential_record(&key))?
             .to_python(py)
     }
 
@@ -127,23 +132,24 @@ impl Client {
     fn create_credential<'py>(
         &self,
         py: Python<'py>,
-        key: &str,
+        key: Text,
         credential: &Bound<'py, PyAny>,
         rotate_by: Option<&Bound<'py, PyAny>>,
     ) -> Object<'py> {
         let (credential, rotate_by) = (read::credential(credential)?, read::moment(rotate_by)?);
         self.run(py, |client| {
-            client.create_credential(key, &credential, rotate_by)
+            client.create_credential(&key, &credential, rotate_by)
         })?
         .to_python(py)
     }
 
-    /// Replaces a credential; where `if_version` is given, only that version. For the vendor.
+    /// Replaces a credential; where `if_version` is given, only that version. Without `rotate_by` a date that was set
+    /// before is removed. For the vendor.
     #[pyo3(signature = (key, credential, *, if_version=None, rotate_by=None))]
     fn update_credential<'py>(
         &self,
         py: Python<'py>,
-        key: &str,
+        key: Text,
         credential: &Bound<'py, PyAny>,
         if_version: Option<u32>,
         rotate_by: Option<&Bound<'py, PyAny>>,
@@ -154,14 +160,14 @@ impl Client {
             rotate_by: read::moment(rotate_by)?,
         };
         self.run(py, |client| {
-            client.update_credential(key, &credential, update)
+            client.update_credential(&key, &credential, update)
         })?
         .to_python(py)
     }
 
     /// Deletes a credential. For the vendor.
-    fn delete_credential(&self, py: Python<'_>, key: &str) -> PyResult<()> {
-        self.run(py, |client| client.delete_credential(key))
+    fn delete_credential(&self, py: Python<'_>, key: Text) -> PyResult<()> {
+        self.run(py, |client| client.delete_credential(&key))
     }
 
     /// A page of the vendor's credentials, without their values.
@@ -170,10 +176,12 @@ impl Client {
         &self,
         py: Python<'py>,
         limit: u32,
-        cursor: Option<&str>,
+        cursor: Option<Text>,
     ) -> Object<'py> {
-        self.run(py, |client| client.list_credentials(limit, cursor))?
-            .to_python(py)
+        self.run(py, |client| {
+            client.list_credentials(limit, cursor.as_deref())
+        })?
+        .to_python(py)
     }
 
     /// A token that reads credentials straight from OpenBao.
@@ -182,20 +190,20 @@ impl Client {
     fn credential_token<'py>(
         &self,
         py: Python<'py>,
-        key: Option<String>,
+        key: Option<Text>,
         ttl: Option<u32>,
         wrap_ttl: Option<u32>,
         keep_alive: Option<bool>,
         metadata: Labels,
-        worker: Option<String>,
+        worker: Option<Text>,
     ) -> Object<'py> {
         let request = TokenRequest {
-            key,
+            key: key.map(String::from),
             ttl,
             wrap_ttl,
             keep_alive,
-            metadata: metadata.unwrap_or_default(),
-            worker,
+            metadata: labels(metadata),
+            worker: worker.map(String::from),
         };
         self.run(py, |client| client.credential_token(&request))?
             .to_python(py)
@@ -206,16 +214,16 @@ impl Client {
     fn vault(
         &self,
         py: Python<'_>,
-        key: Option<String>,
+        key: Option<Text>,
         ttl: Option<u32>,
         metadata: Labels,
-        worker: Option<String>,
+        worker: Option<Text>,
     ) -> PyResult<Vault> {
         let request = TokenRequest {
-            key,
+            key: key.map(String::from),
             ttl,
-            metadata: metadata.unwrap_or_default(),
-            worker,
+            metadata: labels(metadata),
+            worker: worker.map(String::from),
             ..TokenRequest::default()
         };
         let vault = self.run(py, |client| {
@@ -229,16 +237,16 @@ impl Client {
     fn write_token<'py>(
         &self,
         py: Python<'py>,
-        secret_id: Option<String>,
-        access_key: Option<String>,
+        secret_id: Option<Text>,
+        access_key: Option<Text>,
         wrap_ttl: Option<u32>,
         metadata: Labels,
     ) -> Object<'py> {
         let request = WriteTokenRequest {
-            secret_id,
-            access_key: access_key.map(Secret::new),
+            secret_id: secret_id.map(String::from),
+            access_key: access_key.map(Secret::from),
             wrap_ttl,
-            metadata: metadata.unwrap_or_default(),
+            metadata: labels(metadata),
         };
         self.run(py, |client| client.write_token(&request))?
             .to_python(py)
@@ -249,14 +257,14 @@ impl Client {
     fn read_token<'py>(
         &self,
         py: Python<'py>,
-        secret_id: Option<String>,
+        secret_id: Option<Text>,
         wrap_ttl: Option<u32>,
         metadata: Labels,
     ) -> Object<'py> {
         let request = ReadTokenRequest {
-            secret_id,
+            secret_id: secret_id.map(String::from),
             wrap_ttl,
-            metadata: metadata.unwrap_or_default(),
+            metadata: labels(metadata),
         };
         self.run(py, |client| client.read_token(&request))?
             .to_python(py)
@@ -269,19 +277,19 @@ impl Client {
     fn register_site<'py>(
         &self,
         py: Python<'py>,
-        secret_id: String,
-        access_key: Option<String>,
-        site_url: Option<String>,
+        secret_id: Text,
+        access_key: Option<Text>,
+        site_url: Option<Text>,
         expires_at: Option<&Bound<'py, PyAny>>,
         metadata: Labels,
         with_token: bool,
     ) -> Object<'py> {
         let site = SiteRegistration {
-            secret_id,
-            site_url,
-            access_key: access_key.map(Secret::new),
+            secret_id: secret_id.into(),
+            site_url: site_url.map(String::from),
+            access_key: access_key.map(Secret::from),
             expires_at: read::moment(expires_at)?,
-            metadata: metadata.unwrap_or_default(),
+            metadata: labels(metadata),
             issuance_id: None,
             with_token,
         };
@@ -290,31 +298,28 @@ impl Client {
     }
 
     /// The sites with any of these access keys. For the vendor.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "PyO3 hands over what it owns"
-    )]
-    fn search_sites<'py>(&self, py: Python<'py>, access_keys: Vec<String>) -> Object<'py> {
-        let keys: Vec<&str> = access_keys.iter().map(String::as_str).collect();
+    fn search_sites<'py>(&self, py: Python<'py>, access_keys: Vec<Text>) -> Object<'py> {
+        let keys: Vec<&str> = access_keys.iter().map(|key| &**key).collect();
         self.run(py, |client| client.search_sites(&keys))?
             .to_python(py)
     }
 
     /// One site. For the vendor.
-    fn site<'py>(&self, py: Python<'py>, secret_id: &str) -> Object<'py> {
-        self.run(py, |client| client.site(secret_id))?.to_python(py)
+    fn site<'py>(&self, py: Python<'py>, secret_id: Text) -> Object<'py> {
+        self.run(py, |client| client.site(&secret_id))?
+            .to_python(py)
     }
 
     /// A page of the vendor's sites.
     #[pyo3(signature = (limit=50, cursor=None))]
-    fn list_sites<'py>(&self, py: Python<'py>, limit: u32, cursor: Option<&str>) -> Object<'py> {
-        self.run(py, |client| client.list_sites(limit, cursor))?
+    fn list_sites<'py>(&self, py: Python<'py>, limit: u32, cursor: Option<Text>) -> Object<'py> {
+        self.run(py, |client| client.list_sites(limit, cursor.as_deref()))?
             .to_python(py)
     }
 
     /// Removes a site. True when it is done, false when the service finishes it later.
-    fn remove_site(&self, py: Python<'_>, secret_id: &str) -> PyResult<bool> {
-        self.run(py, |client| client.remove_site(secret_id))
+    fn remove_site(&self, py: Python<'_>, secret_id: Text) -> PyResult<bool> {
+        self.run(py, |client| client.remove_site(&secret_id))
             .map(|removal| removal == Removal::Done)
     }
 

@@ -6,6 +6,7 @@ mod convert;
 mod errors;
 mod read;
 mod settings;
+mod text;
 mod vault;
 
 use pyo3::prelude::*;

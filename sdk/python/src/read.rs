@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::errors;
+use crate::text::Text;
 
 /// A credential, from one of the four classes.
 pub(crate) fn credential(given: &Bound<'_, PyAny>) -> PyResult<Credential> {
@@ -29,12 +30,13 @@ fn wrong(given: &Bound<'_, PyAny>, what: &str) -> PyErr {
     errors::raised(given.py(), &Error::InvalidArgument(what.to_owned()))
 }
 
-fn text(given: &Bound<'_, PyAny>, name: &str) -> PyResult<String> {
-    given.getattr(name)?.extract()
+fn text<T: From<Text>>(given: &Bound<'_, PyAny>, name: &str) -> PyResult<T> {
+    given.getattr(name)?.extract().map(Text::into)
 }
 
-fn optional(given: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<String>> {
-    given.getattr(name)?.extract()
+fn optional<T: From<Text>>(given: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<T>> {
+    let text: Option<Text> = given.getattr(name)?.extract()?;
+    Ok(text.map(Text::into))
 }
 
 fn ftp(given: &Bound<'_, PyAny>) -> PyResult<Ftp> {
@@ -46,7 +48,7 @@ fn ftp(given: &Bound<'_, PyAny>) -> PyResult<Ftp> {
             .map_err(|_| wrong(given, "port is 1 to 65535"))?,
         secure: given.getattr("secure")?.extract()?,
         username: optional(given, "username")?,
-        password: optional(given, "password")?.map(Secret::new),
+        password: optional(given, "password")?,
     })
 }
 
@@ -54,29 +56,28 @@ fn s3(given: &Bound<'_, PyAny>) -> PyResult<S3> {
     Ok(S3 {
         hostname: optional(given, "hostname")?,
         access_key_id: text(given, "access_key_id")?,
-        secret_access_key: Secret::new(text(given, "secret_access_key")?),
+        secret_access_key: text(given, "secret_access_key")?,
         region: text(given, "region")?,
     })
 }
 
 fn http(given: &Bound<'_, PyAny>) -> PyResult<Http> {
-    let headers: BTreeMap<String, String> =
-        given.getattr("headers")?.cast::<PyDict>()?.extract()?;
+    let headers: BTreeMap<Text, Text> = given.getattr("headers")?.cast::<PyDict>()?.extract()?;
     Ok(Http {
         endpoint: text(given, "endpoint")?,
-        method: Method::from_name(&text(given, "method")?)
+        method: Method::from_name(&text::<String>(given, "method")?)
             .ok_or_else(|| wrong(given, "method is GET, PUT, POST, HEAD or OPTIONS"))?,
         headers: headers
             .into_iter()
-            .map(|(name, value)| (name, Secret::new(value)))
+            .map(|(name, value)| (name.into(), value.into()))
             .collect(),
-        body: Secret::new(text(given, "body")?),
+        body: text(given, "body")?,
     })
 }
 
 fn generic(given: &Bound<'_, PyAny>) -> PyResult<Credential> {
-    let fields: BTreeMap<String, Option<String>> = given.getattr("fields")?.extract()?;
-    let secret = |(name, value): (String, Option<String>)| (name, value.map(Secret::new));
+    let fields: BTreeMap<Text, Option<Text>> = given.getattr("fields")?.extract()?;
+    let secret = |(name, value): (Text, Option<Text>)| (name.into(), value.map(Secret::from));
     Ok(Credential::Generic(
         fields.into_iter().map(secret).collect(),
     ))

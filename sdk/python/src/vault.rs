@@ -1,4 +1,8 @@
 //! Credentials straight from OpenBao.
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "PyO3 hands over what it owns"
+)]
 
 use std::sync::{PoisonError, RwLock};
 
@@ -8,8 +12,10 @@ use pyo3::prelude::*;
 use crate::call;
 use crate::convert::ToPython;
 use crate::settings::Given;
+use crate::text::Text;
 
-/// Reads credentials straight from OpenBao. A thread renews the token.
+/// Reads credentials straight from OpenBao. A thread renews the token. Close it, or use it with `with`; one that is
+/// dropped instead ends its thread without waiting, and its token lives on until it ends.
 #[pyclass(frozen, module = "gatehouse_client")]
 pub(crate) struct Vault {
     /// None when closed.
@@ -34,6 +40,16 @@ impl Vault {
     }
 }
 
+/// Python drops a vault with the GIL, so nothing may be waited for.
+impl Drop for Vault {
+    fn drop(&mut self) {
+        let vault = self.vault.get_mut();
+        if let Some(vault) = vault.unwrap_or_else(PoisonError::into_inner).take() {
+            vault.let_go();
+        }
+    }
+}
+
 #[pymethods]
 impl Vault {
     /// Reads with this token below `vault_hostname`, `{OpenBao}/v1/[namespace/]{vendor}-credentials`.
@@ -43,9 +59,9 @@ impl Vault {
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn with_token(
         py: Python<'_>,
-        vault_hostname: &str,
-        token: String,
-        ca_pem: Option<String>,
+        vault_hostname: Text,
+        token: Text,
+        ca_pem: Option<Text>,
         connect_timeout: Option<f64>,
         attempt_timeout: Option<f64>,
         total_timeout: Option<f64>,
@@ -53,7 +69,7 @@ impl Vault {
         allow_plain_http: bool,
     ) -> PyResult<Self> {
         let given = Given {
-            ca_pem,
+            ca_pem: ca_pem.map(String::from),
             connect_timeout,
             attempt_timeout,
             total_timeout,
@@ -61,16 +77,16 @@ impl Vault {
             allow_plain_http,
         };
         let settings = given.settings(py)?;
-        let token = Secret::new(token);
+        let token = Secret::from(token);
         call(py, || {
-            gatehouse_client::Vault::with_token(vault_hostname, token, settings)
+            gatehouse_client::Vault::with_token(&vault_hostname, token, settings)
         })
         .map(Self::from)
     }
 
     /// Reads a credential.
-    fn read_credential<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Bound<'py, PyAny>> {
-        call(py, || self.with(|vault| vault.read_credential(key)))?.to_python(py)
+    fn read_credential<'py>(&self, py: Python<'py>, key: Text) -> PyResult<Bound<'py, PyAny>> {
+        call(py, || self.with(|vault| vault.read_credential(&key)))?.to_python(py)
     }
 
     /// How the token is.
@@ -78,7 +94,9 @@ impl Vault {
         call(py, || self.with(|vault| Ok(vault.token_state())))?.to_python(py)
     }
 
-    /// Stops, and gives the token back to OpenBao where it came through Gatehouse.
+    /// Stops, and gives the token back to OpenBao where it came through Gatehouse. It waits for calls that other threads
+    /// are in, then up to `attempt_timeout` for the thread that renews, and as long again for giving back. Only where a
+    /// token is being fetched while another thread logs the same worker in, it waits for that too.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         call(py, || {
             let vault = self

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import threading
 import unittest
+from collections.abc import Callable
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -121,6 +122,53 @@ class ClientTest(unittest.TestCase):
             client.create_credential("a", gc.Ftp("h"), rotate_by=datetime(2030, 1, 1))
         with self.assertRaises(gc.InvalidArgumentError):
             client.read_credential("../sessions")
+        self.assertEqual(server.seen, [])
+
+    def test_half_a_surrogate_pair_is_refused_unseen(self) -> None:
+        server = self.serve()
+        client = server.client()
+        half = "s3cret\ud800"
+        calls: list[Callable[[], Any]] = [
+            lambda: client.read_credential(half),
+            lambda: client.create_credential("a", gc.Ftp("h", password=half)),
+            lambda: client.create_credential("a", gc.S3("a", half)),
+            lambda: client.create_credential("a", gc.Http("https://e", headers={"A": half})),
+            lambda: client.create_credential("a", gc.Generic({"x": half})),
+            lambda: client.create_credential("a", gc.Generic({half: None})),
+            lambda: client.credential_token(metadata={"a": half}),
+            lambda: client.search_sites([half]),
+            lambda: gc.Client.key(server.url, half),
+            lambda: gc.Client.worker(server.url, "w@demo.test", half),
+            lambda: gc.Vault.with_token(f"{server.url}/v1/demo-credentials", half),
+        ]
+        for call in calls:
+            with self.assertRaises(gc.InvalidArgumentError) as caught:
+                call()
+            error = caught.exception
+            self.assertNotIn("s3cret", f"{error!r} {vars(error)}")
+            self.assertIsNone(error.__cause__ or error.__context__)
+        self.assertEqual(server.seen, [])
+
+    def test_wrong_types_are_exceptions_of_python(self) -> None:
+        server = self.serve()
+        client = server.client()
+        ftp, secret = gc.Ftp("h"), b"s3cret"
+        calls: list[tuple[type[Exception], Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = [
+            (TypeError, client.read_credential, (secret,), {}),
+            (TypeError, client.create_credential, ("a", gc.Generic({"a": secret})), {}),  # type: ignore[dict-item]
+            (TypeError, client.create_credential, ("a", gc.Ftp("h", password=secret)), {}),  # type: ignore[arg-type]
+            (TypeError, client.create_credential, ("a", ftp), {"rotate_by": "s3cret"}),
+            (TypeError, client.write_token, (), {"metadata": [secret]}),
+            (TypeError, client.search_sites, ("s3cret",), {}),
+            (OverflowError, client.list_sites, (-1,), {}),
+            (OverflowError, client.credential_token, (), {"ttl": 1 << 32}),
+            (ValueError, client.create_credential, ("a", ftp), {"rotate_by": datetime(2030, 1, 1)}),
+        ]
+        for kind, call, arguments, named in calls:
+            with self.assertRaises(kind) as caught:
+                call(*arguments, **named)
+            self.assertIs(type(caught.exception), kind)
+            self.assertNotIn("s3cret", repr(caught.exception))
         self.assertEqual(server.seen, [])
 
     def test_refusals_are_exceptions_by_status(self) -> None:

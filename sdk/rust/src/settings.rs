@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-/// How a client behaves. The defaults suit most.
+/// Longer limits count as this one, so that no sum of times overflows.
+const LONGEST: Duration = Duration::from_hours(365 * 24);
+
+/// How a client behaves. The defaults suit most. A limit of more than a year counts as a year.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// How long making a connection may take, TLS included.
@@ -19,6 +22,18 @@ pub struct Settings {
     pub ca_pem: Option<String>,
     /// Whether `http://` is accepted for other hosts than this machine. Secrets then travel in the clear.
     pub allow_plain_http: bool,
+}
+
+impl Settings {
+    /// With limits that can be added to the present time.
+    pub(crate) fn bounded(self) -> Self {
+        Self {
+            connect_timeout: self.connect_timeout.min(LONGEST),
+            attempt_timeout: self.attempt_timeout.min(LONGEST),
+            total_timeout: self.total_timeout.min(LONGEST),
+            ..self
+        }
+    }
 }
 
 impl Default for Settings {

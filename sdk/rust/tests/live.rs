@@ -100,9 +100,12 @@ fn credential_is_replaced_at_the_version_that_is_there() {
     let vendor = vendor();
     let key = format!("sdk-rust-{}", random());
     let mut ftp = Ftp::new("one.example");
+    let rotate_by = "2100-01-01T00:00:00Z".parse().unwrap();
     vendor
-        .create_credential(&key, &Credential::Ftp(ftp.clone()), None)
+        .create_credential(&key, &Credential::Ftp(ftp.clone()), Some(rotate_by))
         .unwrap();
+    let taken = vendor.create_credential(&key, &Credential::Ftp(ftp.clone()), None);
+    assert_eq!(taken.unwrap_err().code(), "credential_exists");
     ftp.hostname = "two.example".to_owned();
     let at = |version| CredentialUpdate {
         if_version: Some(version),
@@ -110,7 +113,7 @@ fn credential_is_replaced_at_the_version_that_is_there() {
     };
     let changed = Credential::Ftp(ftp);
     let info = vendor.update_credential(&key, &changed, at(1)).unwrap();
-    assert_eq!(info.version, 2);
+    assert_eq!((info.version, info.rotate_by), (2, None));
     let error = vendor.update_credential(&key, &changed, at(1)).unwrap_err();
     assert_eq!(error.code(), "version_conflict");
     assert_eq!(error.refusal().unwrap().current_version, Some(2));

@@ -59,7 +59,7 @@ pub struct Page<T> {
 pub struct CredentialUpdate {
     /// Only where it still has this version; else the refusal is `version_conflict`.
     pub if_version: Option<u32>,
-    /// When it ought to be replaced.
+    /// When it ought to be replaced. Where it is left out, a date that was set before is removed.
     pub rotate_by: Option<Timestamp>,
 }
 
@@ -112,8 +112,8 @@ impl Gatehouse {
     /// Stores a new credential. For the vendor.
     ///
     /// # Errors
-    /// `conflict` where the key is taken, `invalid_field`, and trouble on the way. It is sent once: where no answer
-    /// came, read it to see.
+    /// `credential_exists` where the key is taken, `invalid_field`, and trouble on the way. It is sent once: where no
+    /// answer came, read it to see.
     pub fn create_credential(
         &self,
         key: &str,
@@ -130,7 +130,7 @@ impl Gatehouse {
         self.info(&call.json(&body)?)
     }
 
-    /// Replaces a credential. For the vendor.
+    /// Replaces a credential and its rotation date. For the vendor.
     ///
     /// # Errors
     /// `version_conflict` where it has another version, `not_found`, `invalid_field`, and trouble on the way.

@@ -3,6 +3,7 @@
 mod problem;
 mod retry;
 
+use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -43,7 +44,7 @@ pub(crate) struct Effort {
 }
 
 impl Effort {
-    /// What the settings say.
+    /// What a client's settings say.
     pub(crate) fn full(settings: &Settings) -> Self {
         Self {
             until: Instant::now() + settings.total_timeout,
@@ -76,7 +77,6 @@ pub(crate) enum Proof {
 }
 
 /// A request.
-#[derive(Debug)]
 pub(crate) struct Call {
     method: Method,
     url: String,
@@ -84,6 +84,18 @@ pub(crate) struct Call {
     body: Option<Zeroizing<Vec<u8>>>,
     if_match: Option<u32>,
     repeat: Repeat,
+}
+
+/// Without the body, which may hold secrets.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("method", &self.method)
+            .field("url", &self.url)
+            .field("if_match", &self.if_match)
+            .field("repeat", &self.repeat)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Call {
@@ -184,6 +196,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(settings: Settings) -> Result<Self> {
+        let settings = settings.bounded();
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -199,6 +212,7 @@ impl Client {
         })
     }
 
+    /// What was given, bounded.
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -297,4 +311,25 @@ fn certificates(pem: &str) -> Result<Vec<Certificate<'static>>> {
         return Err(wrong());
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use ureq::http::Method;
+
+    use super::{Call, Repeat};
+    use crate::base_url::BaseUrl;
+
+    #[test]
+    fn debug_shows_no_body() {
+        let base = BaseUrl::parse("https://gatehouse.example", false).unwrap();
+        let call = Call::new(Method::POST, &base, "sites", Repeat::Safe);
+        let shown = format!("{:?}", call.json(&"s3cret").unwrap());
+        assert!(shown.contains("https://gatehouse.example/sites"), "{shown}");
+        let bytes = format!("{:?}", b"s3cret").replace(['[', ']'], "");
+        assert!(
+            !shown.contains("s3cret") && !shown.contains(&bytes),
+            "{shown}"
+        );
+    }
 }

@@ -25,8 +25,10 @@ use keeper::{Held, Keeper, Source};
 /// Reads credentials straight from OpenBao. A thread renews the token at about two thirds of what is left of its life.
 ///
 /// With a way through Gatehouse ([`Vault::through`]) a new token is fetched when the old one can live no longer or is
-/// lost. Without it ([`Vault::with_token`]) calls then end in [`Error::Expired`]. Dropping stops the thread; where it
-/// is in the middle of a request, that takes up to one attempt.
+/// lost. Without it ([`Vault::with_token`]) calls then end in [`Error::Expired`].
+///
+/// Dropping stops the thread, and waits for what it is doing: for `attempt_timeout` at most, but for one case. Where
+/// the thread fetches a token as a worker while another thread logs the same worker in, it waits for that too.
 pub struct Vault {
     keeper: Arc<Keeper>,
     thread: Option<JoinHandle<()>>,
@@ -136,13 +138,21 @@ impl Vault {
     }
 
     /// Stops, and gives the token back to OpenBao where it came through Gatehouse. One that was brought along stays
-    /// alive.
+    /// alive. Stopping takes as long as dropping does, giving back one more attempt.
     ///
     /// # Errors
     /// Trouble on the way. The token then ends by itself.
     pub fn close(mut self) -> Result<()> {
         self.stop();
         self.keeper.give_back()
+    }
+
+    /// Stops without waiting: the thread ends by itself after what it is doing. A token that came through Gatehouse
+    /// lives on until it ends.
+    pub fn let_go(mut self) {
+        self.keeper.stop();
+        // Without its handle nobody waits for it.
+        self.thread = None;
     }
 
     fn stop(&mut self) {

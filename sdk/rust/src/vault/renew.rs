@@ -109,13 +109,17 @@ impl Keeper {
         });
     }
 
-    /// Another token through Gatehouse. Without a way there the token is left alone until it ends.
+    /// Another token through Gatehouse, unless it is time to stop. Without a way there the token is left alone until it
+    /// ends.
     fn replace(&self, why: String, generation: u64) {
         if self.source.is_none() {
             return self.with_present(generation, |state| {
                 state.left_alone = true;
                 state.trouble = Some(why);
             });
+        }
+        if self.lock().stopped {
+            return;
         }
         let effort = Effort::once(self.bao.settings());
         if let Err(error) = self.another(generation, &effort) {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::server::{Reply, Server, json, with_headers};
 use gatehouse_client::{
     Credential, CredentialUpdate, Error, Ftp, Gatehouse, Login, Settings, SiteRegistration,
-    TokenRequest,
+    TokenRequest, Vault,
 };
 
 const FTP: &str = r#"{"data":{"id":1,"key":"a","type":"ftp","version":3,
@@ -121,6 +121,8 @@ fn calls_that_must_not_be_doubled_are_sent_once() {
         r#"{"key":"a","value":{"type":"ftp","hostname":"h","port":21,"secure":false,"username":null,"password":null}}"#
     );
     assert_eq!(seen[1].header("if-match"), Some("\"3\""));
+    // Without a date, which the service takes for none.
+    assert!(!seen[1].body.contains("rotateBy"), "{}", seen[1].body);
 }
 
 #[test]
@@ -226,6 +228,24 @@ fn silence_has_an_end() {
     assert!(matches!(error, Error::Timeout { .. }), "{error:?}");
     assert_eq!(server.seen().len(), 4);
     assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn limits_may_be_as_long_as_they_like() {
+    let server = Server::start([json(200, FTP)]);
+    let endless = Settings {
+        connect_timeout: Duration::MAX,
+        attempt_timeout: Duration::MAX,
+        total_timeout: Duration::MAX,
+        first_pause: Duration::MAX,
+        ..settings()
+    };
+    let client = Gatehouse::new(&server.url, Login::key("sk_x"), endless.clone()).unwrap();
+    client.read_credential("a").unwrap();
+    let hostname = format!("{}/v1/demo-credentials", server.url);
+    let vault = Vault::with_token(&hostname, "x", endless).unwrap();
+    server.wait_for(2);
+    vault.read_credential("a").unwrap_err();
 }
 
 #[test]

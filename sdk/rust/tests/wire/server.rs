@@ -35,8 +35,10 @@ pub enum Reply {
     },
     /// Closes the connection.
     HangUp,
-    /// Says nothing for this long.
+    /// Says nothing for this long, and closes the connection.
     Silence(Duration),
+    /// Says nothing for this long, and then does the other thing.
+    Late(Duration, Box<Reply>),
 }
 
 /// An answer with a JSON body.
@@ -109,8 +111,13 @@ fn serve(stream: &TcpStream, seen: &Mutex<Vec<Seen>>, script: &Mutex<VecDeque<Re
     while let Some(request) = read(&mut reader) {
         seen.lock().unwrap().push(request);
         let reply = script.lock().unwrap().pop_front();
-        match reply.unwrap_or_else(|| json(500, r#"{"code":"script_ended"}"#)) {
-            Reply::HangUp => return,
+        let mut reply = reply.unwrap_or_else(|| json(500, r#"{"code":"script_ended"}"#));
+        while let Reply::Late(time, then) = reply {
+            std::thread::sleep(time);
+            reply = *then;
+        }
+        match reply {
+            Reply::HangUp | Reply::Late(..) => return,
             Reply::Silence(time) => {
                 std::thread::sleep(time);
                 return;

@@ -176,6 +176,34 @@ fn dropping_stops_the_thread_at_once() {
 }
 
 #[test]
+fn stopped_thread_fetches_no_other_token() {
+    let server = Server::start([]);
+    let vault = through(&server, 1);
+    let late = Duration::from_millis(500);
+    server.push(Reply::Late(late, Box::new(json(403, DENIED))));
+    server.wait_for(2);
+    let began = Instant::now();
+    drop(vault);
+    assert!(began.elapsed() < late + Duration::from_millis(500));
+    assert_eq!(server.lines()[1], "POST /v1/auth/token/renew-self");
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[test]
+fn vault_that_is_let_go_waits_for_nothing() {
+    let server = Server::start([]);
+    let vault = through(&server, 1);
+    let late = Duration::from_millis(500);
+    server.push(Reply::Late(late, Box::new(json(403, DENIED))));
+    server.wait_for(2);
+    let began = Instant::now();
+    vault.let_go();
+    assert!(began.elapsed() < late / 2);
+    std::thread::sleep(late * 2);
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[test]
 fn wrapped_token_and_short_address_are_refused() {
     let error = Vault::with_token("http://127.0.0.1:8200/v1", "x", settings()).unwrap_err();
     assert_eq!(error.code(), "invalid_argument");
