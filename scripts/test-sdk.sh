@@ -165,7 +165,8 @@ python_types() {
         cd "$WORK" &&
             ./python/bin/mypy --strict -p gatehouse_client &&
             ./python/bin/mypy --strict "$ROOT/sdk/python/examples/read_credential.py" &&
-            ./python/bin/mypy --strict "$ROOT/sdk/python/tests/test_client.py" &&
+            ./python/bin/mypy --strict "$ROOT/sdk/python/tests/test_client.py" "$ROOT/sdk/python/tests/test_errors.py" &&
+            ./python/bin/mypy --strict "$ROOT/sdk/python/tests/test_vault.py" &&
             ./python/bin/stubtest gatehouse_client
     )
 }

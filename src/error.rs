@@ -111,6 +111,9 @@ pub enum Error {
     /// The worker may not read credentials of this key.
     #[error("the key is outside the worker's patterns")]
     KeyNotAllowed,
+    /// A worker may read other credentials than a moment ago, or a credential was destroyed.
+    #[error("what the token is for changed at the same time")]
+    ScopeChanged,
     /// A credential of a type that says nothing of a service.
     #[error("a credential of this type cannot be tested")]
     NotTestable,

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::tokens::{CredentialsGrant, Grant, Kind, Scope};
 use crate::types::{CredentialKey, KeyId};
-use crate::users::workers::{Worker, policy};
+use crate::users::workers::{self, Worker, policy};
 use crate::vault::{self, Handle};
 use crate::vendors::Vendor;
 
@@ -86,11 +86,56 @@ impl Caller {
         })
     }
 
+    /// Makes a worker's policy again that OpenBao does not have, though the database says so.
+    ///
+    /// # Errors
+    /// Trouble with OpenBao or the database.
+    pub async fn write_policy(&self, app: &Arc<App>) -> Result<()> {
+        let Some(worker) = &self.worker else {
+            return Ok(());
+        };
+        let client = app.db.get().await?;
+        workers::store::forget_policies(&client, self.vendor.id, Some(worker.id)).await?;
+        drop(client);
+        policy::follow(app, worker.id).await
+    }
+
+    /// The same caller with its worker as it is now: where that may read other credentials since it called.
+    ///
+    /// # Errors
+    /// [`Error::CredentialsInvalid`] where the worker was removed meanwhile.
+    pub async fn as_now(&self, app: &App) -> Result<Self> {
+        let Some(worker) = &self.worker else {
+            return Ok(self.clone());
+        };
+        let client = app.db.get().await?;
+        let now = workers::store::find(&client, self.vendor.id, worker.id).await?;
+        Ok(Self {
+            worker: Some(now.ok_or(Error::CredentialsInvalid)?),
+            ..self.clone()
+        })
+    }
+
     /// Reads with a token that may read what the caller may.
     ///
     /// # Errors
     /// Those of the call, and of the token path.
     pub async fn reading<T, F>(&self, app: &Arc<App>, call: impl Fn(Handle) -> F) -> Result<T>
+    where
+        F: Future<Output = vault::Result<T>>,
+    {
+        match self.read_once(app, &call).await {
+            Err(Error::ScopeChanged) => self.as_now(app).await?.read_once(app, &call).await,
+            // Somebody deleted the policy by hand.
+            Err(Error::Vault(vault::Error::Rejected(_))) if self.worker.is_some() => {
+                self.write_policy(app).await?;
+                self.read_once(app, &call).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn read_once<T, F>(&self, app: &Arc<App>, call: &impl Fn(Handle) -> F) -> Result<T>
     where
         F: Future<Output = vault::Result<T>>,
     {

@@ -23,7 +23,7 @@ use crate::vault::{self, kv2};
 
 const AT_ONCE: usize = 8;
 /// Of writing all values: well below the time that the keys are held for.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// A credential to be made.
 pub struct New {

@@ -133,7 +133,7 @@ impl Error {
                 "invalid_lines",
                 "Nothing was stored, as lines of the file break a rule: see lines.",
             ),
-            Self::Conflict => (
+            Self::Conflict | Self::ScopeChanged => (
                 409,
                 "conflict",
                 "Another request changed the same thing at the same time. Try again.",

@@ -167,7 +167,8 @@ fn broken_rule(
         .rsplit_once(" at line ")
         .map_or(said.as_str(), |(said, _)| said);
     let after_expected = |otherwise| {
-        said.split_once(", expected ")
+        // The last one: a value may hold the words too.
+        said.rsplit_once(", expected ")
             .map_or(otherwise, |(_, expected)| expected)
     };
     let detail = if said.starts_with("invalid ") {

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::Report;
 use crate::app::App;
-use crate::users::workers::{policy, store};
+use crate::users::workers::keys::store;
+use crate::users::workers::policy;
 
 pub(super) async fn pass(app: Arc<App>) -> Report {
     let (written, failed) = policy::pass(&app).await?;

@@ -15,7 +15,16 @@ use crate::vault::{self, Handle};
 const USE: Duration = Duration::from_mins(5);
 
 type Place = (VendorId, Kind, Scope);
-type Slot = Arc<tokio::sync::Mutex<Option<Held>>>;
+type Slot = Arc<tokio::sync::Mutex<State>>;
+
+/// Those who waited while a token could not be had are told the same, instead of trying one after the other.
+const SHARED: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+struct State {
+    held: Option<Held>,
+    failed: Option<Instant>,
+}
 
 struct Held {
     token: Secret,
@@ -58,22 +67,37 @@ impl Brokered {
         refused: Option<&Secret>,
     ) -> Result<Secret> {
         let slot = self.slot((grant.vendor.id, grant.kind, grant.credentials.scope));
-        let mut held = slot.lock().await;
-        if let Some(held) = held.as_ref() {
+        let mut state = slot.lock().await;
+        if let Some(held) = &state.held {
             let is_refused = refused.is_some_and(|token| token.expose() == held.token.expose());
             if !is_refused && Instant::now() < held.until {
                 return Ok(held.token.clone());
             }
         }
-        let issued = issue(app, grant.clone()).await?;
+        if state.failed.is_some_and(|at| at.elapsed() < SHARED) {
+            let what = "a token for this could not be had a moment ago".to_owned();
+            return Err(vault::Error::Unavailable(what).into());
+        }
+        let issued = match issue(app, grant.clone()).await {
+            Ok(issued) => issued,
+            Err(error) => {
+                if matches!(&error, Error::Vault(error) if error.is_outcome_unknown()) {
+                    state.failed = Some(Instant::now());
+                }
+                return Err(error);
+            }
+        };
         let token = issued
             .token()
             .ok_or_else(|| Error::Internal("a brokered token came wrapped".to_owned()))?
             .clone();
-        *held = Some(Held {
-            token: token.clone(),
-            until: Instant::now() + USE,
-        });
+        *state = State {
+            held: Some(Held {
+                token: token.clone(),
+                until: Instant::now() + USE,
+            }),
+            failed: None,
+        };
         Ok(token)
     }
 
@@ -86,7 +110,7 @@ impl Brokered {
     pub fn tidy(&self) {
         let now = Instant::now();
         let is_live = |slot: &Slot| match slot.try_lock() {
-            Ok(held) => held.as_ref().is_some_and(|held| now < held.until),
+            Ok(state) => state.held.as_ref().is_some_and(|held| now < held.until),
             Err(_) => true,
         };
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -289,7 +289,8 @@ async fn refused(app: &App, grant: &Grant, refusal: Refusal) -> Error {
             }
         }
         Refusal::KeyEnded => Error::CredentialsInvalid,
-        Refusal::SiteChanged | Refusal::EntityGone | Refusal::ScopeChanged => Error::Conflict,
+        Refusal::SiteChanged | Refusal::EntityGone => Error::Conflict,
+        Refusal::ScopeChanged => Error::ScopeChanged,
         Refusal::Busy => Error::LedgerBusy,
         Refusal::Failed(error) => error,
     }

@@ -19,7 +19,8 @@ use crate::error::{Error, FieldError, Result};
 use crate::events::Event;
 use crate::http::{Json, NamespacePath, Page, PageRequest, RawBody, request_id};
 use crate::types::{Email, Name, Namespace, VendorId};
-use crate::webhooks;
+use crate::users::workers;
+use crate::{credentials, webhooks};
 
 /// `POST /webhooks/vendor-signup`: a signed message of the billing system (Standard Webhooks).
 pub async fn vendor_signup(
@@ -209,6 +210,9 @@ pub async fn provision(
         .await?;
     let client = app.db.get().await?;
     store::mark_provisioned(&client, vendor.id, Level::ALL, app.clock.now()).await?;
+    // What OpenBao has of them may be older than the database says, as after a restore.
+    workers::store::forget_policies(&client, vendor.id, None).await?;
+    credentials::store::forget_policies(&client, vendor.id).await?;
     drop(client);
     let vendor = create::reload(&app, vendor.id).await?;
     shown(&app, &vendor)

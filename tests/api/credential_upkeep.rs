@@ -12,8 +12,8 @@ use crate::support::wait::change_vendor;
 async fn what_a_crash_left_is_removed_and_its_key_free_again() {
     let test = TestApp::start().await;
     let vendor = test.vendor("media-vendor").await;
-    let left = "INSERT INTO credentials (vendor_id, key, type, created_at, updated_at) \
-                VALUES ((SELECT id FROM vendors), 'left', 'ftp', now() - interval '1 hour', now() - interval '1 hour')";
+    let left = "INSERT INTO credentials (vendor_id, key, type, claimed_until, created_at, updated_at) \
+                VALUES ((SELECT id FROM vendors), 'left', 'ftp', now() - interval '1 hour', now(), now())";
     test.sql().await.batch_execute(left).await.unwrap();
     let path = "media-vendor-credentials/secret/data/left";
     let written = test.bao_root(Method::POST, path);
@@ -31,16 +31,16 @@ async fn what_a_crash_left_is_removed_and_its_key_free_again() {
         (&json!(1), &json!(0))
     );
     assert_eq!(test.bao_root(Method::GET, path).send().await.status, 404);
-    // And without the task: whoever makes the key next takes it over.
+    // Until then the key is held, and that is said.
     test.sql().await.batch_execute(left).await.unwrap();
-    let written = test.bao_root(Method::POST, path);
-    written
-        .json(&json!({ "data": { "type": "ftp" } }))
+    let body = json!({ "key": "left", "value": ftp("mine") });
+    let call = test.post("/api/credentials").bearer(&vendor.private_key);
+    call.json(&body)
         .send()
-        .await;
+        .await
+        .expect_problem(409, "conflict");
+    test.pass("tidy_credentials").await;
     test.credential(&vendor, "left", ftp("mine")).await;
-    let found = read(&test, &vendor, "left").await;
-    assert_eq!(found.json["data"]["value"]["hostname"], "mine");
 }
 
 #[tokio::test]

@@ -284,14 +284,22 @@ async fn destroyed_is_gone_and_its_key_free() {
     destroy(json!({ "versions": [9] }))
         .await
         .expect_problem(404, "not_found");
+    for nothing in [
+        json!({}),
+        json!({ "all": false }),
+        json!({ "all": true, "versions": [1] }),
+    ] {
+        destroy(nothing).await.expect_problem(422, "invalid_field");
+    }
     destroy(json!({ "versions": [] }))
         .await
         .expect_problem(422, "invalid_field");
-    assert_eq!(destroy(json!({})).await.status, 200);
+    let all = json!({ "all": true });
+    assert_eq!(destroy(all.clone()).await.status, 200);
     read(&test, &vendor, "k")
         .await
         .expect_problem(404, "not_found");
-    destroy(json!({})).await.expect_problem(404, "not_found");
+    destroy(all).await.expect_problem(404, "not_found");
     let path = "media-vendor-credentials/secret/metadata/k";
     assert_eq!(test.bao_root(Method::GET, path).send().await.status, 404);
     let again = test.credential(&vendor, "k", ftp("anew")).await;

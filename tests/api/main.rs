@@ -15,6 +15,7 @@ mod claim;
 mod cli;
 mod credential_file;
 mod credential_models;
+mod credential_races;
 mod credential_readers;
 mod credential_tokens;
 mod credential_upkeep;

@@ -135,11 +135,15 @@ async fn session_ends_with_its_time_its_key_and_its_worker() {
     // With `Bearer` too.
     let with = test.get("/api/credentials/k").bearer(&session).send().await;
     assert_eq!(with.status, 200, "{with:?}");
+    let token = test.credentials_token(&session, json!({})).await;
+    let token = token.text_of("token");
+    assert!(test.is_alive(&token).await);
     let path = format!("/{}/keys", worker.login);
     let second = call(&test, &vendor, Method::POST, &path, json!({ "overlap": 0 })).await;
     assert_eq!(second.status, 201, "{second:?}");
     let refused = test.backend_read(&session, "k").await;
     refused.expect_problem(401, "credentials_invalid");
+    assert!(!test.is_alive(&token).await);
     test.log_in(&worker.login, &worker.key)
         .await
         .expect_problem(401, "credentials_invalid");

@@ -33,6 +33,13 @@ pub struct Asked {
 /// [`Error::KeyNotAllowed`], [`Error::NotFound`] where the one credential is not there, a life above the worker's, or
 /// trouble with OpenBao or the database.
 pub async fn hand_out(app: &Arc<App>, by: &Caller, asked: &Asked) -> Result<Issued> {
+    match hand_out_once(app, by, asked).await {
+        Err(Error::ScopeChanged) => hand_out_once(app, &by.as_now(app).await?, asked).await,
+        outcome => outcome,
+    }
+}
+
+async fn hand_out_once(app: &Arc<App>, by: &Caller, asked: &Asked) -> Result<Issued> {
     let credentials = CredentialsGrant {
         ttl: Some(life(by, asked)?.seconds()),
         keep_alive: asked.keep_alive,
@@ -50,29 +57,45 @@ pub async fn hand_out(app: &Arc<App>, by: &Caller, asked: &Asked) -> Result<Issu
             by.request_id.clone(),
         )
     };
-    let Some(key) = &asked.key else {
-        return tokens::issue(app, grant).await;
-    };
-    by.refuse_key(key)?;
-    let record = read::record(app, by, key).await?;
-    if record.deleted_at.is_some() {
-        return Err(Error::NotFound);
-    }
-    grant.credentials.scope = Scope::Key(record.id);
-    if !record.has_policy {
-        write_policy(app, by, &record).await?;
+    if let Some(key) = &asked.key {
+        by.refuse_key(key)?;
+        let record = read::record(app, by, key).await?;
+        if record.deleted_at.is_some() {
+            return Err(Error::NotFound);
+        }
+        grant.credentials.scope = Scope::Key(record.id);
+        if !record.has_policy {
+            write_policy(app, by, &record).await?;
+        }
     }
     match tokens::issue(app, grant.clone()).await {
         // Somebody deleted the policy by hand.
-        Err(Error::Vault(vault::Error::Rejected(_))) if record.has_policy => {
-            write_policy(app, by, &record).await?;
+        Err(Error::Vault(vault::Error::Rejected(_))) => {
+            match &asked.key {
+                Some(key) => write_policy(app, by, &read::record(app, by, key).await?).await?,
+                None => by.write_policy(app).await?,
+            }
             tokens::issue(app, grant).await
         }
         outcome => outcome,
     }
 }
 
+/// Shorter lives would have the service renew all the time.
+const SHORTEST_KEPT_ALIVE: u32 = 600;
+
 fn life(by: &Caller, asked: &Asked) -> Result<TokenTtl> {
+    let life = life_asked(by, asked)?;
+    if asked.keep_alive && life.seconds() < SHORTEST_KEPT_ALIVE {
+        return Err(Error::field(
+            "keepAlive",
+            "needs a life of at least 600 seconds",
+        ));
+    }
+    Ok(life)
+}
+
+fn life_asked(by: &Caller, asked: &Asked) -> Result<TokenTtl> {
     let most = by.worker.as_ref().map(|worker| worker.token_ttl);
     match (asked.ttl, most) {
         (Some(ttl), Some(most)) if ttl > most => Err(Error::field(

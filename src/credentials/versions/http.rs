@@ -115,6 +115,9 @@ pub async fn undelete(
 #[serde(deny_unknown_fields)]
 pub struct DestroyRequest {
     versions: Option<Vec<u32>>,
+    /// The credential itself, with all of them.
+    #[serde(default)]
+    all: bool,
 }
 
 /// `POST /api/credentials/{key}/destroy`: some versions for good, or all with the key.
@@ -124,10 +127,18 @@ pub async fn destroy(
     path: KeyPath,
     body: Json<DestroyRequest>,
 ) -> Result<HttpResponse> {
-    if let Some(versions) = &body.0.versions
-        && !(1..=100).contains(&versions.len())
-    {
-        return Err(Error::field("versions", "must hold 1 to 100 versions"));
+    match &body.0.versions {
+        Some(_) if body.0.all => return Err(Error::field("all", "cannot be said with versions")),
+        Some(versions) if !(1..=100).contains(&versions.len()) => {
+            return Err(Error::field("versions", "must hold 1 to 100 versions"));
+        }
+        None if !body.0.all => {
+            return Err(Error::field(
+                "versions",
+                "must name some, or all must be true",
+            ));
+        }
+        _ => {}
     }
     let by = Caller::from(by);
     in_background(&app, move |app| async move {

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::store::{self, Changes, NewWorker};
-use super::{Patterns, TokenTtl, Worker, policy};
+use super::{Patterns, TokenTtl, Worker, keys, policy};
 use crate::app::App;
 use crate::auth::{VendorAdmin, new_id};
 use crate::db::GenericClient;
@@ -103,7 +103,8 @@ pub async fn remove(app: &Arc<App>, by: &VendorAdmin, id: WorkerId) -> Result<()
     Ok(())
 }
 
-/// Another key for a worker, shown once. The former one lasts for `overlap`; one before that ends now.
+/// Another key for a worker, shown once. The former one lasts for `overlap`; one before that ends now. Without overlap
+/// the tokens of the worker end too.
 ///
 /// # Errors
 /// [`Error::NotFound`], or trouble with the database.
@@ -121,14 +122,22 @@ pub async fn rotate_key(
     if !store::update(&transaction, vendor, id, &none, now).await? {
         return Err(Error::NotFound);
     }
-    store::end_older_keys(&transaction, vendor, id, now).await?;
-    store::end_keys(&transaction, vendor, id, end).await?;
+    keys::store::end_older(&transaction, vendor, id, now).await?;
+    keys::store::end_all(&transaction, vendor, id, end).await?;
+    // A key that leaked may have been used already.
+    let mut doomed = Vec::new();
+    if overlap.is_zero() {
+        let reason = "worker's key replaced";
+        doomed = revoke::store::mark_worker(&transaction, vendor, id, false, reason, now).await?;
+    }
     let key = new_key(app, &transaction, by, id, now).await?;
     event(by, "worker.key_made", id)
         .record(&transaction, now)
         .await?;
     transaction.commit().await?;
     let worker = store::find(&client, vendor, id).await?;
+    drop(client);
+    revoke::now(app, &doomed).await;
     Ok((worker.ok_or(Error::NotFound)?, key))
 }
 
@@ -142,7 +151,7 @@ async fn new_key(
     let (ring, id) = (app.keys()?, new_id());
     let key = ring.new_worker_key(id);
     let digest = ring.digest(key.expose());
-    store::insert_key(client, by.vendor.id, worker, id, &digest, now).await?;
+    keys::store::insert(client, by.vendor.id, worker, id, &digest, now).await?;
     Ok(key)
 }
 

@@ -202,6 +202,9 @@ pub async fn rotate_key(
         return Err(Error::field("overlap", "must be 0 to 2592000 seconds"));
     }
     let overlap = SignedDuration::from_secs(overlap.into());
-    let (worker, key) = change::rotate_key(&app.into_inner(), &by, id, overlap).await?;
-    Ok(HttpResponse::Created().json(with_key(&by, worker, &key)))
+    let made = in_background(&app, move |app| async move {
+        let (worker, key) = change::rotate_key(&app, &by, id, overlap).await?;
+        Ok(with_key(&by, worker, &key))
+    });
+    Ok(HttpResponse::Created().json(made.await?))
 }

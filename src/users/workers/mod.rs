@@ -7,6 +7,7 @@
 
 pub mod change;
 pub mod http;
+pub mod keys;
 pub mod policy;
 pub mod sessions;
 pub mod store;

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::store::{self, Behind};
 use crate::app::App;
-use crate::db;
 use crate::error::{Error, Result};
 use crate::tokens::Scope;
 use crate::types::WorkerId;
@@ -54,17 +53,22 @@ pub async fn pass(app: &Arc<App>) -> Result<(usize, usize)> {
 /// One at a time for each worker, so that an older edition is never written over a newer one. `false` where somebody
 /// else is at it.
 async fn alone(app: &Arc<App>, worker: WorkerId) -> Result<bool> {
-    let name = format!("worker_policy:{worker}");
-    let done = db::try_lock(&app.db, &name, async {
+    let client = app.db.get().await?;
+    if !store::claim_policy(&client, worker).await? {
+        return Ok(false);
+    }
+    let behind = store::behind(&client, Some(worker), 1).await?;
+    drop(client);
+    let done = match behind.first() {
+        Some(behind) => bring_up(app, behind).await,
+        None => Ok(()),
+    };
+    // One that may still be carried out keeps the others away until its time is over.
+    if !matches!(&done, Err(Error::Vault(error)) if error.is_outcome_unknown()) {
         let client = app.db.get().await?;
-        let behind = store::behind(&client, Some(worker), 1).await?;
-        drop(client);
-        match behind.first() {
-            Some(behind) => bring_up(app, behind).await,
-            None => Ok(()),
-        }
-    });
-    done.await?.transpose().map(|done| done.is_some())
+        store::release_policy(&client, worker).await?;
+    }
+    done.map(|()| true)
 }
 
 async fn bring_up(app: &App, worker: &Behind) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::store::{self, NewSession};
+use super::keys::store::{self, NewSession};
 use super::{SESSION_LIFE, Worker};
 use crate::app::App;
 use crate::auth::new_id;
@@ -35,7 +35,7 @@ pub async fn log_in(app: &App, email: &str, password: &Secret) -> Result<Session
         .ok_or(Error::CredentialsInvalid)?;
     let now = app.clock.now();
     let client = app.db.get().await?;
-    let right = store::key_digest(&client, vendor.id, login.id, key, now).await?;
+    let right = store::digest_of(&client, vendor.id, login.id, key, now).await?;
     let shown = ring.digest(password.expose());
     if !right.is_some_and(|right| right.matches(&shown)) {
         return Err(Error::CredentialsInvalid);
