@@ -48,7 +48,7 @@ async fn destroyed_once_and_what_is_made_after_it_stays() {
         let path = format!("{key}/destroy");
         let all = json!({ "all": true });
         let destroy = || one(&test, &vendor, Method::POST, &path).json(&all).send();
-        let make = async {
+        let attempt = async {
             let body = json!({ "key": key, "value": ftp("anew") });
             for _ in 0..200 {
                 let call = test.post("/api/credentials").bearer(&vendor.private_key);
@@ -58,8 +58,8 @@ async fn destroyed_once_and_what_is_made_after_it_stays() {
             }
             false
         };
-        let (first, second, made) = tokio::join!(destroy(), destroy(), make);
-        assert!(made, "{first:?} {second:?}");
+        let (first, second, stored) = tokio::join!(destroy(), destroy(), attempt);
+        assert!(stored, "{first:?} {second:?}");
         let (straight, through) = both(&test, &vendor, &key).await;
         assert_eq!(straight, through, "{first:?} {second:?}");
     }
