@@ -11,6 +11,7 @@ use super::store;
 use crate::app::App;
 use crate::error::Result;
 use crate::vendors::create;
+use crate::webhooks::{MessageType, outbox};
 
 const BATCH: i64 = 100;
 /// How long before the date its owner set a credential is to be changed somebody is reminded.
@@ -60,6 +61,8 @@ pub async fn remind(app: &Arc<App>) -> Result<usize> {
             crate::events::Event::done("credential.rotation_due", Some(*vendor), ACTOR, "");
         event.details = json!({ "key": key, "rotateBy": rotate_by });
         event.record(&transaction, now).await?;
+        let about = MessageType::CredentialRotationDue;
+        outbox::enqueue(&transaction, *vendor, about, &event.details, now).await?;
     }
     transaction.commit().await?;
     Ok(due.len())
