@@ -59,26 +59,32 @@ pub struct Passed {
 /// Where the database does not answer.
 pub async fn pass(app: &Arc<App>) -> Result<Passed> {
     let ring = app.keys()?;
-    let (started, mut passed) = (Instant::now(), Passed::default());
+    let (started, mut passed, mut trouble) = (Instant::now(), Passed::default(), None);
+    // None of these holds a connection to the database: they rest while the loop waits for one.
     let mut on_the_way = FuturesUnordered::new();
     let mut by_vendor: BTreeMap<VendorId, usize> = BTreeMap::new();
     loop {
-        if started.elapsed() < CLAIM_FOR && !app.stop.is_cancelled() {
-            let free = AT_ONCE.saturating_sub(on_the_way.len());
-            for one in claim(app, free, &by_vendor).await? {
-                *by_vendor.entry(one.vendor).or_default() += 1;
-                on_the_way.push(deliver(app, ring, one));
+        if trouble.is_none() && started.elapsed() < CLAIM_FOR && !app.stop.is_cancelled() {
+            match claim(app, AT_ONCE.saturating_sub(on_the_way.len()), &by_vendor).await {
+                Ok(claimed) => {
+                    for one in claimed {
+                        *by_vendor.entry(one.vendor).or_default() += 1;
+                        on_the_way.push(send(app, ring, one));
+                    }
+                }
+                // What is on the way comes to its end first.
+                Err(error) => trouble = Some(error),
             }
         }
         if on_the_way.is_empty() {
-            return Ok(passed);
+            return trouble.map_or(Ok(passed), Err);
         }
         tokio::select! {
-            Some((vendor, came)) = on_the_way.next() => {
-                if let Some(number) = by_vendor.get_mut(&vendor) {
+            Some((message, answered)) = on_the_way.next() => {
+                if let Some(number) = by_vendor.get_mut(&message.vendor) {
                     *number -= 1;
                 }
-                passed.count(came);
+                passed.count(noted(app, &message, answered).await);
             }
             () = tokio::time::sleep(LOOK_AGAIN) => {}
         }
@@ -130,26 +136,27 @@ impl Passed {
     }
 }
 
-async fn deliver(app: &App, ring: &KeyRing, message: Claimed) -> (VendorId, Came) {
+/// The status of the answer, or one word for why there is none.
+type Answered = std::result::Result<u16, &'static str>;
+
+async fn send(app: &App, ring: &KeyRing, message: Claimed) -> (Claimed, Answered) {
     let answered = tokio::time::timeout(LIMIT, post(app, ring, &message)).await;
-    let answered = answered.unwrap_or(Err("timed_out"));
-    let came = match note(app, &message, answered).await {
+    (message, answered.unwrap_or(Err("timed_out")))
+}
+
+async fn noted(app: &App, message: &Claimed, answered: Answered) -> Came {
+    match note(app, message, answered).await {
         Ok(came) => came,
         Err(error) => {
             let cause = cause_chain(&error);
             tracing::warn!(delivery.id = %message.id, error.cause = %cause, "The outcome of a webhook could not be noted; it is sent again");
             Came::Failed
         }
-    };
-    (message.vendor, came)
+    }
 }
 
-/// Sends a message, and gives the status of the answer, or one word for why there is none. The body is not read.
-async fn post(
-    app: &App,
-    ring: &KeyRing,
-    message: &Claimed,
-) -> std::result::Result<u16, &'static str> {
+/// Sends a message. The body of the answer is not read.
+async fn post(app: &App, ring: &KeyRing, message: &Claimed) -> Answered {
     let url = Url::parse(&message.url).map_err(|_| "address_refused")?;
     let word = |error| word_of(error);
     if url.scheme() != "https" && !app.egress.is_inside(&url).await.map_err(word)? {
@@ -188,11 +195,7 @@ fn word_of(error: EgressError) -> &'static str {
     }
 }
 
-async fn note(
-    app: &App,
-    message: &Claimed,
-    answered: std::result::Result<u16, &'static str>,
-) -> Result<Came> {
+async fn note(app: &App, message: &Claimed, answered: Answered) -> Result<Came> {
     let now = app.clock.now();
     let status = answered.ok().map(i32::from);
     let problem = match answered {

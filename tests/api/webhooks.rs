@@ -16,8 +16,8 @@ pub fn access(method: &str, path: &str, hook: &TestHook) -> Option<(String, Valu
         .replace("{delivery}", nobodys);
     let (body, own, others) = match (method, path.rsplit('/').next()?) {
         ("GET", "webhooks") => (Value::Null, 200, 200),
-        // Each caller would make one.
-        ("POST", "webhooks") => (json!({ "url": "ftp://x" }), 422, 422),
+        // Not TLS, to an address of the world: each caller would make one.
+        ("POST", "webhooks") => (json!({ "url": "http://1.1.1.1/" }), 422, 422),
         ("GET", "{webhook}" | "deliveries") => (Value::Null, 200, 404),
         ("PATCH", "{webhook}") => (json!({ "types": ["*"] }), 200, 404),
         ("DELETE", "{webhook}") => {
@@ -61,8 +61,8 @@ async fn webhooks_are_made_shown_changed_and_removed() {
     );
     let listed = call(&test, &vendor, Method::GET, "", json!({})).await;
     assert_eq!(listed.json["items"], json!([shown.json]));
-    let changes = json!({ "types": ["token.ends_soon"], "enabled": false });
-    let changed = call(&test, &vendor, Method::PATCH, &one, changes).await;
+    let to = json!({ "types": ["token.ends_soon"], "enabled": false });
+    let changed = call(&test, &vendor, Method::PATCH, &one, to).await;
     assert_eq!(changed.json["types"], json!(["token.ends_soon"]));
     assert_eq!(
         (&changed.json["enabled"], &changed.json["url"]),

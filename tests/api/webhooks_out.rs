@@ -2,14 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use gatehouse::egress::authorities;
 use gatehouse::webhooks::deliver::PAUSES;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::credentials::ftp;
+use crate::probe::peers::Certificate;
 use crate::support::receiver::{Receiver, Reply, TestHook};
 use crate::support::wait::until;
-use crate::support::{TestApp, TestVendor};
+use crate::support::{Place, TestApp, TestVendor};
 
 async fn start() -> (TestApp, TestVendor, Receiver, TestHook) {
     let test = TestApp::start().await;
@@ -66,6 +68,33 @@ async fn event_is_delivered_once_and_signed() {
     let dump = test.dump().await;
     let bare = hook.secret.strip_prefix("whsec_").unwrap();
     assert!(dump.contains("credential.rotation_due") && !dump.contains(bare));
+}
+
+#[tokio::test]
+async fn certificate_of_the_receiver_is_checked() {
+    let ours = Certificate::of("localhost");
+    let place = Place::shared().await;
+    let mut config = place.config().await;
+    config.egress.authorities = authorities(ours.pem().as_bytes()).unwrap();
+    let test = TestApp::start_at(place, config).await;
+    let vendor = test.vendor("media-vendor").await;
+    let trusted = Receiver::with_tls(ours.acceptor()).await;
+    let forged = Receiver::with_tls(Certificate::of("localhost").acceptor()).await;
+    let _held = test.hold_deliveries().await;
+    for (receiver, state, problem) in [
+        (&trusted, "delivered", Value::Null),
+        (&forged, "waiting", json!("not_connected")),
+    ] {
+        let hook = test.hook(&vendor, &receiver.url).await;
+        test.knock(&vendor, &hook).await;
+        test.deliver().await;
+        let noted = only(&test, &vendor, &hook).await;
+        assert_eq!(
+            (&noted["state"], &noted["lastProblem"]),
+            (&json!(state), &problem)
+        );
+    }
+    assert_eq!((trusted.got().len(), forged.got().len()), (1, 0));
 }
 
 #[tokio::test]

@@ -11,8 +11,9 @@ use gatehouse::webhooks::deliver::{self, Passed};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use super::{TestApp, TestVendor, servers};
 
@@ -59,7 +60,7 @@ impl Reply {
 
     /// No answer while anybody waits for one.
     pub fn never() -> Self {
-        Self(200, String::new(), Duration::from_secs(60))
+        Self(200, String::new(), Duration::from_mins(1))
     }
 }
 
@@ -85,11 +86,29 @@ impl Receiver {
     pub async fn at(address: SocketAddr) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        Self::of(listener, url, None)
+    }
+
+    /// With TLS, as `localhost`.
+    pub async fn with_tls(acceptor: TlsAcceptor) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let url = format!("https://localhost:{port}/hook");
+        Self::of(listener, url, Some(acceptor))
+    }
+
+    fn of(listener: TcpListener, url: String, tls: Option<TlsAcceptor>) -> Self {
         let state = Arc::<Mutex<State>>::default();
         let shared = Arc::clone(&state);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&shared)));
+                let (tls, shared) = (tls.clone(), Arc::clone(&shared));
+                tokio::spawn(async move {
+                    match tls {
+                        None => serve(stream, shared).await,
+                        Some(tls) => serve(tls.accept(stream).await.ok()?, shared).await,
+                    }
+                });
             }
         });
         Self { url, state }
@@ -117,7 +136,10 @@ impl Receiver {
     }
 }
 
-async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) -> Option<()> {
+async fn serve<S>(mut stream: S, state: Arc<Mutex<State>>) -> Option<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut read = Vec::new();
     let end = loop {
         if let Some(at) = read.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -144,7 +166,8 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) -> Option<()> {
     tokio::time::sleep(after).await;
     let answer =
         format!("HTTP/1.1 {status} X\r\n{headers}content-length: 2\r\nconnection: close\r\n\r\nok");
-    stream.write_all(answer.as_bytes()).await.ok()
+    stream.write_all(answer.as_bytes()).await.ok()?;
+    stream.shutdown().await.ok()
 }
 
 /// A webhook with its secret.
