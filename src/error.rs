@@ -117,6 +117,12 @@ pub enum Error {
     /// A credential of a type that says nothing of a service.
     #[error("a credential of this type cannot be tested")]
     NotTestable,
+    /// The vendor has as many webhooks as it may.
+    #[error("no more webhooks than these")]
+    WebhookLimit,
+    /// Nothing is sent to a webhook that is disabled.
+    #[error("the webhook is disabled")]
+    WebhookDisabled,
     /// Another version is the newest than the one to be replaced.
     #[error("another version is the newest")]
     VersionConflict {

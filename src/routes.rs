@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, Resource};
 
 use crate::error::Error;
 use crate::users::workers;
-use crate::{credentials, health, openapi, sites, tasks, tokens, trustedlogin, vendors};
+use crate::{credentials, health, openapi, sites, tasks, tokens, trustedlogin, vendors, webhooks};
 
 /// Who may call a route. The handler's signature holds the same, as a type; this is what people and tests read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +102,15 @@ routes! {
     PATCH  "/api/workers/{login}"                              Vendor          workers::http::update;
     DELETE "/api/workers/{login}"                              Vendor          workers::http::remove;
     POST   "/api/workers/{login}/keys"                         Vendor          workers::http::rotate_key;
+    GET    "/api/webhooks"                                    Vendor          webhooks::http::list;
+    POST   "/api/webhooks"                                    Vendor          webhooks::http::create;
+    GET    "/api/webhooks/{webhook}"                          Vendor          webhooks::http::show;
+    PATCH  "/api/webhooks/{webhook}"                          Vendor          webhooks::http::update;
+    DELETE "/api/webhooks/{webhook}"                          Vendor          webhooks::http::remove;
+    POST   "/api/webhooks/{webhook}/secret"                   Vendor          webhooks::http::rotate_secret;
+    POST   "/api/webhooks/{webhook}/test"                     Vendor          webhooks::deliveries::http::test;
+    GET    "/api/webhooks/{webhook}/deliveries"               Vendor          webhooks::deliveries::http::list;
+    POST   "/api/webhooks/{webhook}/deliveries/{delivery}/replay" Vendor          webhooks::deliveries::http::replay;
 
     GET    "/api/v1/accounts/{id}"                             Connector       trustedlogin::http::account;
 
@@ -119,6 +128,15 @@ routes! {
     PATCH  "/api/admin/vendors/{namespace}/workers/{login}"    Operator        workers::http::update;
     DELETE "/api/admin/vendors/{namespace}/workers/{login}"    Operator        workers::http::remove;
     POST   "/api/admin/vendors/{namespace}/workers/{login}/keys" Operator      workers::http::rotate_key;
+    GET    "/api/admin/vendors/{namespace}/webhooks"          Operator        webhooks::http::list;
+    POST   "/api/admin/vendors/{namespace}/webhooks"          Operator        webhooks::http::create;
+    GET    "/api/admin/vendors/{namespace}/webhooks/{webhook}" Operator        webhooks::http::show;
+    PATCH  "/api/admin/vendors/{namespace}/webhooks/{webhook}" Operator        webhooks::http::update;
+    DELETE "/api/admin/vendors/{namespace}/webhooks/{webhook}" Operator        webhooks::http::remove;
+    POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/secret" Operator        webhooks::http::rotate_secret;
+    POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/test" Operator        webhooks::deliveries::http::test;
+    GET    "/api/admin/vendors/{namespace}/webhooks/{webhook}/deliveries" Operator        webhooks::deliveries::http::list;
+    POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/deliveries/{delivery}/replay" Operator        webhooks::deliveries::http::replay;
     GET    "/api/admin/app-token"                              Operator        tasks::http::app_tokens;
     POST   "/api/admin/app-token/renew"                        Operator        tasks::http::renew_app_tokens;
     GET    "/api/admin/tasks"                                  Operator        tasks::http::list;

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::types::{AccessKey, KeyId, Secret, VendorId};
+use crate::types::{AccessKey, KeyId, Secret, VendorId, WebhookId};
 
 const SEAL: usize = 8;
 const ID: usize = 16;
@@ -146,6 +146,13 @@ impl KeyRing {
         text.strip_prefix("gdk_")
             .is_some_and(|body| body.len() == 64 + SEAL && is_hex(body))
             && self.seal_holds(text)
+    }
+
+    /// What messages to a webhook are signed with: derived, so nothing of it is stored.
+    #[must_use]
+    pub fn webhook_secret(&self, id: WebhookId, generation: i32) -> [u8; 32] {
+        let parts: [&[u8]; 2] = [&id.0.to_be_bytes(), &generation.to_be_bytes()];
+        self.mac("webhook-secret", &parts)
     }
 
     fn id_of(&self, prefix: &str, text: &str, rest: usize) -> Option<i64> {

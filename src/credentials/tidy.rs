@@ -13,6 +13,7 @@ use super::store;
 use crate::app::App;
 use crate::error::Result;
 use crate::vendors::create;
+use crate::webhooks::{MessageType, outbox};
 
 const BATCH: i64 = 100;
 /// Of one pass.
@@ -66,6 +67,8 @@ pub async fn remind(app: &Arc<App>) -> Result<usize> {
             crate::events::Event::done("credential.rotation_due", Some(*vendor), ACTOR, "");
         event.details = json!({ "key": key, "rotateBy": rotate_by });
         event.record(&transaction, now).await?;
+        let about = MessageType::CredentialRotationDue;
+        outbox::enqueue(&transaction, *vendor, about, &event.details, now).await?;
     }
     transaction.commit().await?;
     Ok(due.len())

@@ -102,6 +102,19 @@ impl Egress {
         Ok(found)
     }
 
+    /// Whether all addresses of a URL's host are in networks that the operator allows: whoever sends there without TLS
+    /// does not send through the world.
+    ///
+    /// # Errors
+    /// Where the host is not found or not allowed.
+    pub async fn is_inside(&self, url: &Url) -> Result<bool, EgressError> {
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+            return Err(EgressError::NotWeb);
+        };
+        let found = self.resolve(host, port).await?;
+        Ok(found.iter().all(|address| self.is_allowed(address.ip())))
+    }
+
     /// Connects to a host, as [`Egress::resolve`] finds it.
     ///
     /// # Errors
@@ -174,12 +187,16 @@ impl Egress {
     }
 
     fn may_dial(&self, address: IpAddr) -> bool {
+        address::is_public(address) || self.is_allowed(address)
+    }
+
+    fn is_allowed(&self, address: IpAddr) -> bool {
         let inside = match address {
             IpAddr::V6(v6) => address::embedded(v6).map(IpAddr::V4),
             IpAddr::V4(_) => None,
         };
         let allowed = |address| self.allow.iter().any(|net| net.contains(&address));
-        address::is_public(address) || allowed(address) || inside.is_some_and(allowed)
+        allowed(address) || inside.is_some_and(allowed)
     }
 }
 

@@ -123,6 +123,16 @@ impl Error {
                 "not_testable",
                 "A generic credential names no service that it could be tested against.",
             ),
+            Self::WebhookLimit => (
+                409,
+                "webhook_limit",
+                "A vendor has at most 10 webhooks: remove one first.",
+            ),
+            Self::WebhookDisabled => (
+                409,
+                "webhook_disabled",
+                "The webhook is disabled: enable it first.",
+            ),
             Self::VersionConflict { .. } => (
                 412,
                 "version_conflict",

@@ -11,7 +11,10 @@ pub use address::client_address;
 pub use json::{FileBody, Json, LIMIT as BODY_LIMIT, RawBody, parse as parse_json, read_value};
 pub use middleware::{answered, harden, time_limit};
 pub use paging::{Cursor, Page, PageRequest};
-pub use path::{KeyPath, KeyVersionPath, NamespacePath, NamespaceSitePath, SiteId, WorkerPath};
+pub use path::{
+    DeliveryPath, KeyPath, KeyVersionPath, NamespacePath, NamespaceSitePath, SiteId, WebhookPath,
+    WorkerPath,
+};
 
 use std::sync::Arc;
 

@@ -7,7 +7,9 @@ use actix_web::{FromRequest, HttpRequest};
 
 use crate::auth::VendorAdmin;
 use crate::error::{Error, Result};
-use crate::types::{CredentialKey, Namespace, SecretId, WorkerId, WorkerLogin};
+use crate::types::{
+    CredentialKey, DeliveryId, Namespace, SecretId, WebhookId, WorkerId, WorkerLogin,
+};
 
 /// `{secretId}` as it stands in the path, not checked yet: it may be a delete key.
 pub struct SiteId(pub String);
@@ -41,6 +43,12 @@ pub struct KeyPath(pub CredentialKey);
 /// `{key}` and `{version}`.
 pub struct KeyVersionPath(pub CredentialKey, pub u32);
 
+/// `{webhook}`.
+pub struct WebhookPath(pub WebhookId);
+
+/// `{webhook}` and `{delivery}`.
+pub struct DeliveryPath(pub WebhookId, pub DeliveryId);
+
 fn segment(request: &HttpRequest, name: &str) -> Result<String> {
     request
         .match_info()
@@ -55,6 +63,28 @@ fn namespace(request: &HttpRequest) -> Result<Namespace> {
 
 fn secret_id(request: &HttpRequest) -> Result<SecretId> {
     SecretId::parse(&segment(request, "secretId")?).map_err(|_| Error::NotFound)
+}
+
+fn webhook(request: &HttpRequest) -> Result<WebhookId> {
+    WebhookId::parse(&segment(request, "webhook")?).ok_or(Error::NotFound)
+}
+
+impl FromRequest for WebhookPath {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(webhook(request).map(Self))
+    }
+}
+
+impl FromRequest for DeliveryPath {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let delivery = segment(request, "delivery")
+            .and_then(|text| DeliveryId::parse(&text).ok_or(Error::NotFound));
+        ready(webhook(request).and_then(|id| delivery.map(|delivery| Self(id, delivery))))
+    }
 }
 
 impl FromRequest for SiteId {

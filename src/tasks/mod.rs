@@ -4,6 +4,7 @@
 //! database, back-off and the last report, which operators can see at `GET /api/admin/tasks`.
 
 mod delete_entities;
+mod deliver_webhooks;
 mod follow_workers;
 pub mod http;
 mod provision_vendors;
@@ -41,7 +42,7 @@ pub struct Task {
 }
 
 /// All tasks.
-pub static TASKS: [Task; 9] = [
+pub static TASKS: [Task; 10] = [
     Task {
         name: "remove_sites",
         every: Duration::from_secs(5),
@@ -61,6 +62,11 @@ pub static TASKS: [Task; 9] = [
         name: "renew_tokens",
         every: Duration::from_secs(15),
         pass: |app| Box::pin(renew_tokens::pass(app)),
+    },
+    Task {
+        name: "deliver_webhooks",
+        every: Duration::from_secs(2),
+        pass: |app| Box::pin(deliver_webhooks::pass(app)),
     },
     Task {
         name: "sweep_tokens",

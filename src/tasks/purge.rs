@@ -1,4 +1,4 @@
-//! Drops what is no longer needed: receipts of webhooks, records of sites removed long ago.
+//! Drops what is no longer needed: receipts of webhooks, records of sites removed long ago, messages that are over.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::Report;
 use crate::app::App;
+use crate::webhooks::deliveries;
 use crate::{sites, vendors};
 
 const KEEP: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -16,5 +17,6 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
     let client = app.db.get().await?;
     let receipts = vendors::receipts::purge(&client, before).await?;
     let sites = sites::store::purge_removed(&client, before).await?;
-    Ok(json!({ "receipts": receipts, "sites": sites }))
+    let messages = deliveries::store::purge(&client, before).await?;
+    Ok(json!({ "receipts": receipts, "sites": sites, "messages": messages }))
 }

@@ -8,6 +8,7 @@ mod namespace;
 mod secret;
 mod secret_id;
 mod text;
+mod webhook;
 mod worker;
 
 pub use credential_key::{CredentialId, CredentialKey, KeyPattern};
@@ -17,5 +18,6 @@ pub use metadata::Metadata;
 pub use namespace::{Namespace, NamespaceError};
 pub use secret::Secret;
 pub use secret_id::{AccessKey, SecretId};
-pub use text::{Email, Name, SiteUrl};
+pub use text::{Email, HookUrl, Name, SiteUrl};
+pub use webhook::{DeliveryId, WebhookId};
 pub use worker::{WorkerId, WorkerLogin};

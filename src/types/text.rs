@@ -60,6 +60,13 @@ checked_text!(
     "must be an http or https URL of at most 2,048 characters without user name or password"
 );
 
+checked_text!(
+    /// Where a vendor receives webhooks: http or https, at most 2,048 characters, without user name or password.
+    HookUrl,
+    is_site_url,
+    "must be an http or https URL of at most 2,048 characters without user name or password"
+);
+
 fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.split_once('@') else {
         return false;

@@ -1,193 +1,71 @@
-//! Standard Webhooks signatures: verified on what comes in, and made by `gatehouse webhook sign`.
+//! Webhooks, both ways: the signatures of what comes in, and what vendors are told.
 //!
-//! The signed text is `<id>.<timestamp>.<body>`; a signature header holds one or more `v1,<base64>`, separated by
-//! spaces. Source of the rules: the Standard Webhooks specification, symmetric signatures.
+//! What is to be said to a vendor is put into a queue ([`outbox`]) in the transaction of what it is about, one row for
+//! each webhook that wants it. A task sends what is due ([`deliver`]): at least once, signed, and again later where the
+//! receiver does not take it. The secrets of signatures are derived from the service's own key; none is stored.
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-use zeroize::Zeroizing;
+pub mod change;
+pub mod deliver;
+pub mod deliveries;
+pub mod http;
+mod message;
+pub mod outbox;
+mod sign;
+pub mod store;
 
-/// How far a webhook's time may be from ours, in seconds.
-pub const TOLERANCE_SECONDS: i64 = 300;
+pub use message::{MessageType, Types};
+pub use sign::{Headers, SigningSecret, TOLERANCE_SECONDS, verify};
 
-/// A shared secret of 24 to 64 bytes.
+use jiff::Timestamp;
+
+use crate::auth::KeyRing;
+use crate::types::{HookUrl, WebhookId};
+
+/// How many webhooks a vendor may have.
+pub const MOST: i64 = 10;
+
+/// A vendor's webhook.
 #[derive(Clone)]
-pub struct SigningSecret(Zeroizing<Vec<u8>>);
+pub struct Endpoint {
+    /// Names it.
+    pub id: WebhookId,
+    /// Where it is. May hold a secret of the vendor's: never logged, in no event.
+    pub url: HookUrl,
+    /// What it wants to hear of.
+    pub types: Types,
+    /// Which of its secrets signs.
+    pub generation: Generation,
+    /// Since when nothing is sent there.
+    pub disabled_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    pub updated_at: Timestamp,
+}
 
-impl SigningSecret {
-    /// `None` where it is shorter than 24 or longer than 64 bytes.
+/// The secret of a webhook that signs, and the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Generation {
+    /// Counts secrets, from 1.
+    pub number: i32,
+    /// Until when the one before signs too.
+    pub former_ends_at: Option<Timestamp>,
+}
+
+impl Generation {
+    /// The newest secret.
     #[must_use]
-    pub fn new(bytes: Vec<u8>) -> Option<Self> {
-        (24..=64)
-            .contains(&bytes.len())
-            .then(|| Self(Zeroizing::new(bytes)))
+    pub fn newest(self, ring: &KeyRing, id: WebhookId) -> SigningSecret {
+        ring.webhook_secret(id, self.number).into()
     }
 
-    /// The signature header of a message.
+    /// All that sign now, the newest first.
     #[must_use]
-    pub fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> String {
-        let tag = self
-            .mac(id, &timestamp.to_string(), body)
-            .map(|mac| mac.finalize().into_bytes());
-        format!(
-            "v1,{}",
-            tag.map(|tag| BASE64_STANDARD.encode(tag))
-                .unwrap_or_default()
-        )
-    }
-
-    fn mac(&self, id: &str, timestamp: &str, body: &[u8]) -> Option<Hmac<Sha256>> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
-        for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
-            mac.update(part);
+    pub fn signing(self, ring: &KeyRing, id: WebhookId, now: Timestamp) -> Vec<SigningSecret> {
+        let mut secrets = vec![self.newest(ring, id)];
+        if self.former_ends_at.is_some_and(|end| end > now) {
+            secrets.push(ring.webhook_secret(id, self.number - 1).into());
         }
-        Some(mac)
-    }
-}
-
-/// The three headers of a message.
-#[derive(Clone, Copy, Debug)]
-pub struct Headers<'a> {
-    /// `webhook-id`: 1 to 256 printable ASCII characters without a dot.
-    pub id: &'a str,
-    /// `webhook-timestamp`: Unix seconds.
-    pub timestamp: &'a str,
-    /// `webhook-signature`.
-    pub signature: &'a str,
-}
-
-/// Checks time and signature of a message; any of `secrets` may have signed it.
-///
-/// # Errors
-/// With a fixed sentence for the sender.
-pub fn verify(
-    secrets: &[SigningSecret],
-    headers: Headers,
-    body: &[u8],
-    now: i64,
-) -> Result<(), &'static str> {
-    let plain = |b: u8| b.is_ascii_graphic() && b != b'.';
-    if !(1..=256).contains(&headers.id.len()) || !headers.id.bytes().all(plain) {
-        return Err("webhook-id must be 1 to 256 printable characters without a dot");
-    }
-    let digits = (1..=12).contains(&headers.timestamp.len())
-        && headers.timestamp.bytes().all(|b| b.is_ascii_digit());
-    let sent: i64 = headers
-        .timestamp
-        .parse()
-        .ok()
-        .filter(|_| digits)
-        .ok_or("webhook-timestamp must be Unix seconds")?;
-    if (now - sent).abs() > TOLERANCE_SECONDS {
-        return Err("webhook-timestamp is more than 5 minutes from now");
-    }
-    let given = headers
-        .signature
-        .split(' ')
-        .filter_map(|one| one.strip_prefix("v1,"));
-    let given: Vec<Vec<u8>> = given
-        .filter_map(|tag| BASE64_STANDARD.decode(tag).ok())
-        .collect();
-    let holds = secrets.iter().any(|secret| {
-        given.iter().any(|tag| {
-            secret
-                .mac(headers.id, headers.timestamp, body)
-                .is_some_and(|mac| mac.verify_slice(tag).is_ok())
-        })
-    });
-    if holds {
-        Ok(())
-    } else {
-        Err("webhook-signature does not match the body")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn secret(byte: u8) -> SigningSecret {
-        SigningSecret(Zeroizing::new(vec![byte; 32]))
-    }
-
-    fn check(id: &str, timestamp: &str, signature: &str, body: &[u8]) -> bool {
-        verify(
-            &[secret(1), secret(2)],
-            Headers {
-                id,
-                timestamp,
-                signature,
-            },
-            body,
-            1_800_000_000,
-        )
-        .is_ok()
-    }
-
-    #[test]
-    fn signatures_of_either_secret_hold_and_nothing_else() {
-        let body = br#"{"a":1}"#;
-        let good = secret(2).sign("msg_1", 1_800_000_000, body);
-        assert!(check("msg_1", "1800000000", &good, body));
-        assert!(check(
-            "msg_1",
-            "1800000000",
-            &format!("v1,AAAA v1a,BBBB {good}"),
-            body
-        ));
-        assert!(!check("msg_2", "1800000000", &good, body));
-        assert!(!check("msg_1", "1800000001", &good, body));
-        assert!(!check("msg_1", "1800000000", &good, br#"{"a": 1}"#));
-        for bad in [
-            "",
-            "v1,",
-            "v2,AAAA",
-            &good.replace("v1,", "v1a,"),
-            &good[..good.len() - 5],
-            &secret(3).sign("msg_1", 1_800_000_000, body),
-        ] {
-            assert!(!check("msg_1", "1800000000", bad, body), "{bad}");
-        }
-    }
-
-    #[test]
-    fn time_and_id_are_checked() {
-        let body = b"{}";
-        for (timestamp, right) in [
-            ("1799999701", true),
-            ("1800000299", true),
-            ("1799999699", false),
-            ("1800000301", false),
-        ] {
-            let signature = secret(1).sign("m", timestamp.parse().unwrap_or_default(), body);
-            assert_eq!(
-                check("m", timestamp, &signature, body),
-                right,
-                "{timestamp}"
-            );
-        }
-        for bad in [
-            "",
-            "-1800000000",
-            "1800000000.0",
-            "1e9",
-            "+1800000000",
-            "18000000000000000000000000000",
-        ] {
-            assert!(!check("m", bad, "v1,AAAA", body), "{bad}");
-        }
-        for bad in ["", "a.1", "a b", &"x".repeat(257)] {
-            assert!(
-                !check(
-                    bad,
-                    "1800000000",
-                    &secret(1).sign(bad, 1_800_000_000, body),
-                    body
-                ),
-                "{bad}"
-            );
-        }
+        secrets
     }
 }

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use crate::support::callers::{Shown, delete_key, revoked_operator};
 use crate::support::http::Answer;
+use crate::support::receiver::TestHook;
 use crate::support::{TestApp, TestVendor, TestWorker};
+use crate::webhooks;
 
 const SITE: &str = "site-of-a-0123456789";
 
@@ -32,7 +34,7 @@ fn case(path: &str, body: Value, own: u16, others: u16) -> Case {
 
 /// The request to a route; `None` where the table below does not know it.
 #[expect(clippy::match_same_arms, reason = "one line a route, or a rule")]
-fn request(route: &Route, a: &TestVendor, worker: &TestWorker) -> Option<Case> {
+fn request(route: &Route, a: &TestVendor, worker: &TestWorker, hook: &TestHook) -> Option<Case> {
     let none = || Value::Null;
     let new = json!({ "namespace": "made-by-an-operator", "name": "New" });
     Some(match (route.method, route.path) {
@@ -82,6 +84,10 @@ fn request(route: &Route, a: &TestVendor, worker: &TestWorker) -> Option<Case> {
         ("DELETE", "/api/admin/vendors/{namespace}/sites/{secretId}") => {
             let path = "/api/admin/vendors/vendor-a/sites/unknown-secret-id-1";
             case(path, none(), 200, 200)
+        }
+        (method, path) if path.contains("/webhooks") => {
+            let (path, body, own, others) = webhooks::access(method, path, hook)?;
+            case(&path, body, own, others)
         }
         (_, path) if path.contains("credential") || path.contains("worker") => {
             return of_credentials(route, worker);
@@ -284,6 +290,7 @@ async fn every_route_serves_its_callers_and_nobody_else() {
     let (a, b) = (test.vendor("vendor-a").await, test.vendor("vendor-b").await);
     test.site(&a, SITE, "access-key-of-a-0123456789").await;
     let worker = test.worker(&a, &["*"]).await;
+    let hook = test.hook(&a, "http://127.0.0.1:9/").await;
     let value = json!({ "type": "generic", "a": "b" });
     test.credential(&a, "cred", value.clone()).await;
     for vendor in [&a, &b] {
@@ -292,7 +299,7 @@ async fn every_route_serves_its_callers_and_nobody_else() {
     let callers = callers(&test, &a, &b, &worker).await;
     let mut unauthorized = Vec::new();
     for route in ROUTES {
-        let case = request(route, &a, &worker)
+        let case = request(route, &a, &worker, &hook)
             .unwrap_or_else(|| panic!("{} {} is not in the table", route.method, route.path));
         for path in places(route, &case) {
             for (who, name, shown) in &callers {
@@ -334,8 +341,9 @@ async fn other_methods_are_refused_with_those_that_are_allowed() {
     let test = TestApp::start().await;
     let vendor = test.vendor("vendor-a").await;
     let worker = test.worker(&vendor, &["*"]).await;
+    let hook = test.hook(&vendor, "http://127.0.0.1:9/").await;
     for route in ROUTES {
-        let case = request(route, &vendor, &worker).unwrap();
+        let case = request(route, &vendor, &worker, &hook).unwrap();
         for path in places(route, &case) {
             for method in ["TRACE", "PROPFIND", "get"] {
                 let method = Method::from_bytes(method.as_bytes()).unwrap();

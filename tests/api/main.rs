@@ -45,4 +45,6 @@ mod sites;
 mod tokens;
 mod urls;
 mod vendors;
+mod webhooks;
+mod webhooks_out;
 mod workers;

@@ -2,7 +2,7 @@
 
 mod ftp;
 mod http;
-mod peers;
+pub mod peers;
 mod s3;
 
 use std::time::Duration;

@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::events::Event;
 use crate::types::WorkerId;
 use crate::vault::{self, tokens};
+use crate::webhooks::{MessageType, outbox};
 use store::{Due, Ending};
 
 const BATCH: i64 = 100;
@@ -131,6 +132,15 @@ async fn note_ending(app: &App, now: Timestamp) -> Result<usize> {
         let worker = worker.map(|id| WorkerId(id).to_string());
         event.details = json!({ "endsAt": max_expires_at, "worker": worker });
         event.record(&transaction, now).await?;
+        let data = json!({ "issuanceId": id, "endsAt": max_expires_at, "worker": worker });
+        outbox::enqueue(
+            &transaction,
+            *vendor,
+            MessageType::TokenEndsSoon,
+            &data,
+            now,
+        )
+        .await?;
     }
     transaction.commit().await?;
     Ok(ending.len())

@@ -24,7 +24,7 @@ pub struct Answer {
 }
 
 /// Fields of answers that hold a secret.
-const SECRET_FIELDS: [&str; 13] = [
+const SECRET_FIELDS: [&str; 14] = [
     "token",
     "wrapToken",
     "client_token",
@@ -38,6 +38,7 @@ const SECRET_FIELDS: [&str; 13] = [
     "access_token",
     "password",
     "secret_access_key",
+    "signingSecret",
 ];
 
 impl<'a> Call<'a> {

@@ -5,6 +5,7 @@ pub mod callers;
 pub mod dump;
 pub mod http;
 pub mod logs;
+pub mod receiver;
 pub mod servers;
 pub mod valve;
 pub mod wait;

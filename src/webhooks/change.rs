@@ -1,0 +1,139 @@
+//! Makes, changes and removes webhooks.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use url::Url;
+
+use super::store::{self, Changes, NewEndpoint};
+use super::{Endpoint, MOST, Types, deliveries};
+use crate::app::App;
+use crate::auth::{VendorAdmin, new_id};
+use crate::egress::EgressError;
+use crate::error::{Error, Result};
+use crate::events::Event;
+use crate::types::{HookUrl, Secret, WebhookId};
+
+/// The fixed word of messages that were given up as their webhook was disabled.
+pub const DISABLED: &str = "disabled";
+
+/// Makes a webhook, and gives the secret its messages are signed with.
+///
+/// # Errors
+/// [`Error::WebhookLimit`], a URL that nothing may be sent to, or trouble with the database.
+pub async fn create(
+    app: &Arc<App>,
+    by: &VendorAdmin,
+    url: &HookUrl,
+    types: &Types,
+) -> Result<(Endpoint, Secret)> {
+    check_url(app, url).await?;
+    let (now, vendor, id) = (app.clock.now(), by.vendor.id, WebhookId(new_id()));
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    if store::count_locked(&transaction, vendor).await? >= MOST {
+        return Err(Error::WebhookLimit);
+    }
+    let new = NewEndpoint { id, url, types };
+    store::insert(&transaction, vendor, &new, now).await?;
+    let made = event(by, "webhook.created", id);
+    made.record(&transaction, now).await?;
+    transaction.commit().await?;
+    let endpoint = store::find(&client, vendor, id).await?;
+    with_secret(app, endpoint.ok_or(Error::NotFound)?)
+}
+
+/// Changes a webhook. What waits for one that is disabled is given up; it can be sent again later.
+///
+/// # Errors
+/// [`Error::NotFound`], a URL that nothing may be sent to, or trouble with the database.
+pub async fn update(
+    app: &Arc<App>,
+    by: &VendorAdmin,
+    id: WebhookId,
+    changes: &Changes,
+) -> Result<Endpoint> {
+    if let Some(url) = &changes.url {
+        check_url(app, url).await?;
+    }
+    let (now, vendor) = (app.clock.now(), by.vendor.id);
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    let endpoint = store::update(&transaction, vendor, id, changes, now).await?;
+    let endpoint = endpoint.ok_or(Error::NotFound)?;
+    if endpoint.disabled_at.is_some() {
+        deliveries::store::give_up(&transaction, vendor, id, DISABLED, now).await?;
+    }
+    let mut told = event(by, "webhook.updated", id);
+    told.details["enabled"] = json!(endpoint.disabled_at.is_none());
+    told.details["urlChanged"] = json!(changes.url.is_some());
+    told.record(&transaction, now).await?;
+    transaction.commit().await?;
+    Ok(endpoint)
+}
+
+/// Removes a webhook, with what was and is to be sent to it.
+///
+/// # Errors
+/// [`Error::NotFound`], or trouble with the database.
+pub async fn remove(app: &Arc<App>, by: &VendorAdmin, id: WebhookId) -> Result<()> {
+    let now = app.clock.now();
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    if !store::remove(&transaction, by.vendor.id, id).await? {
+        return Err(Error::NotFound);
+    }
+    let removed = event(by, "webhook.removed", id);
+    removed.record(&transaction, now).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Another secret. The former one signs too for `overlap`; one before that ends now.
+///
+/// # Errors
+/// [`Error::NotFound`], or trouble with the database.
+pub async fn rotate_secret(
+    app: &Arc<App>,
+    by: &VendorAdmin,
+    id: WebhookId,
+    overlap: SignedDuration,
+) -> Result<(Endpoint, Secret)> {
+    let (now, vendor) = (app.clock.now(), by.vendor.id);
+    let end = now.checked_add(overlap).unwrap_or(Timestamp::MAX);
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    let endpoint = store::rotate(&transaction, vendor, id, end, now).await?;
+    let endpoint = endpoint.ok_or(Error::NotFound)?;
+    let rotated = event(by, "webhook.secret_made", id);
+    rotated.record(&transaction, now).await?;
+    transaction.commit().await?;
+    with_secret(app, endpoint)
+}
+
+fn with_secret(app: &App, endpoint: Endpoint) -> Result<(Endpoint, Secret)> {
+    let secret = endpoint.generation.newest(app.keys()?, endpoint.id);
+    Ok((endpoint, secret.shown()))
+}
+
+/// Whether anything may be sent there. A name that is not found yet may be found later; each attempt looks again.
+async fn check_url(app: &App, url: &HookUrl) -> Result<()> {
+    let refused = |detail: &str| Err(Error::field("url", detail));
+    let Ok(url) = Url::parse(url.as_str()) else {
+        return refused("must be an http or https URL");
+    };
+    match app.egress.is_inside(&url).await {
+        Err(EgressError::AddressRefused) => refused("must name a host with public addresses only"),
+        Ok(true) => Ok(()),
+        _ if url.scheme() == "https" => Ok(()),
+        _ => refused("must be https"),
+    }
+}
+
+/// An event about a webhook. Its URL stays out: it may hold a secret.
+pub(super) fn event<'a>(by: &'a VendorAdmin, action: &'static str, id: WebhookId) -> Event<'a> {
+    let mut event = Event::done(action, Some(by.vendor.id), &by.actor, &by.request_id);
+    event.details = json!({ "webhook": id });
+    event
+}

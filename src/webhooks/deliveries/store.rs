@@ -1,0 +1,272 @@
+//! Statements on messages to webhooks: a queue, and what became of what was in it.
+
+use jiff::Timestamp;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::Delivery;
+use crate::db::{GenericClient, Result};
+use crate::types::{DeliveryId, VendorId, WebhookId};
+use crate::webhooks::Generation;
+
+const COLUMNS: &str = "id, type, created_at, attempts, next_attempt_at, last_attempt_at, last_status, last_problem, \
+                       delivered_at, dead_at";
+
+fn delivery(row: &Row) -> Result<Delivery> {
+    Ok(Delivery {
+        id: DeliveryId(row.try_get("id")?),
+        type_name: row.try_get("type")?,
+        created_at: row.try_get("created_at")?,
+        attempts: row.try_get("attempts")?,
+        next_attempt_at: row.try_get("next_attempt_at")?,
+        last_attempt_at: row.try_get("last_attempt_at")?,
+        last_status: row.try_get("last_status")?,
+        last_problem: row.try_get("last_problem")?,
+        delivered_at: row.try_get("delivered_at")?,
+        dead_at: row.try_get("dead_at")?,
+    })
+}
+
+/// What is to be said.
+pub struct Message {
+    /// What it is about.
+    pub type_name: &'static str,
+    /// JSON, sent as it stands here.
+    pub body: String,
+}
+
+/// Puts a message to a webhook into the queue.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn insert(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    webhook: WebhookId,
+    message: &Message,
+    now: Timestamp,
+) -> Result<DeliveryId> {
+    let sql = "INSERT INTO webhook_deliveries (vendor_id, endpoint_id, id, type, body, created_at, next_attempt_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $6)";
+    let id = DeliveryId::new();
+    let Message { type_name, body } = message;
+    client
+        .execute(sql, &[&vendor.0, &webhook.0, &id.0, type_name, body, &now])
+        .await?;
+    Ok(id)
+}
+
+/// A message to be sent now.
+pub struct Claimed {
+    /// Whose.
+    pub vendor: VendorId,
+    /// Names the message.
+    pub id: DeliveryId,
+    /// To which webhook.
+    pub webhook: WebhookId,
+    /// Where that is.
+    pub url: String,
+    /// Which of its secrets sign.
+    pub generation: Generation,
+    /// What is sent.
+    pub body: String,
+    /// How often it was sent, with this time.
+    pub attempts: i32,
+    /// When it was claimed: an outcome counts only while this is in the row.
+    pub claimed_at: Timestamp,
+}
+
+fn claimed(row: &Row) -> Result<Claimed> {
+    Ok(Claimed {
+        vendor: VendorId(row.try_get("vendor_id")?),
+        id: DeliveryId(row.try_get("id")?),
+        webhook: WebhookId(row.try_get("endpoint_id")?),
+        url: row.try_get("url")?,
+        generation: Generation {
+            number: row.try_get("secret_generation")?,
+            former_ends_at: row.try_get("former_secret_ends_at")?,
+        },
+        body: row.try_get("body")?,
+        attempts: row.try_get("attempts")?,
+        claimed_at: row.try_get("last_attempt_at")?,
+    })
+}
+
+/// How much may be claimed.
+pub struct Room<'a> {
+    /// In all.
+    pub most: i64,
+    /// Of one vendor.
+    pub per_vendor: i64,
+    /// Vendors that have enough on the way.
+    pub busy: &'a [i64],
+}
+
+/// Takes messages that are due, of any active vendor, in turns between vendors. Their next try is put off to `hold`
+/// first: one that is on the way when the service dies is sent again then.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn claim(
+    client: &impl GenericClient,
+    room: &Room<'_>,
+    now: Timestamp,
+    hold: Timestamp,
+) -> Result<Vec<Claimed>> {
+    let sql = "WITH due AS ( \
+                 SELECT d.id FROM ( \
+                   SELECT DISTINCT e.vendor_id FROM webhook_endpoints e \
+                   JOIN vendors v ON v.id = e.vendor_id AND v.status = 'active' WHERE e.vendor_id <> ALL($5) \
+                 ) owner CROSS JOIN LATERAL ( \
+                   SELECT q.id, q.next_attempt_at, row_number() OVER (ORDER BY q.next_attempt_at, q.id) AS turn \
+                   FROM webhook_deliveries q WHERE q.vendor_id = owner.vendor_id AND q.next_attempt_at <= $1 \
+                   ORDER BY q.next_attempt_at, q.id LIMIT $4 \
+                 ) first JOIN webhook_deliveries d ON d.id = first.id AND d.next_attempt_at <= $1 \
+                 ORDER BY first.turn, first.next_attempt_at LIMIT $3 FOR UPDATE OF d SKIP LOCKED) \
+               UPDATE webhook_deliveries d SET next_attempt_at = $2, last_attempt_at = $1, attempts = d.attempts + 1 \
+               FROM due, webhook_endpoints e \
+               WHERE d.id = due.id AND e.vendor_id = d.vendor_id AND e.id = d.endpoint_id \
+               RETURNING d.vendor_id, d.id, d.endpoint_id, d.body, d.attempts, d.last_attempt_at, \
+               e.url, e.secret_generation, e.former_secret_ends_at";
+    let statement = client.prepare_cached(sql).await?;
+    let rows = client
+        .query(
+            &statement,
+            &[&now, &hold, &room.most, &room.per_vendor, &room.busy],
+        )
+        .await?;
+    rows.iter().map(claimed).collect()
+}
+
+/// What came of an attempt.
+#[derive(Default)]
+pub struct Outcome {
+    /// The status of the answer.
+    pub status: Option<i32>,
+    /// What was wrong, in one fixed word.
+    pub problem: Option<&'static str>,
+    /// When it is tried again.
+    pub next_attempt_at: Option<Timestamp>,
+    /// When the receiver took it.
+    pub delivered_at: Option<Timestamp>,
+    /// When it was given up.
+    pub dead_at: Option<Timestamp>,
+}
+
+/// Notes what came of an attempt, unless the message was claimed or replayed since.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn note(client: &impl GenericClient, of: &Claimed, outcome: &Outcome) -> Result<()> {
+    let sql = "UPDATE webhook_deliveries SET last_status = $5, last_problem = $6, next_attempt_at = $7, \
+               delivered_at = $8, dead_at = $9 \
+               WHERE vendor_id = $1 AND id = $2 AND last_attempt_at = $3 AND attempts = $4 AND next_attempt_at IS NOT NULL";
+    client
+        .execute(
+            sql,
+            &[
+                &of.vendor.0,
+                &of.id.0,
+                &of.claimed_at,
+                &of.attempts,
+                &outcome.status,
+                &outcome.problem,
+                &outcome.next_attempt_at,
+                &outcome.delivered_at,
+                &outcome.dead_at,
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Gives up what waits for a webhook.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn give_up(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    webhook: WebhookId,
+    problem: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let sql = "UPDATE webhook_deliveries SET next_attempt_at = NULL, dead_at = $4, last_problem = $3 \
+               WHERE vendor_id = $1 AND endpoint_id = $2 AND next_attempt_at IS NOT NULL";
+    client
+        .execute(sql, &[&vendor.0, &webhook.0, &problem, &now])
+        .await?;
+    Ok(())
+}
+
+/// Puts a message into the queue again, as if it had never been sent; `false` where there is none.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn replay(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    webhook: WebhookId,
+    id: DeliveryId,
+    now: Timestamp,
+) -> Result<bool> {
+    let sql = "UPDATE webhook_deliveries SET next_attempt_at = $4, attempts = 0, delivered_at = NULL, dead_at = NULL \
+               WHERE vendor_id = $1 AND endpoint_id = $2 AND id = $3";
+    let replayed = client
+        .execute(sql, &[&vendor.0, &webhook.0, &id.0, &now])
+        .await?;
+    Ok(replayed == 1)
+}
+
+/// A message to a webhook.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn find(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    webhook: WebhookId,
+    id: DeliveryId,
+) -> Result<Option<Delivery>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM webhook_deliveries WHERE vendor_id = $1 AND endpoint_id = $2 AND id = $3"
+    );
+    let row = client
+        .query_opt(&sql, &[&vendor.0, &webhook.0, &id.0])
+        .await?;
+    row.as_ref().map(delivery).transpose()
+}
+
+/// A page of messages to a webhook, the newest first, one row more than asked where there is more.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn page(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    webhook: WebhookId,
+    before: Option<DeliveryId>,
+    limit: i64,
+) -> Result<Vec<Delivery>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM webhook_deliveries WHERE vendor_id = $1 AND endpoint_id = $2 AND id < $3 \
+         ORDER BY id DESC LIMIT $4"
+    );
+    let before = before.map_or(Uuid::max(), |id| id.0);
+    let rows = client
+        .query(&sql, &[&vendor.0, &webhook.0, &before, &(limit + 1)])
+        .await?;
+    rows.iter().map(delivery).collect()
+}
+
+/// Drops messages that were over before a time, and those that waited so long because their vendor is shut; gives how
+/// many.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn purge(client: &impl GenericClient, before: Timestamp) -> Result<u64> {
+    let sql = "DELETE FROM webhook_deliveries WHERE id IN ( \
+               SELECT id FROM webhook_deliveries WHERE next_attempt_at < $1 \
+               OR (next_attempt_at IS NULL AND coalesce(delivered_at, dead_at) < $1) LIMIT 10000)";
+    Ok(client.execute(sql, &[&before]).await?)
+}

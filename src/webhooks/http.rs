@@ -1,0 +1,151 @@
+//! Handlers on webhooks, for the vendor or an operator.
+
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "the table in error.rs is the contract of every handler"
+)]
+
+use actix_web::{HttpResponse, web};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::store::{self, Changes};
+use super::{Endpoint, Types, change};
+use crate::app::App;
+use crate::auth::VendorAdmin;
+use crate::error::{Error, Result};
+use crate::http::{Json, Page, PageRequest, WebhookPath};
+use crate::types::{HookUrl, Secret, WebhookId};
+
+/// A webhook as answers show it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookView {
+    id: WebhookId,
+    url: HookUrl,
+    types: Types,
+    enabled: bool,
+    /// Until when the secret before the newest signs too.
+    former_secret_ends_at: Option<Timestamp>,
+    disabled_at: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl From<Endpoint> for WebhookView {
+    fn from(endpoint: Endpoint) -> Self {
+        Self {
+            id: endpoint.id,
+            url: endpoint.url,
+            types: endpoint.types,
+            enabled: endpoint.disabled_at.is_none(),
+            former_secret_ends_at: endpoint.generation.former_ends_at,
+            disabled_at: endpoint.disabled_at,
+            created_at: endpoint.created_at,
+            updated_at: endpoint.updated_at,
+        }
+    }
+}
+
+fn with_secret((endpoint, secret): (Endpoint, Secret)) -> serde_json::Value {
+    json!({ "webhook": WebhookView::from(endpoint), "signingSecret": secret.expose() })
+}
+
+/// The body of `POST /api/webhooks`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreateWebhookRequest {
+    url: HookUrl,
+    /// Without it: all.
+    types: Option<Types>,
+}
+
+/// `POST /api/webhooks`: a webhook with the secret of its signatures, shown once. 201.
+pub async fn create(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    body: Json<CreateWebhookRequest>,
+) -> Result<HttpResponse> {
+    let types = body.0.types.unwrap_or_else(Types::all);
+    let made = change::create(&app.into_inner(), &by, &body.0.url, &types).await?;
+    Ok(HttpResponse::Created().json(with_secret(made)))
+}
+
+/// `GET /api/webhooks`: a page.
+pub async fn list(app: web::Data<App>, by: VendorAdmin, page: PageRequest) -> Result<HttpResponse> {
+    let after = page.cursor.map(|cursor| cursor.key()).transpose()?;
+    let client = app.db.get().await?;
+    let rows = store::page(&client, by.vendor.id, after.map(WebhookId), page.limit).await?;
+    let page = Page::from_rows(rows, page.limit, |row| row.id.0, WebhookView::from);
+    Ok(HttpResponse::Ok().json(page))
+}
+
+/// `GET /api/webhooks/{webhook}`.
+pub async fn show(app: web::Data<App>, by: VendorAdmin, path: WebhookPath) -> Result<HttpResponse> {
+    let client = app.db.get().await?;
+    let endpoint = store::find(&client, by.vendor.id, path.0).await?;
+    let endpoint = endpoint.ok_or(Error::NotFound)?;
+    Ok(HttpResponse::Ok().json(WebhookView::from(endpoint)))
+}
+
+/// The body of `PATCH /api/webhooks/{webhook}`; a field left out stays as it is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateWebhookRequest {
+    url: Option<HookUrl>,
+    types: Option<Types>,
+    enabled: Option<bool>,
+}
+
+/// `PATCH /api/webhooks/{webhook}`.
+pub async fn update(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    path: WebhookPath,
+    body: Json<UpdateWebhookRequest>,
+) -> Result<HttpResponse> {
+    let changes = Changes {
+        url: body.0.url,
+        types: body.0.types,
+        enabled: body.0.enabled,
+    };
+    let endpoint = change::update(&app.into_inner(), &by, path.0, &changes).await?;
+    Ok(HttpResponse::Ok().json(WebhookView::from(endpoint)))
+}
+
+/// `DELETE /api/webhooks/{webhook}`: with what was and is to be sent to it.
+pub async fn remove(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    path: WebhookPath,
+) -> Result<HttpResponse> {
+    change::remove(&app.into_inner(), &by, path.0).await?;
+    Ok(HttpResponse::Ok().json(json!({ "deleted": true })))
+}
+
+/// The body of `POST /api/webhooks/{webhook}/secret`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RotateSecretRequest {
+    /// How long the former secret signs too, seconds: 0 (where it leaked) to a day, default a day.
+    overlap: Option<u32>,
+}
+
+const DAY: u32 = 24 * 3600;
+
+/// `POST /api/webhooks/{webhook}/secret`: another secret, shown once. 201.
+pub async fn rotate_secret(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    path: WebhookPath,
+    body: Json<RotateSecretRequest>,
+) -> Result<HttpResponse> {
+    let overlap = body.0.overlap.unwrap_or(DAY);
+    if overlap > DAY {
+        return Err(Error::field("overlap", "must be 0 to 86400 seconds"));
+    }
+    let overlap = SignedDuration::from_secs(overlap.into());
+    let made = change::rotate_secret(&app.into_inner(), &by, path.0, overlap).await?;
+    Ok(HttpResponse::Created().json(with_secret(made)))
+}
