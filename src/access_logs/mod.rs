@@ -1,7 +1,7 @@
 //! What tokens did inside OpenBao, read from its file audit device and joined to the ledger by accessor.
 //!
-//! A shipper follows one node's audit log ([`tail`]), keeps the lines that are about vendors' engines ([`line`]), and
-//! stores them in one transaction with the place it has come to ([`store`]). So a crash, a restart or a lost answer
+//! A shipper follows one node's audit log (`tail`), keeps the lines that are about vendors' engines (`line`), and
+//! stores them in one transaction with the place it has come to (`store`). So a crash, a restart or a lost answer
 //! neither loses a line nor stores one twice. Values are never read out of a line.
 
 mod line;
