@@ -1,7 +1,5 @@
 //! Statements on access logs and on how far they have been read.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::line::Entry;
@@ -116,33 +114,40 @@ pub async fn append(client: &impl GenericClient, entries: &[Entry], now: Timesta
     Ok(strangers)
 }
 
-/// Notes when credentials were read last.
+/// Notes when credentials were read last, with tokens that were handed out. Reads by the service itself, for somebody or
+/// for a test, are noted there, or are none.
 ///
 /// # Errors
 /// Where the database does not answer.
 pub async fn mark_used(client: &impl GenericClient, entries: &[Entry]) -> Result<()> {
-    let mut last: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
-    for entry in entries
-        .iter()
-        .filter(|entry| entry.is_use && !entry.name.is_empty())
-    {
-        let at = last
-            .entry((entry.namespace.as_str(), &entry.name))
-            .or_insert(entry.at);
-        *at = entry.at.max(*at);
-    }
-    if last.is_empty() {
+    let uses: Vec<&Entry> = entries.iter().filter(|entry| entry.is_use).collect();
+    if uses.is_empty() {
         return Ok(());
     }
-    let namespaces: Vec<&str> = last.keys().map(|(namespace, _)| *namespace).collect();
-    let names: Vec<&str> = last.keys().map(|(_, name)| *name).collect();
-    let times: Vec<Timestamp> = last.values().copied().collect();
-    let sql = "UPDATE credentials c SET last_used_at = u.at \
-               FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS u (namespace, key, at) \
-               JOIN vendors v ON v.namespace = u.namespace \
-               WHERE c.vendor_id = v.id AND c.key = u.key AND c.destroyed_at IS NULL \
+    macro_rules! column {
+        ($of:expr) => {
+            &uses.iter().map($of).collect::<Vec<_>>()
+        };
+    }
+    let sql = "UPDATE credentials c SET last_used_at = u.at FROM ( \
+                   SELECT i.vendor_id, w.key, max(w.at) AS at \
+                   FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[]) AS w (namespace, key, at, accessor) \
+                   JOIN vendors v ON v.namespace = w.namespace \
+                   JOIN issuances i ON i.accessor = w.accessor AND i.vendor_id = v.id AND i.kind = 'credentials' \
+                   GROUP BY i.vendor_id, w.key \
+               ) AS u WHERE c.vendor_id = u.vendor_id AND c.key = u.key AND c.destroyed_at IS NULL \
                AND (c.last_used_at IS NULL OR c.last_used_at < u.at)";
-    client.execute(sql, &[&namespaces, &names, &times]).await?;
+    client
+        .execute(
+            sql,
+            &[
+                column!(|e| e.namespace.as_str()),
+                column!(|e| e.name.as_str()),
+                column!(|e| e.at),
+                column!(|e| e.accessor.as_str()),
+            ],
+        )
+        .await?;
     Ok(())
 }
 

@@ -46,6 +46,12 @@ async fn read_straight_from_openbao_is_known_as_the_last_use() {
     let vendor = test.vendor("media-vendor").await;
     test.credential(&vendor, "ftp-1", ftp("h")).await;
     assert_eq!(last_used(&test, &vendor.private_key).await, Value::Null);
+    // The service's own reading for a test is no use.
+    let tried = test.post("/api/credentials/ftp-1/test");
+    let tried = tried.bearer(&vendor.private_key).send().await;
+    assert_eq!(tried.status, 200, "{tried:?}");
+    until("its line", async || rows(&test).await.len() == 2).await;
+    assert_eq!(last_used(&test, &vendor.private_key).await, Value::Null);
     let worker = test.worker(&vendor, &["*"]).await;
     let session = test.session(&worker).await;
     let token = test
@@ -66,14 +72,14 @@ async fn read_straight_from_openbao_is_known_as_the_last_use() {
         !last_used(&test, &vendor.private_key).await.is_null()
     })
     .await;
-    until("all lines", async || rows(&test).await.len() >= 3).await;
+    until("all lines", async || rows(&test).await.len() >= 4).await;
     let right = [
         "credentials ftp-1 create done t",
         "credentials ftp-1 read done t",
         "credentials ftp-1 update refused t",
     ];
     let found = rows(&test).await;
-    assert_eq!(found.len(), 3, "{found:?}");
+    assert_eq!(found.len(), 4, "{found:?}");
     for line in right {
         let line = line.replace(
             "update",
