@@ -65,6 +65,8 @@ impl Error {
             400 | 403 | 404 if said.contains("invalid accessor") => Self::InvalidAccessor,
             // A token that is just ending, as a used one-use token is.
             400 if said.contains("token not found") => Self::InvalidAccessor,
+            // The token was good when the call came, and revoked before it was carried out.
+            400 if said.contains("parent token lookup failed") => Self::Denied(said),
             400 if said.contains("leadership lost") => {
                 Self::Unavailable("leadership lost".to_owned())
             }
@@ -117,5 +119,21 @@ impl From<rustify::errors::ClientError> for Error {
             }
             other => Self::Malformed(other.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn token_that_ends_in_the_middle_of_a_call_is_a_lost_one() {
+        let said = ["parent token lookup failed: no parent found".to_owned()];
+        assert!(matches!(Error::from_status(400, &said), Error::Denied(_)));
+        let other = ["something else".to_owned()];
+        assert!(matches!(
+            Error::from_status(400, &other),
+            Error::Rejected(_)
+        ));
     }
 }
