@@ -59,8 +59,6 @@ pub struct Rules {
     pub role: &'static TokenRole,
     /// First life, as sent to OpenBao.
     pub ttl: &'static str,
-    /// First life in seconds.
-    pub ttl_seconds: u64,
     /// Longest life, as sent to OpenBao.
     pub explicit_max_ttl: Option<&'static str>,
     /// Longest life in seconds.
@@ -126,7 +124,6 @@ static WRITE: Rules = Rules {
     name: "write",
     role: &ROLES[0],
     ttl: "7d",
-    ttl_seconds: 7 * DAY,
     explicit_max_ttl: Some("28d"),
     max_seconds: 28 * DAY,
     display_name: "Write Token",
@@ -142,7 +139,6 @@ static READ: Rules = Rules {
     name: "read",
     role: &ROLES[2],
     ttl: "24h",
-    ttl_seconds: DAY,
     explicit_max_ttl: Some("7d"),
     max_seconds: 7 * DAY,
     display_name: "Support-side Token",
@@ -158,7 +154,6 @@ static DELETE: Rules = Rules {
     name: "delete",
     role: &ROLES[4],
     ttl: "1d",
-    ttl_seconds: DAY,
     explicit_max_ttl: None,
     max_seconds: DAY,
     display_name: "Delete Token",
@@ -169,7 +164,6 @@ static CREDENTIALS: Rules = Rules {
     name: "credentials",
     role: &ROLES[5],
     ttl: "24h",
-    ttl_seconds: DAY,
     explicit_max_ttl: Some("28d"),
     max_seconds: 28 * DAY,
     display_name: "Credentials Token",
@@ -179,7 +173,6 @@ static CREDENTIALS: Rules = Rules {
 static CREDENTIALS_READ: Rules = Rules {
     name: "credentials_read",
     ttl: "10m",
-    ttl_seconds: 10 * MINUTE,
     explicit_max_ttl: Some("10m"),
     max_seconds: 10 * MINUTE,
     ..CREDENTIALS

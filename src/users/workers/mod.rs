@@ -66,15 +66,6 @@ impl Worker {
 pub struct Patterns(Vec<KeyPattern>);
 
 impl Patterns {
-    /// All credentials of the vendor.
-    ///
-    /// # Errors
-    /// None: the pattern is a good one.
-    pub fn all() -> Result<Self, &'static str> {
-        let all = KeyPattern::try_from("*".to_owned()).map_err(|_| "is no pattern")?;
-        Ok(Self(vec![all]))
-    }
-
     /// Whether a credential of this key is among them.
     #[must_use]
     pub fn cover(&self, key: &CredentialKey) -> bool {
