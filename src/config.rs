@@ -9,6 +9,7 @@ mod dev;
 mod egress;
 mod env;
 mod limits;
+mod users;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -26,6 +27,7 @@ pub use audit::needed as audit_settings;
 pub use dev::DevConfig;
 pub use env::Env;
 pub use limits::{LimitConfig, Rate};
+pub use users::UserConfig;
 
 use bao::token_sources;
 use egress::{egress_settings, networks};
@@ -66,6 +68,8 @@ pub struct Config {
     pub limits: LimitConfig,
     /// Where connections to addresses that vendors name may go.
     pub egress: crate::egress::Settings,
+    /// Whose user a bare log-in name means.
+    pub users: UserConfig,
     /// Whether the service may run with a root token: for trials on one machine.
     pub trial: bool,
 }
@@ -124,6 +128,7 @@ impl Config {
             audit: audit::settings(env)?,
             limits: LimitConfig::from_env(env, LimitConfig::SERVE)?,
             egress: egress_settings(env, "")?,
+            users: UserConfig::from_env(env)?,
             trial: env.flag("GATEHOUSE_TRIAL")?,
         })
     }
@@ -336,6 +341,8 @@ mod tests {
             ("GATEHOUSE_EGRESS_ALLOW", "10.0.0.1/33"),
             ("GATEHOUSE_EGRESS_CA_FILE", "/nonexistent/canary"),
             ("GATEHOUSE_EGRESS_CA_FILE", "/dev/null"),
+            ("GATEHOUSE_BASE_DOMAIN", "canary..x"),
+            ("GATEHOUSE_DEFAULT_VENDOR", "Canary"),
             ("GATEHOUSE_TRIAL", "canary"),
         ];
         for (name, value) in cases {

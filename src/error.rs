@@ -72,6 +72,9 @@ pub enum Error {
     /// A caller of a kind that may never do this.
     #[error("this kind of caller may not do this")]
     CallerNotAllowed,
+    /// A user outside the group `Administrators`.
+    #[error("the user is no administrator")]
+    NoAdministrator,
     /// The vendor is suspended.
     #[error("the vendor is suspended")]
     VendorSuspended,

@@ -1,10 +1,14 @@
 //! What a bearer is, told by its form alone.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HOST};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::types::Secret;
+use crate::users::accounts::basic::Shown;
 
 /// Credentials of a request, by form. Nothing is verified yet.
 pub enum Bearer {
@@ -25,11 +29,13 @@ pub enum Bearer {
     BareAccessToken(Secret),
     /// A site's delete key, sent without `Bearer` as the plugins of 2019 do.
     DeleteKey(Secret),
+    /// HTTP Basic: a user's name and password.
+    Basic(Shown),
     /// No `Authorization` header.
     None,
 }
 
-const LONGEST: usize = 512;
+const LONGEST: usize = 2048;
 
 impl Bearer {
     /// Reads the headers.
@@ -56,6 +62,9 @@ impl Bearer {
             return Ok(Self::BareAccessToken(Secret::new(text.to_owned())));
         }
         let (scheme, token) = text.split_once(' ').ok_or(Error::CredentialsInvalid)?;
+        if scheme.eq_ignore_ascii_case("basic") {
+            return basic(token.trim(), request).ok_or(Error::CredentialsInvalid);
+        }
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(Error::CredentialsInvalid);
         }
@@ -85,6 +94,18 @@ impl Bearer {
             None
         }
     }
+}
+
+/// RFC 7617, in UTF-8: the password may hold colons, the name may not.
+fn basic(token: &str, request: &HttpRequest) -> Option<Bearer> {
+    let bytes = Zeroizing::new(BASE64_STANDARD.decode(token).ok()?);
+    let (login, password) = std::str::from_utf8(&bytes).ok()?.split_once(':')?;
+    let host = request.headers().get(HOST);
+    Some(Bearer::Basic(Shown {
+        login: login.to_owned(),
+        password: Secret::new(password.to_owned()),
+        host: host.and_then(|host| host.to_str().ok()).map(str::to_owned),
+    }))
 }
 
 fn is_sha256_hex(text: &str) -> bool {

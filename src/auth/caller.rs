@@ -8,6 +8,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::bearer::Bearer;
+use super::user::{Administrator, User};
 use super::verify::{Known, active, admit, authenticate, authenticate_active, known};
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -242,6 +243,14 @@ extract!(VendorAdmin, |app, request| {
         }
     }
 });
+extract!(User, |app, request| authenticate_active(&app, &request)
+    .await?
+    .user(request_id(&request)));
+extract!(Administrator, |app, request| authenticate_active(
+    &app, &request
+)
+.await?
+.administrator(request_id(&request)));
 extract!(CredentialReader, |app, request| authenticate_active(
     &app, &request
 )

@@ -155,6 +155,12 @@ impl KeyRing {
         self.mac("webhook-secret", &parts)
     }
 
+    /// What is mixed into the hashes of users' passwords.
+    #[must_use]
+    pub fn password_pepper(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.mac("password-pepper", &[]))
+    }
+
     fn id_of(&self, prefix: &str, text: &str, rest: usize) -> Option<i64> {
         let body = text.strip_prefix(prefix)?;
         if body.len() != ID + rest + SEAL || !is_hex(body) || !self.seal_holds(text) {

@@ -4,6 +4,7 @@ pub mod bearer;
 pub mod caller;
 mod directory;
 mod keys;
+mod user;
 mod verify;
 
 pub use caller::{
@@ -12,4 +13,5 @@ pub use caller::{
 };
 pub use directory::Directory;
 pub use keys::{Claim, KeyRing, KeyedDigest, new_id, new_ring_key, sha256_hex};
+pub use user::{Administrator, Proof, User};
 pub use verify::refused;

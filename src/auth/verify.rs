@@ -7,11 +7,13 @@ use actix_web::HttpRequest;
 use super::KeyedDigest;
 use super::bearer::Bearer;
 use super::caller::{ClientPlugin, CredentialReader, Operator, PluginOrVendor, VendorCaller};
+use super::user::{Administrator, Proof, User};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::client_address;
 use crate::http::limit::Share;
 use crate::types::{KeyId, Secret};
+use crate::users::accounts::basic;
 use crate::users::workers::{Worker, sessions};
 use crate::vendors::{PrivateDigests, Vendor, store};
 
@@ -21,6 +23,7 @@ pub(super) enum Known {
     Vendor(VendorCaller),
     Operator(Operator),
     Worker(Arc<Vendor>, Box<Worker>),
+    User(Box<User>),
     DeleteKey(Secret),
 }
 
@@ -49,6 +52,21 @@ impl Known {
         }
     }
 
+    pub fn user(self, request_id: String) -> Result<User> {
+        if let Self::User(user) = self {
+            Ok(User {
+                request_id,
+                ..*user
+            })
+        } else {
+            Err(Error::CallerNotAllowed)
+        }
+    }
+
+    pub fn administrator(self, request_id: String) -> Result<Administrator> {
+        self.user(request_id)?.administrator()
+    }
+
     pub fn plugin_or_vendor(self) -> Result<PluginOrVendor> {
         match self {
             Self::Plugin(plugin) => Ok(PluginOrVendor::Plugin(plugin)),
@@ -62,6 +80,7 @@ impl Known {
             Self::Plugin(plugin) => Some(&plugin.vendor),
             Self::Vendor(caller) => Some(&caller.vendor),
             Self::Worker(vendor, _) => Some(vendor),
+            Self::User(user) => Some(&user.vendor),
             Self::Operator(_) | Self::DeleteKey(_) => None,
         }
     }
@@ -115,6 +134,7 @@ pub(super) fn admit(
         let share = match known {
             Known::Vendor(_) => Share::Vendor,
             Known::Worker(..) => Share::Workers,
+            Known::User(_) => Share::Users,
             _ if removing => Share::PluginRemovals,
             _ => Share::Plugin,
         };
@@ -183,6 +203,15 @@ pub(super) async fn known(app: &Arc<App>, bearer: Bearer) -> Result<Known> {
             }
         }
         Bearer::BareAccessToken(text) => session(app, &text).await,
+        Bearer::Basic(shown) => {
+            let (vendor, account) = basic::user_of(app, &shown).await?;
+            Ok(Known::User(Box::new(User {
+                vendor,
+                account,
+                proof: Proof::Password,
+                request_id: String::new(),
+            })))
+        }
     }
 }
 

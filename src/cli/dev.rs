@@ -19,7 +19,7 @@ use crate::dev::postgres::{Postgres, PostgresOptions};
 use crate::dev::tools;
 use crate::server::{self, Running};
 use crate::telemetry;
-use crate::types::Secret;
+use crate::types::{Namespace, Secret};
 use crate::vault::{Server, TokenSource, TokenSources};
 
 /// Runs until SIGTERM or Ctrl-C, then stops all three.
@@ -178,7 +178,8 @@ async fn prepare(
         node: "dev".to_owned(),
         namespace: None,
     };
-    let service = config.service(bao, settings, audit, &kept.signup_secret)?;
+    let demo = Namespace::parse(dev_env::DEMO_NAMESPACE)?;
+    let service = config.service(bao, settings, audit, &kept.signup_secret, demo)?;
     Ok((service, kept))
 }
 

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::egress::{DEV_ALLOW, egress_settings};
 use super::env::invalid;
-use super::{BaoConfig, Config, Env, HttpConfig, LimitConfig, Result, signing_secret};
+use super::{BaoConfig, Config, Env, HttpConfig, LimitConfig, Result, UserConfig, signing_secret};
+use crate::types::Namespace;
 use crate::{access_logs, db, egress};
 
 /// Settings of `gatehouse dev`.
@@ -58,6 +59,7 @@ impl DevConfig {
         db: db::Settings,
         audit: access_logs::Settings,
         signup_secret: &str,
+        default_vendor: Namespace,
     ) -> Result<Config> {
         Ok(Config {
             audit: Some(audit),
@@ -67,6 +69,10 @@ impl DevConfig {
             signup_secrets: vec![signing_secret("GATEHOUSE_SIGNUP_SECRET", signup_secret)?],
             limits: self.limits,
             egress: self.egress.clone(),
+            users: UserConfig {
+                base_domain: None,
+                default_vendor: Some(default_vendor),
+            },
             trial: false,
         })
     }

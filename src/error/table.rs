@@ -70,6 +70,11 @@ impl Error {
                 "caller_not_allowed",
                 "These credentials are of a kind that may not do this.",
             ),
+            Self::NoAdministrator => (
+                403,
+                "no_administrator",
+                "Only members of the group Administrators may do this.",
+            ),
             Self::VendorSuspended => (403, "vendor_suspended", "The vendor is suspended."),
             Self::VendorCancelled => (403, "vendor_cancelled", "The vendor was cancelled."),
             Self::StoreWideRefused => (

@@ -28,6 +28,8 @@ pub enum Share {
     PluginRemovals,
     /// By workers.
     Workers,
+    /// By users.
+    Users,
 }
 
 /// The limiters.

@@ -8,6 +8,7 @@ mod namespace;
 mod secret;
 mod secret_id;
 mod text;
+mod user;
 mod webhook;
 mod worker;
 
@@ -18,6 +19,7 @@ pub use metadata::Metadata;
 pub use namespace::{Namespace, NamespaceError};
 pub use secret::Secret;
 pub use secret_id::{AccessKey, SecretId};
-pub use text::{Email, HookUrl, Name, SiteUrl};
+pub use text::{Email, HookUrl, Name, SiteUrl, TextError};
+pub use user::{GroupName, UserId, UserLogin, UserName};
 pub use webhook::{DeliveryId, WebhookId};
 pub use worker::{WorkerId, WorkerLogin};

@@ -6,7 +6,7 @@ use url::Url;
 /// A text that breaks the rule it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct TextError(&'static str);
+pub struct TextError(pub(super) &'static str);
 
 macro_rules! checked_text {
     ($(#[$doc:meta])* $name:ident, $check:expr, $rule:literal) => {

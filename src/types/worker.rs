@@ -16,7 +16,7 @@ impl fmt::Display for WorkerId {
 }
 
 impl WorkerId {
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('w').filter(|rest| rest.len() == 16)?;
         let lower = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
         if !digits.bytes().all(lower) {

@@ -1,6 +1,7 @@
-//! People and machines with accounts: the operators who run the platform, by their tokens, and vendors' workers
-//! ([`workers`]).
+//! People and machines with accounts: the operators who run the platform, by their tokens, vendors' users
+//! ([`accounts`]) and vendors' workers ([`workers`]).
 
+pub mod accounts;
 pub mod store;
 pub mod workers;
 

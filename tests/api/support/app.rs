@@ -117,6 +117,10 @@ impl Place {
                 allow: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
                 authorities: rustls::RootCertStore::empty(),
             },
+            users: gatehouse::config::UserConfig {
+                base_domain: Some("gatehouse.test".to_owned()),
+                default_vendor: None,
+            },
             trial: false,
         }
     }
