@@ -16,6 +16,7 @@ use crate::egress::Egress;
 use crate::error::{Error, Result};
 use crate::health::Probe;
 use crate::http::limit::Limits;
+use crate::lockbox::Lockboxes;
 use crate::tasks::Board;
 use crate::tokens::sweep::Foreign;
 use crate::tokens::{Brokered, Ledger};
@@ -48,6 +49,8 @@ pub struct App {
     pub task_slots: Semaphore,
     /// Credentials that are being tested.
     pub probes: Slots,
+    /// The keys of unlocked lockboxes.
+    pub lockboxes: Lockboxes,
     /// The last report of each background task.
     pub board: Board,
     /// Work that must end before the process does, even when its client is gone.
@@ -108,6 +111,7 @@ impl App {
             clock: Clock::default(),
             task_slots: Semaphore::new((config.db.pool_size / 4).max(1)),
             probes: Slots::default(),
+            lockboxes: Lockboxes::default(),
             board: Board::default(),
             tracker: TaskTracker::new(),
             probe: Probe::default(),

@@ -5,6 +5,7 @@ use anyhow::{Context, bail};
 
 use crate::auth::{KeyRing, new_id, new_ring_key};
 use crate::db::{self, Pool};
+use crate::lockbox;
 use crate::tokens::ROLES;
 use crate::types::Secret;
 use crate::users;
@@ -87,9 +88,13 @@ async fn prepare_keys(handle: &Handle) -> anyhow::Result<()> {
     // A version 2 engine is made ready in the background, and refuses writes for a moment.
     let mut tries = 0;
     loop {
-        match kv::create_key(handle, KeyRing::NAME, &new_ring_key()).await {
+        let written = async {
+            kv::create_key(handle, KeyRing::NAME, &new_ring_key()).await?;
+            kv::create_key(handle, lockbox::SECRET_NAME, &new_ring_key()).await
+        };
+        match written.await {
             Ok(()) => return Ok(()),
-            Err(error) if tries >= 50 => return Err(error).context("writing the digest key"),
+            Err(error) if tries >= 50 => return Err(error).context("writing the service's keys"),
             Err(_) => tries += 1,
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;

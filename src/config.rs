@@ -9,6 +9,7 @@ mod dev;
 mod egress;
 mod env;
 mod limits;
+mod lockbox;
 mod users;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -27,6 +28,7 @@ pub use audit::needed as audit_settings;
 pub use dev::DevConfig;
 pub use env::Env;
 pub use limits::{LimitConfig, Rate};
+pub use lockbox::LockboxConfig;
 pub use users::UserConfig;
 
 use bao::token_sources;
@@ -68,6 +70,8 @@ pub struct Config {
     pub limits: LimitConfig,
     /// Where connections to addresses that vendors name may go.
     pub egress: crate::egress::Settings,
+    /// How lockboxes are locked.
+    pub lockbox: LockboxConfig,
     /// Whose user a bare log-in name means.
     pub users: UserConfig,
     /// Whether the service may run with a root token: for trials on one machine.
@@ -128,6 +132,7 @@ impl Config {
             audit: audit::settings(env)?,
             limits: LimitConfig::from_env(env, LimitConfig::SERVE)?,
             egress: egress_settings(env, "")?,
+            lockbox: LockboxConfig::from_env(env)?,
             users: UserConfig::from_env(env)?,
             trial: env.flag("GATEHOUSE_TRIAL")?,
         })
@@ -341,6 +346,8 @@ mod tests {
             ("GATEHOUSE_EGRESS_ALLOW", "10.0.0.1/33"),
             ("GATEHOUSE_EGRESS_CA_FILE", "/nonexistent/canary"),
             ("GATEHOUSE_EGRESS_CA_FILE", "/dev/null"),
+            ("GATEHOUSE_LOCKBOX_ARGON2", "19456/1/1"),
+            ("GATEHOUSE_LOCKBOX_ARGON2", "canary"),
             ("GATEHOUSE_BASE_DOMAIN", "canary..x"),
             ("GATEHOUSE_DEFAULT_VENDOR", "Canary"),
             ("GATEHOUSE_TRIAL", "canary"),

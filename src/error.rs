@@ -135,6 +135,39 @@ pub enum Error {
     /// A file of credentials has lines that cannot be taken.
     #[error("lines of the file cannot be taken")]
     InvalidLines(Vec<LineError>),
+    /// The lockbox was never initialized.
+    #[error("the lockbox is not initialized")]
+    LockboxUninitialized,
+    /// The lockbox was initialized before.
+    #[error("the lockbox is initialized already")]
+    LockboxInitialized,
+    /// The lockbox is locked, at least here.
+    #[error("the lockbox is locked")]
+    LockboxLocked,
+    /// There is nothing to lock.
+    #[error("the lockbox is locked already")]
+    LockboxLockedAlready,
+    /// There is nothing to unlock.
+    #[error("the lockbox is unlocked already")]
+    LockboxUnlockedAlready,
+    /// It does not open the lockbox.
+    #[error("the lockbox's password is another one")]
+    LockboxPasswordWrong,
+    /// The data key was changed a moment ago, and entries still need the former one.
+    #[error("entries are still being sealed again")]
+    LockboxRotating,
+    /// OpenBao lacks the secret that lockboxes are locked with.
+    #[error("OpenBao holds no secret for lockboxes in version {0:?}")]
+    LockboxSecretMissing(Option<u32>),
+    /// The lockbox has an entry of that key for that client.
+    #[error("the entry exists")]
+    EntryExists,
+    /// Only members of a group may.
+    #[error("the user is not in the entry's required group")]
+    GroupRequired,
+    /// What lies in the database was changed by somebody else.
+    #[error("the integrity of {0} is broken")]
+    Integrity(&'static str),
     /// The site or the key was changed by another request at the same moment.
     #[error("changed by another request at the same time")]
     Conflict,

@@ -31,6 +31,7 @@ pub mod error;
 pub mod events;
 pub mod health;
 pub mod http;
+pub mod lockbox;
 pub mod openapi;
 pub mod routes;
 pub mod server;

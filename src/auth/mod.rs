@@ -4,6 +4,7 @@ pub mod bearer;
 pub mod caller;
 mod directory;
 mod keys;
+pub mod seal;
 mod user;
 mod verify;
 

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use super::egress::{DEV_ALLOW, egress_settings};
 use super::env::invalid;
-use super::{BaoConfig, Config, Env, HttpConfig, LimitConfig, Result, UserConfig, signing_secret};
+use super::{
+    BaoConfig, Config, Env, HttpConfig, LimitConfig, LockboxConfig, Result, UserConfig,
+    signing_secret,
+};
 use crate::types::Namespace;
 use crate::{access_logs, db, egress};
 
@@ -25,6 +28,7 @@ pub struct DevConfig {
     http: HttpConfig,
     limits: LimitConfig,
     egress: egress::Settings,
+    lockbox: LockboxConfig,
 }
 
 impl DevConfig {
@@ -46,6 +50,7 @@ impl DevConfig {
             http: HttpConfig::from_env(env, 0)?,
             limits: LimitConfig::from_env(env, LimitConfig::DEV)?,
             egress: egress_settings(env, DEV_ALLOW)?,
+            lockbox: LockboxConfig::from_env(env)?,
         })
     }
 
@@ -69,6 +74,7 @@ impl DevConfig {
             signup_secrets: vec![signing_secret("GATEHOUSE_SIGNUP_SECRET", signup_secret)?],
             limits: self.limits,
             egress: self.egress.clone(),
+            lockbox: self.lockbox,
             users: UserConfig {
                 base_domain: None,
                 default_vendor: Some(default_vendor),

@@ -138,6 +138,61 @@ impl Error {
                 "webhook_disabled",
                 "The webhook is disabled: enable it first.",
             ),
+            Self::LockboxUninitialized => (
+                409,
+                "lockbox_uninitialized",
+                "The lockbox is not initialized: an administrator must initialize it first.",
+            ),
+            Self::LockboxInitialized => (
+                409,
+                "lockbox_initialized",
+                "The lockbox is initialized already: unlock it with the password it was initialized with.",
+            ),
+            Self::LockboxLocked => (
+                423,
+                "lockbox_locked",
+                "The lockbox is locked: an administrator must unlock it first.",
+            ),
+            Self::LockboxLockedAlready => (
+                409,
+                "lockbox_locked_already",
+                "The lockbox is locked already.",
+            ),
+            Self::LockboxUnlockedAlready => (
+                409,
+                "lockbox_unlocked_already",
+                "The lockbox is unlocked already.",
+            ),
+            Self::LockboxPasswordWrong => (
+                403,
+                "lockbox_password_wrong",
+                "The password does not open this lockbox.",
+            ),
+            Self::LockboxRotating => (
+                409,
+                "lockbox_rotating",
+                "The data key was changed a moment ago, and entries are still being sealed again. Try again later.",
+            ),
+            Self::LockboxSecretMissing(_) => (
+                503,
+                "lockbox_secret_missing",
+                "OpenBao lacks the secret that lockboxes are locked with. An operator must look.",
+            ),
+            Self::EntryExists => (
+                409,
+                "entry_exists",
+                "The lockbox has an entry of this key for this client.",
+            ),
+            Self::GroupRequired => (
+                403,
+                "group_required",
+                "Only members of the entry's required group may do this.",
+            ),
+            Self::Integrity(_) => (
+                500,
+                "integrity",
+                "What is stored was changed outside this service and cannot be trusted. An operator must look.",
+            ),
             Self::VersionConflict { .. } => (
                 412,
                 "version_conflict",

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::call::Call;
 use super::client::Handle;
 use crate::types::{Namespace, Secret, SecretId};
 
@@ -45,6 +46,49 @@ pub async fn read_key(handle: &Handle, name: &str) -> Result<Option<StoredKey>, 
         .map_err(Error::from)
     {
         Ok(key) => Ok(Some(key)),
+        Err(Error::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A key of the service in one of its versions.
+pub struct KeyVersion {
+    /// 64 hexadecimal digits.
+    pub key: Secret,
+    /// Which version.
+    pub version: u32,
+}
+
+/// Reads one of the service's own keys in the version named, or the current one; `None` where there is none.
+///
+/// # Errors
+/// Where OpenBao refuses or does not answer.
+pub async fn read_key_version(
+    handle: &Handle,
+    name: &'static str,
+    version: Option<u32>,
+) -> Result<Option<KeyVersion>, Error> {
+    #[derive(Deserialize)]
+    struct Data {
+        data: Option<StoredKey>,
+        metadata: Meta,
+    }
+    #[derive(Deserialize)]
+    struct Meta {
+        version: u32,
+    }
+    let mut call = Call::get(format!("{KEYS_MOUNT}/data/{name}"));
+    if let Some(version) = version {
+        call = call.with_query("version", version);
+    }
+    match handle.send::<Data>(call).await {
+        Ok(answer) => {
+            let read = answer.into_data()?;
+            Ok(read.data.map(|stored| KeyVersion {
+                key: stored.key,
+                version: read.metadata.version,
+            }))
+        }
         Err(Error::NotFound) => Ok(None),
         Err(error) => Err(error),
     }

@@ -117,6 +117,9 @@ impl Place {
                 allow: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
                 authorities: rustls::RootCertStore::empty(),
             },
+            lockbox: gatehouse::config::LockboxConfig {
+                kdf: gatehouse::lockbox::crypto::Kdf::FLOOR,
+            },
             users: gatehouse::config::UserConfig {
                 base_domain: Some("gatehouse.test".to_owned()),
                 default_vendor: None,
