@@ -7,7 +7,9 @@ use actix_web::{HttpResponse, Resource};
 
 use crate::error::Error;
 use crate::users::workers;
-use crate::{credentials, health, openapi, sites, tasks, tokens, trustedlogin, vendors, webhooks};
+use crate::{
+    credentials, health, lockbox, openapi, sites, tasks, tokens, trustedlogin, vendors, webhooks,
+};
 
 /// Who may call a route. The handler's signature holds the same, as a type; this is what people and tests read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub enum Caller {
     LogIn,
     /// The vendor, in TrustedLogin's dialect.
     Connector,
+    /// A member of `Administrators`.
+    Administrator,
     /// An operator.
     Operator,
 }
@@ -111,6 +115,13 @@ routes! {
     POST   "/api/webhooks/{webhook}/test"                     Vendor          webhooks::deliveries::http::test;
     GET    "/api/webhooks/{webhook}/deliveries"               Vendor          webhooks::deliveries::http::list;
     POST   "/api/webhooks/{webhook}/deliveries/{delivery}/replay" Vendor          webhooks::deliveries::http::replay;
+
+    GET    "/api/lockbox/settings"                             Administrator   lockbox::settings::http::show;
+    PATCH  "/api/lockbox/settings"                             Administrator   lockbox::settings::http::update;
+    PUT    "/api/lockbox/password"                             Administrator   lockbox::rekey::http::change_password;
+    POST   "/api/lockbox/rotate"                               Administrator   lockbox::rekey::http::rotate;
+    GET    "/api/lockbox/backup"                               Administrator   lockbox::backup::http::write;
+    POST   "/api/lockbox/restore"                              Administrator   lockbox::backup::http::read;
 
     GET    "/api/v1/accounts/{id}"                             Connector       trustedlogin::http::account;
 

@@ -21,7 +21,7 @@ use crate::http::{harden, limit, time_limit};
 use crate::tasks::TASKS;
 use crate::telemetry::{RequestSpan, with_request_id};
 use crate::vault::Vault;
-use crate::{access_logs, routes, telemetry};
+use crate::{access_logs, lockbox, routes, telemetry};
 
 const DRAIN_SECONDS: u64 = 15;
 
@@ -177,7 +177,9 @@ fn spawn_background(app: &Arc<App>) {
     supervised(app, "directory", async move {
         follower
             .directory
-            .follow(&follower.db, &follower.stop)
+            .follow(&follower.db, &follower.stop, |_| {
+                follower.lockboxes.wake.notify_one();
+            })
             .await;
     });
     let starter = Arc::clone(app);
@@ -186,6 +188,8 @@ fn spawn_background(app: &Arc<App>) {
     supervised(app, "housekeeping", async move {
         keep_house(&housekeeper).await;
     });
+    let lockboxes = lockbox::follow::follow(Arc::clone(app));
+    supervised(app, "lockboxes", lockboxes);
     if let Some(settings) = app.config.audit.clone() {
         let shipping = access_logs::ship(app.db.clone(), settings, app.stop.clone());
         supervised(app, "audit log", shipping);

@@ -23,7 +23,12 @@ const FRESH: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// A backend that hangs is left, and another connection made.
 const HEAR_LIMIT: Duration = Duration::from_secs(4);
-const CHANNELS: &[&str] = &["gatehouse_vendors", "gatehouse_operators"];
+const REGISTRY: [&str; 2] = ["gatehouse_vendors", "gatehouse_operators"];
+const CHANNELS: &[&str] = &[
+    "gatehouse_vendors",
+    "gatehouse_operators",
+    "gatehouse_lockbox",
+];
 
 /// Who may call, in memory.
 pub struct Directory {
@@ -200,12 +205,18 @@ impl Directory {
         Ok(())
     }
 
-    /// Follows the database until `stop`: loads everything on each new connection, then what notifications name.
-    pub async fn follow(&self, pool: &Pool, stop: &CancellationToken) {
+    /// Follows the database until `stop`: loads everything on each new connection, then what notifications name. Those
+    /// on other channels are passed on.
+    pub async fn follow(
+        &self,
+        pool: &Pool,
+        stop: &CancellationToken,
+        others: impl Fn(&str) + Sync,
+    ) {
         let mut pause = Duration::from_millis(100);
         while !stop.is_cancelled() {
             let listening = db::listen(pool, CHANNELS, |heard| async {
-                let hearing = tokio::time::timeout(HEAR_LIMIT, self.hear(pool, heard));
+                let hearing = tokio::time::timeout(HEAR_LIMIT, self.hear(pool, heard, &others));
                 hearing.await.unwrap_or(Err(db::Error::TimedOut))
             });
             let ended = tokio::select! {
@@ -229,7 +240,7 @@ impl Directory {
         }
     }
 
-    async fn hear(&self, pool: &Pool, heard: Heard) -> db::Result<()> {
+    async fn hear(&self, pool: &Pool, heard: Heard, others: &impl Fn(&str)) -> db::Result<()> {
         match heard {
             Heard::Connected => {
                 let client = pool.get().await?;
@@ -238,6 +249,9 @@ impl Directory {
             }
             Heard::Beat { sent } => {
                 self.beat.send_replace(Some(sent));
+            }
+            Heard::Notification { channel, .. } if !REGISTRY.contains(&channel.as_str()) => {
+                others(&channel);
             }
             Heard::Notification { channel, payload } => {
                 let client = pool.get().await?;

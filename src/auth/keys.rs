@@ -161,6 +161,18 @@ impl KeyRing {
         Zeroizing::new(self.mac("password-pepper", &[]))
     }
 
+    /// Proves that a replica of this service said something to another one.
+    #[must_use]
+    pub fn handover_tag(&self, said: &[u8]) -> KeyedDigest {
+        KeyedDigest(self.mac("lockbox-handover-tag", &[said]))
+    }
+
+    /// What is sealed with between two replicas that agreed on a secret.
+    #[must_use]
+    pub fn handover_key(&self, shared: &[u8], context: &[u8]) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.mac("lockbox-handover-key", &[shared, context]))
+    }
+
     fn id_of(&self, prefix: &str, text: &str, rest: usize) -> Option<i64> {
         let body = text.strip_prefix(prefix)?;
         if body.len() != ID + rest + SEAL || !is_hex(body) || !self.seal_holds(text) {

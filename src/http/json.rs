@@ -19,6 +19,7 @@ use crate::error::{Error, FieldError, Result};
 /// Of a body, unless it is a file.
 pub const LIMIT: usize = 64 * 1024;
 const FILE_LIMIT: usize = 4 * 1024 * 1024;
+const BACKUP_LIMIT: usize = 64 * 1024 * 1024;
 const TIME: Duration = Duration::from_secs(5);
 
 /// A body as it came: at most 64 KiB, within 5 seconds.
@@ -35,6 +36,24 @@ impl FromRequest for RawBody {
 
 /// A file of JSON lines, `application/x-ndjson`: at most 4 MiB.
 pub struct FileBody(pub Bytes);
+
+/// A backup after a line of JSON, `application/x-ndjson`: at most 64 MiB.
+pub struct BackupBody(pub Bytes);
+
+impl FromRequest for BackupBody {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let bytes = read(&request, payload, BACKUP_LIMIT).await?;
+            if !says(&request, "application/x-ndjson") {
+                return Err(Error::UnsupportedMediaType);
+            }
+            Ok(Self(bytes))
+        })
+    }
+}
 
 impl FromRequest for FileBody {
     type Error = Error;

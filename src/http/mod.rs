@@ -8,7 +8,9 @@ mod paging;
 mod path;
 
 pub use address::client_address;
-pub use json::{FileBody, Json, LIMIT as BODY_LIMIT, RawBody, parse as parse_json, read_value};
+pub use json::{
+    BackupBody, FileBody, Json, LIMIT as BODY_LIMIT, RawBody, parse as parse_json, read_value,
+};
 pub use middleware::{answered, harden, time_limit};
 pub use paging::{Cursor, Page, PageRequest};
 pub use path::{

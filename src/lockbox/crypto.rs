@@ -90,6 +90,15 @@ impl DataKey {
         })
     }
 
+    pub(super) fn copy(&self) -> Self {
+        let mut bytes = Box::new(Zeroizing::new([0; 32]));
+        bytes.copy_from_slice(self.bytes.as_slice());
+        Self {
+            generation: self.generation,
+            bytes,
+        }
+    }
+
     /// The key itself: to be sealed for somebody who may have it.
     #[must_use]
     pub fn expose(&self) -> &[u8; 32] {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -43,8 +43,22 @@ impl Keys {
             namespace: namespace.clone(),
             current,
             former,
-            used: AtomicBool::new(true),
+            used: AtomicBool::new(false),
         }
+    }
+
+    /// The same without the former key, which no entry needs any more.
+    #[must_use]
+    pub fn without_former(&self) -> Self {
+        let keys = Self::new(&self.namespace, self.epoch, self.current.copy(), None);
+        keys.used.store(self.take_use(), Ordering::Relaxed);
+        keys
+    }
+
+    /// Whether entries may need the former key.
+    #[must_use]
+    pub fn has_former(&self) -> bool {
+        self.former.is_some()
     }
 
     /// The key that new values are sealed with.
@@ -97,6 +111,8 @@ pub struct Lockboxes {
     changed: watch::Sender<()>,
     /// Wakes whoever asks other replicas for keys.
     pub wake: Notify,
+    /// How many passwords are stretched at once.
+    pub stretching: Semaphore,
 }
 
 impl Default for Lockboxes {
@@ -106,6 +122,7 @@ impl Default for Lockboxes {
             held: Mutex::default(),
             changed: watch::Sender::new(()),
             wake: Notify::new(),
+            stretching: Semaphore::new(2),
         }
     }
 }
@@ -144,9 +161,12 @@ impl Lockboxes {
         }
     }
 
-    /// Wipes all keys.
-    pub fn forget_all(&self) {
-        self.lock().clear();
+    /// Wipes all keys; `false` where there were none.
+    pub fn forget_all(&self) -> bool {
+        let mut held = self.lock();
+        let any = !held.is_empty();
+        held.clear();
+        any
     }
 
     /// The keys of a lockbox: those here, or another replica's, where this one may have them.

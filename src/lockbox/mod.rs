@@ -3,15 +3,25 @@
 //! What is locked how, [`crypto`] tells. An unlocked data key lies in the memory of replicas only ([`keys`]) and is
 //! good for one **epoch**: the number in the lockbox's row that moves with every lock, unlock and change of the data
 //! key. Each statement on entries reads that number too, so that a lock holds at the very next read, even where a
-//! replica did not hear of it. A key reaches other replicas by a handover: sealed, once, for seconds.
+//! replica did not hear of it. A key reaches other replicas by a [`handover`]: sealed, once, for seconds.
 //!
 //! # Quirks
 //! - RPort's dialect answers 409 where the lockbox is locked, and takes passwords of 4 to 32 bytes.
 //! - In RPort's world `"0"` and `""` both mean any client.
 
+pub mod backup;
 pub mod crypto;
+pub mod follow;
+pub mod handover;
 pub mod keys;
+pub mod password;
+mod prove;
+pub mod rekey;
+pub mod replicas;
+pub mod reseal;
+pub mod settings;
 pub mod store;
+pub mod throttle;
 pub mod unlock;
 
 pub use keys::{Keys, Lockboxes};

@@ -5,11 +5,12 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::crypto::{Kdf, Wrap};
+use super::throttle::Tries;
 use crate::db::{Error, GenericClient, Result};
 use crate::types::VendorId;
 
 /// A replica that was not seen for so long is gone.
-const SEEN: &str = "interval '3 seconds'";
+pub const SEEN: &str = "interval '3 seconds'";
 
 /// What state a lockbox is in.
 pub struct State {
@@ -63,10 +64,10 @@ pub struct Wrapped {
     pub former: Option<Vec<u8>>,
 }
 
-const WRAP: &str =
+pub(super) const WRAP: &str =
     "wrapped_key, kdf_memory_kib, kdf_passes, kdf_lanes, salt, secret_version, generation";
 
-fn wrap(row: &Row) -> Result<Wrap> {
+pub(super) fn wrap(row: &Row) -> Result<Wrap> {
     let number = |name: &str| {
         u32::try_from(row.try_get::<_, i32>(name)?).map_err(|_| Error::Corrupt("lockboxes.kdf"))
     };
@@ -113,11 +114,11 @@ pub async fn ensure(client: &impl GenericClient, vendor: VendorId, now: Timestam
     Ok(())
 }
 
-fn int(number: u32) -> i32 {
+pub(super) fn int(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-const NEW_WRAP: &str = "wrapped_key = $2, kdf_memory_kib = $3, kdf_passes = $4, kdf_lanes = $5, salt = $6, \
+pub(super) const NEW_WRAP: &str = "wrapped_key = $2, kdf_memory_kib = $3, kdf_passes = $4, kdf_lanes = $5, salt = $6, \
                         secret_version = $7, generation = $8, wrap_edition = wrap_edition + 1";
 
 /// Gives a lockbox its first wrapped key and unlocks it: the epoch, or `None` where it has a key already.
@@ -195,6 +196,61 @@ pub async fn rewrap(
     Ok(changed == 1)
 }
 
+/// A lockbox with a fresh data key.
+pub struct Rotated {
+    /// The epoch that began with it.
+    pub epoch: i64,
+    /// Whether it is locked.
+    pub locked: bool,
+}
+
+/// Puts a wrap of the next data key in the place of this edition, with the former key beside it; `None` where the key
+/// was wrapped anew since, or entries still need a former one.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn rotate(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    edition: i32,
+    wrap: &Wrap,
+    former: &[u8],
+) -> Result<Option<Rotated>> {
+    let sql = format!(
+        "UPDATE lockboxes SET {NEW_WRAP}, former_key = $10, epoch = epoch + 1 \
+         WHERE vendor_id = $1 AND wrap_edition = $9 AND generation = $8 - 1 AND former_key IS NULL RETURNING epoch, locked"
+    );
+    let Kdf {
+        memory_kib,
+        passes,
+        lanes,
+    } = wrap.kdf;
+    let row = client
+        .query_opt(
+            &sql,
+            &[
+                &vendor.0,
+                &wrap.sealed,
+                &int(memory_kib),
+                &int(passes),
+                &int(lanes),
+                &wrap.salt,
+                &wrap.secret_version,
+                &wrap.generation,
+                &edition,
+                &former,
+            ],
+        )
+        .await?;
+    row.map(|row| {
+        Ok(Rotated {
+            epoch: row.try_get("epoch")?,
+            locked: row.try_get("locked")?,
+        })
+    })
+    .transpose()
+}
+
 /// Notes that a lockbox is unlocked by its password, on this replica at least: the epoch, or `None` where the key was
 /// wrapped anew since.
 ///
@@ -206,7 +262,7 @@ pub async fn unlock(
     edition: i32,
 ) -> Result<Option<i64>> {
     let sql = "UPDATE lockboxes SET epoch = epoch + CASE WHEN locked THEN 1 ELSE 0 END, locked = false, \
-               unlocked_at = now(), unlock_failures = 0, unlock_failed_at = NULL, unlock_next_at = NULL \
+               unlocked_at = now() \
                WHERE vendor_id = $1 AND wrap_edition = $2 RETURNING epoch";
     let row = client.query_opt(sql, &[&vendor.0, &edition]).await?;
     row.map(|row| Ok(row.try_get("epoch")?)).transpose()
@@ -224,14 +280,18 @@ pub struct Locked {
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn lock(client: &impl GenericClient, vendor: VendorId) -> Result<Option<Locked>> {
+pub async fn lock(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    replica: Uuid,
+) -> Result<Option<Locked>> {
     let sql = format!(
         "UPDATE lockboxes l SET locked = true, epoch = epoch + 1 WHERE vendor_id = $1 AND NOT locked \
          RETURNING epoch, EXISTS (SELECT 1 FROM lockbox_holders h JOIN replicas r ON r.id = h.replica_id \
                            WHERE h.vendor_id = l.vendor_id AND h.epoch = l.epoch - 1 \
-                           AND r.seen_at > now() - {SEEN}) AS was_held"
+                           AND (r.id = $2 OR r.seen_at > now() - {SEEN})) AS was_held"
     );
-    let row = client.query_opt(&sql, &[&vendor.0]).await?;
+    let row = client.query_opt(&sql, &[&vendor.0, &replica]).await?;
     row.map(|row| {
         Ok(Locked {
             epoch: row.try_get("epoch")?,
@@ -239,17 +299,6 @@ pub async fn lock(client: &impl GenericClient, vendor: VendorId) -> Result<Optio
         })
     })
     .transpose()
-}
-
-/// Notes that a replica lives.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn seen(client: &impl GenericClient, replica: Uuid) -> Result<()> {
-    let sql = "INSERT INTO replicas (id, started_at, seen_at) VALUES ($1, now(), now()) \
-               ON CONFLICT (id) DO UPDATE SET seen_at = now()";
-    client.execute(sql, &[&replica]).await?;
-    Ok(())
 }
 
 /// Notes that a replica has the key of a lockbox, and that it is in use.
@@ -265,5 +314,46 @@ pub async fn hold(
     let sql = "INSERT INTO lockbox_holders (vendor_id, replica_id, epoch, used_at) VALUES ($1, $2, $3, now()) \
                ON CONFLICT (vendor_id, replica_id) DO UPDATE SET epoch = $3, used_at = now()";
     client.execute(sql, &[&vendor.0, &replica, &epoch]).await?;
+    Ok(())
+}
+
+/// What is known of tries of passwords, and the time of the database. The row is locked until the transaction ends.
+///
+/// # Errors
+/// Where the database does not answer, or the vendor has no lockbox.
+pub async fn tries(client: &impl GenericClient, vendor: VendorId) -> Result<(Tries, Timestamp)> {
+    let sql = "SELECT unlock_failures, unlock_failed_at, unlock_next_at, clock_timestamp() AS now \
+               FROM lockboxes WHERE vendor_id = $1 FOR NO KEY UPDATE";
+    let row = client.query_one(sql, &[&vendor.0]).await?;
+    let tries = Tries {
+        failures: row.try_get("unlock_failures")?,
+        failed_at: row.try_get("unlock_failed_at")?,
+        next_at: row.try_get("unlock_next_at")?,
+    };
+    Ok((tries, row.try_get("now")?))
+}
+
+/// Notes a try.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn note_try(client: &impl GenericClient, vendor: VendorId, tries: &Tries) -> Result<()> {
+    let sql = "UPDATE lockboxes SET unlock_failures = $2, unlock_failed_at = $3, unlock_next_at = $4 WHERE vendor_id = $1";
+    client
+        .execute(
+            sql,
+            &[&vendor.0, &tries.failures, &tries.failed_at, &tries.next_at],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Forgets the tries before the right password came.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn forget_tries(client: &impl GenericClient, vendor: VendorId) -> Result<()> {
+    let sql = "UPDATE lockboxes SET unlock_failures = 0, unlock_failed_at = NULL, unlock_next_at = NULL WHERE vendor_id = $1";
+    client.execute(sql, &[&vendor.0]).await?;
     Ok(())
 }

@@ -11,7 +11,9 @@ mod provision_vendors;
 mod purge;
 mod remove_sites;
 mod renew_tokens;
+mod reseal_entries;
 mod revoke_tokens;
+mod shut_lockboxes;
 mod sweep_tokens;
 mod tidy_credentials;
 
@@ -42,7 +44,7 @@ pub struct Task {
 }
 
 /// All tasks.
-pub static TASKS: [Task; 10] = [
+pub static TASKS: [Task; 12] = [
     Task {
         name: "remove_sites",
         every: Duration::from_secs(5),
@@ -82,6 +84,16 @@ pub static TASKS: [Task; 10] = [
         name: "tidy_credentials",
         every: Duration::from_secs(30),
         pass: |app| Box::pin(tidy_credentials::pass(app)),
+    },
+    Task {
+        name: "shut_lockboxes",
+        every: Duration::from_secs(2),
+        pass: |app| Box::pin(shut_lockboxes::pass(app)),
+    },
+    Task {
+        name: "reseal_entries",
+        every: Duration::from_secs(2),
+        pass: |app| Box::pin(reseal_entries::pass(app)),
     },
     Task {
         name: "delete_entities",

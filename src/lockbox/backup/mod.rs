@@ -1,0 +1,268 @@
+//! A lockbox as a file, and back.
+//!
+//! The file is JSON lines: a header with the wrapped key, then parts, each some entries sealed under a key of the file,
+//! which takes the data key. Names of entries are sealed too. So the file is worth nothing without the password and the
+//! secret in OpenBao. Each part is bound to its file, place and header; the last one says so: a file that was cut,
+//! shuffled or changed is refused whole.
+
+pub mod http;
+mod read;
+mod restore;
+mod store;
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use self::store::Entry;
+use super::crypto::{DataKey, EntryContext, Kdf, Wrap};
+use super::{Keys, prove};
+use crate::app::App;
+use crate::auth::Administrator;
+use crate::auth::seal::{Context, seal};
+use crate::error::{Error, Result};
+use crate::lockbox;
+use crate::types::Namespace;
+use crate::vendors::Vendor;
+
+pub use restore::restore;
+
+const FORMAT: &str = "gatehouse-lockbox";
+const VERSION: u32 = 1;
+/// Entries of a part.
+const BATCH: i64 = 100;
+
+/// The first line.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Header {
+    format: String,
+    version: u32,
+    file: Uuid,
+    namespace: Namespace,
+    created_at: Timestamp,
+    key: WrappedKey,
+}
+
+/// The wrapped data key, and what it takes to unwrap it besides the two secrets.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct WrappedKey {
+    memory_kib: u32,
+    passes: u32,
+    lanes: u32,
+    salt: String,
+    secret_version: i32,
+    generation: i32,
+    sealed: String,
+}
+
+impl WrappedKey {
+    fn new(wrap: &Wrap) -> Self {
+        Self {
+            memory_kib: wrap.kdf.memory_kib,
+            passes: wrap.kdf.passes,
+            lanes: wrap.kdf.lanes,
+            salt: BASE64_STANDARD.encode(&wrap.salt),
+            secret_version: wrap.secret_version,
+            generation: wrap.generation,
+            sealed: BASE64_STANDARD.encode(&wrap.sealed),
+        }
+    }
+
+    fn wrap(&self) -> Option<Wrap> {
+        Some(Wrap {
+            kdf: Kdf {
+                memory_kib: self.memory_kib,
+                passes: self.passes,
+                lanes: self.lanes,
+            },
+            salt: BASE64_STANDARD.decode(&self.salt).ok()?,
+            secret_version: self.secret_version,
+            generation: self.generation,
+            sealed: BASE64_STANDARD.decode(&self.sealed).ok()?,
+        })
+    }
+}
+
+/// Every other line.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Part {
+    number: i64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    last: bool,
+    sealed: String,
+}
+
+/// An entry within a part.
+#[derive(Serialize, Deserialize)]
+struct Opened {
+    id: i64,
+    client_id: String,
+    required_group: String,
+    key: String,
+    #[serde(rename = "type")]
+    kind: String,
+    value: Zeroizing<String>,
+    version: i32,
+    created_at: Timestamp,
+    created_by: String,
+    updated_at: Timestamp,
+    updated_by: String,
+}
+
+/// The key of one file: of its data key and its header.
+fn file_key(key: &DataKey, header: &[u8]) -> Result<Zeroizing<[u8; 32]>> {
+    let failed = |_| Error::Internal("the library for digests failed".to_owned());
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose()).map_err(failed)?;
+    mac.update(
+        Context::new("gatehouse lockbox backup")
+            .with(header)
+            .as_bytes(),
+    );
+    Ok(Zeroizing::new(mac.finalize().into_bytes().into()))
+}
+
+fn part_context(number: i64, last: bool) -> Context {
+    Context::new("gatehouse lockbox backup part")
+        .and(number)
+        .and(last.into())
+}
+
+/// A backup that is being written, line by line. Entries that change meanwhile are in it as they were or as they are.
+pub struct Backup {
+    vendor: Arc<Vendor>,
+    keys: Arc<Keys>,
+    file_key: Zeroizing<[u8; 32]>,
+    header: Option<Vec<u8>>,
+    part: i64,
+    after: i64,
+    is_done: bool,
+}
+
+/// Begins a backup of a lockbox that is unlocked.
+///
+/// # Errors
+/// [`Error::LockboxUninitialized`], [`Error::LockboxLocked`], or trouble with the database.
+pub async fn begin(app: &Arc<App>, by: &Administrator) -> Result<Backup> {
+    let vendor = &by.0.vendor;
+    let (keys, wrap) = lockbox::with_keys(app, vendor, |keys| async move {
+        let client = app.db.get().await?;
+        let read = store::wrap_at(&client, vendor.id, keys.epoch).await?;
+        Ok(match read {
+            Some(wrap) => lockbox::Under::Epoch((keys, wrap)),
+            None => lockbox::Under::Moved,
+        })
+    })
+    .await?;
+    let header = Header {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        file: Uuid::now_v7(),
+        namespace: vendor.namespace.clone(),
+        created_at: app.clock.now(),
+        key: WrappedKey::new(&wrap),
+    };
+    let header = line(&header)?;
+    let client = app.db.get().await?;
+    prove::record(&client, app, by, "lockbox.backed_up").await?;
+    Ok(Backup {
+        vendor: Arc::clone(vendor),
+        file_key: file_key(keys.current(), &header)?,
+        keys,
+        header: Some(header),
+        part: 0,
+        after: 0,
+        is_done: false,
+    })
+}
+
+fn line(value: &impl Serialize) -> Result<Vec<u8>> {
+    let line = serde_json::to_vec(value);
+    let mut line = line.map_err(|e| Error::Internal(format!("a line of a backup: {e}")))?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+impl Backup {
+    /// The name of the file.
+    #[must_use]
+    pub fn file_name(&self, now: Timestamp) -> String {
+        let day = now.strftime("%Y-%m-%dT%H%M%SZ");
+        format!("{}-{day}.lockbox", self.vendor.namespace)
+    }
+
+    /// The next line; `None` after the last.
+    ///
+    /// # Errors
+    /// [`Error::LockboxLocked`] where it was locked meanwhile, or [`Error::Integrity`]: then the file has no end.
+    pub async fn next(&mut self, app: &App) -> Result<Option<Vec<u8>>> {
+        if let Some(header) = self.header.take() {
+            return Ok(Some(header));
+        }
+        if self.is_done {
+            return Ok(None);
+        }
+        let client = app.db.get().await?;
+        let page = store::page(
+            &client,
+            self.vendor.id,
+            self.keys.epoch,
+            self.after,
+            BATCH + 1,
+        );
+        let mut page = page.await?.ok_or(Error::LockboxLocked)?;
+        drop(client);
+        let most = usize::try_from(BATCH).unwrap_or(usize::MAX);
+        let last = page.len() <= most;
+        page.truncate(most);
+        self.after = page.last().map_or(self.after, |entry| entry.id);
+        let opened: Result<Vec<Opened>> = page.into_iter().map(|entry| self.open(entry)).collect();
+        let plain = serde_json::to_vec(&opened?).map(Zeroizing::new);
+        let plain = plain.map_err(|e| Error::Internal(format!("a part of a backup: {e}")))?;
+        let sealed = seal(&self.file_key, &part_context(self.part, last), &plain);
+        let sealed = sealed
+            .ok_or_else(|| Error::Internal("the library for cryptography failed".to_owned()))?;
+        let part = Part {
+            number: self.part,
+            last,
+            sealed: BASE64_STANDARD.encode(sealed),
+        };
+        self.part += 1;
+        self.is_done = last;
+        self.keys.note_use();
+        line(&part).map(Some)
+    }
+
+    fn open(&self, entry: Entry) -> Result<Opened> {
+        let context = EntryContext {
+            id: entry.id,
+            version: entry.version,
+            required_group: &entry.required_group,
+            kind: &entry.kind,
+        };
+        let value = self.keys.open(&context, entry.generation, &entry.sealed)?;
+        let value = std::str::from_utf8(&value).map(|text| Zeroizing::new(text.to_owned()));
+        Ok(Opened {
+            value: value.map_err(|_| Error::Integrity("an entry of a lockbox"))?,
+            id: entry.id,
+            client_id: entry.client_id,
+            required_group: entry.required_group,
+            key: entry.key,
+            kind: entry.kind,
+            version: entry.version,
+            created_at: entry.created_at,
+            created_by: entry.created_by,
+            updated_at: entry.updated_at,
+            updated_by: entry.updated_by,
+        })
+    }
+}

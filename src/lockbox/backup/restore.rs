@@ -1,0 +1,114 @@
+//! Puts a backup in the place of all that a lockbox holds.
+
+use std::collections::HashMap;
+
+use super::Opened;
+use super::read::File;
+use super::store::{self, Restored};
+use crate::app::App;
+use crate::auth::Administrator;
+use crate::db::GenericClient;
+use crate::error::{Error, Result};
+use crate::lockbox::crypto::{DataKey, EntryContext, seal_value};
+use crate::lockbox::throttle::{self, Patience};
+use crate::lockbox::{self, Keys, prove, unlock};
+use crate::types::{Namespace, Secret, VendorId};
+
+const BATCH: usize = 500;
+
+/// Restores a lockbox from a backup, under a fresh data key and with the password of the backup; then it is unlocked.
+/// Entries get their ids back, with versions later than any before. Gives how many.
+///
+/// # Errors
+/// 422 where the file is not whole or not this vendor's, [`Error::LockboxPasswordWrong`], [`Error::LockboxInitialized`]
+/// unless it is to be replaced, or trouble with OpenBao or the database.
+pub async fn restore(
+    app: &App,
+    by: &Administrator,
+    password: &Secret,
+    file: &[u8],
+    replace: bool,
+) -> Result<usize> {
+    let vendor = &by.0.vendor;
+    let file = File::read(file, &vendor.namespace)?;
+    let client = app.db.get().await?;
+    lockbox::store::ensure(&client, vendor.id, app.clock.now()).await?;
+    let before = lockbox::store::wrapped(&client, vendor.id).await?;
+    drop(client);
+    if before.is_some() && !replace {
+        return Err(Error::LockboxInitialized);
+    }
+    throttle::admit(app, vendor.id, Patience::Strict).await?;
+    let version = u32::try_from(file.wrap.secret_version).ok();
+    let theirs = prove::openbao_part(app, version).await?;
+    let key = prove::unwrapped(app, &vendor.namespace, password, theirs, &file.wrap).await?;
+    let Some(key) = key else {
+        prove::refused(app, by).await?;
+        return Err(Error::LockboxPasswordWrong);
+    };
+    let entries = file.entries(&key)?;
+    let edition = before.as_ref().map_or(0, |wrapped| wrapped.edition);
+    let generation = before.map_or(0, |wrapped| wrapped.wrap.generation);
+    let next = DataKey::new(generation.max(key.generation) + 1);
+    drop(key);
+    let part = prove::openbao_part(app, None).await?;
+    let (wrap, next) = prove::wrapped(app, &vendor.namespace, password, part, next).await?;
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    let epoch = store::replace(&transaction, vendor.id, edition, &wrap, app.clock.now()).await?;
+    let epoch = epoch.ok_or(Error::Conflict)?;
+    fill(&transaction, app, by, &next, &entries).await?;
+    lockbox::store::forget_tries(&transaction, vendor.id).await?;
+    unlock::held(app, &transaction, vendor, epoch).await?;
+    prove::record(&transaction, app, by, "lockbox.restored").await?;
+    transaction.commit().await?;
+    let keys = Keys::new(&vendor.namespace, epoch, next, None);
+    app.lockboxes.hold(vendor.id, keys);
+    Ok(entries.len())
+}
+
+/// Deletes what is there, and adds the entries of the backup.
+async fn fill(
+    client: &impl GenericClient,
+    app: &App,
+    by: &Administrator,
+    key: &DataKey,
+    entries: &[Opened],
+) -> Result<()> {
+    let vendor: VendorId = by.0.vendor.id;
+    let (name, now) = (by.0.account.name.as_str(), app.clock.now());
+    let ids: Vec<i64> = entries.iter().map(|entry| entry.id).collect();
+    store::clear(client, vendor, &ids, name, now).await?;
+    let versions = store::versions(client, vendor).await?;
+    for batch in entries.chunks(BATCH) {
+        let restored: Result<Vec<Restored<'_>>> = batch
+            .iter()
+            .map(|entry| sealed(&by.0.vendor.namespace, key, &versions, entry))
+            .collect();
+        store::insert(client, vendor, key.generation, &restored?, name, now).await?;
+    }
+    store::move_ids(client, vendor).await?;
+    Ok(())
+}
+
+fn sealed<'a>(
+    namespace: &Namespace,
+    key: &DataKey,
+    versions: &HashMap<i64, i32>,
+    entry: &'a Opened,
+) -> Result<Restored<'a>> {
+    let version = versions.get(&entry.id).copied().unwrap_or(0);
+    let version = version.max(entry.version).saturating_add(1);
+    let context = EntryContext {
+        id: entry.id,
+        version,
+        required_group: &entry.required_group,
+        kind: &entry.kind,
+    };
+    let sealed = seal_value(namespace, key, &context, entry.value.as_bytes())?;
+    Ok(Restored {
+        entry,
+        version,
+        sealed,
+    })
+}

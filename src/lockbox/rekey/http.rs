@@ -1,0 +1,63 @@
+//! Handlers that change what a lockbox is locked with.
+
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "the table in error.rs is the contract of every handler"
+)]
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::app::App;
+use crate::auth::Administrator;
+use crate::error::Result;
+use crate::http::{Json, in_background};
+use crate::lockbox::password;
+use crate::types::Secret;
+
+/// The body of `PUT /api/lockbox/password`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordRequest {
+    /// The one of today.
+    current: Secret,
+    /// The one from now on.
+    new: Secret,
+}
+
+/// `PUT /api/lockbox/password`: the data key is wrapped anew, no value is touched. It stays locked or unlocked.
+pub async fn change_password(
+    app: web::Data<App>,
+    by: Administrator,
+    body: Json<PasswordRequest>,
+) -> Result<HttpResponse> {
+    let PasswordRequest { current, new } = body.0;
+    password::check_new(&app, &by, "new", &new)?;
+    in_background(&app, move |app| async move {
+        super::change_password(&app, &by, &current, &new).await
+    })
+    .await?;
+    Ok(HttpResponse::Ok().json(json!({ "changed": true })))
+}
+
+/// The body of `POST /api/lockbox/rotate`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotateRequest {
+    /// Of the lockbox.
+    password: Secret,
+}
+
+/// `POST /api/lockbox/rotate`: a fresh data key. Entries are sealed with it in the background: 202.
+pub async fn rotate(
+    app: web::Data<App>,
+    by: Administrator,
+    body: Json<RotateRequest>,
+) -> Result<HttpResponse> {
+    in_background(&app, move |app| async move {
+        super::rotate(&app, &by, &body.0.password).await
+    })
+    .await?;
+    Ok(HttpResponse::Accepted().json(json!({ "rotated": true })))
+}
