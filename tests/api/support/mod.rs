@@ -4,6 +4,7 @@ pub mod app;
 pub mod callers;
 pub mod dump;
 pub mod http;
+pub mod lockbox;
 pub mod logs;
 pub mod receiver;
 pub mod servers;
@@ -13,5 +14,6 @@ pub mod wire;
 pub mod workers;
 
 pub use app::{Place, TestApp, TestVendor};
+pub use lockbox::TestUser;
 pub use wire::Wire;
 pub use workers::TestWorker;

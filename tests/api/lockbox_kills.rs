@@ -1,0 +1,230 @@
+//! The process is killed while a lockbox's password or data key is changed. `DRILL_KILLS` says how often, 6 by itself;
+//! `make drill` does it 50 times.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use gatehouse::bootstrap::{self, Role};
+use gatehouse::vault::Handle;
+use serde_json::json;
+
+use crate::support::{Place, TestApp, TestUser, servers};
+
+/// `gatehouse serve`, killed when dropped.
+struct Process {
+    child: Child,
+    url: String,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+async fn settings(place: &Place) -> Vec<(String, String)> {
+    let handle: Handle = place.administrator();
+    let mut settings = vec![
+        ("GATEHOUSE_BAO_ADDR".to_owned(), place.bao.addr.clone()),
+        (
+            "GATEHOUSE_BAO_NAMESPACE".to_owned(),
+            place.bao.namespace.clone().unwrap(),
+        ),
+        ("DATABASE_URL".to_owned(), place.database_url.clone()),
+        (
+            "GATEHOUSE_SIGNUP_SECRET".to_owned(),
+            "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned(),
+        ),
+        (
+            "GATEHOUSE_LOCKBOX_ARGON2".to_owned(),
+            "19456/2/1".to_owned(),
+        ),
+        ("GATEHOUSE_LIMIT_ADDRESS".to_owned(), "9999/9999".to_owned()),
+        ("GATEHOUSE_LIMIT_VENDOR".to_owned(), "9999/9999".to_owned()),
+    ];
+    for (name, role) in [
+        ("ISSUER", Role::Issuer),
+        ("REVOKER", Role::Revoker),
+        ("PROVISIONER", Role::Provisioner),
+    ] {
+        let made = bootstrap::credentials(&handle, role).await.unwrap();
+        let secret_id = made.secret_id.expose().to_owned();
+        settings.push((format!("GATEHOUSE_BAO_{name}_ROLE_ID"), made.role_id));
+        settings.push((format!("GATEHOUSE_BAO_{name}_SECRET_ID"), secret_id));
+    }
+    settings
+}
+
+async fn serve(settings: &[(String, String)], http: &reqwest::Client) -> Process {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = port.local_addr().unwrap();
+    drop(port);
+    let log = servers::folder(&format!("kills-{}", servers::number()));
+    let child = Command::new(env!("CARGO_BIN_EXE_gatehouse"))
+        .arg("serve")
+        .env_clear()
+        .envs(settings.iter().map(|(name, value)| (name, value)))
+        .env("GATEHOUSE_LISTEN", address.to_string())
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(log.join("log")).unwrap())
+        .spawn()
+        .unwrap();
+    let process = Process {
+        child,
+        url: format!("http://{address}"),
+    };
+    for _ in 0..600 {
+        let ready = http.get(format!("{}/readyz", process.url)).send().await;
+        if ready.is_ok_and(|ready| ready.status() == 200) {
+            return process;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!(
+        "not ready: {}",
+        std::fs::read_to_string(log.join("log")).unwrap()
+    );
+}
+
+/// A process, and who uses the lockbox in it.
+struct Killed {
+    settings: Vec<(String, String)>,
+    http: reqwest::Client,
+    admin: TestUser,
+    entries: i64,
+}
+
+impl Killed {
+    /// A lockbox of some entries, made by a service that has stopped since.
+    async fn new(password: &str, entries: i64) -> Self {
+        let place = Place::shared().await;
+        let settings = settings(&place).await;
+        let config = place.config().await;
+        let mut test = TestApp::start_at(place, config).await;
+        let vendor = test.vendor("vendor-a").await;
+        let admin = test.administrator(&vendor).await;
+        test.init(&admin, password).await;
+        for n in 1..=entries {
+            assert_eq!(
+                test.entry(&admin, &format!("k{n}"), &format!("canary-{n}"))
+                    .await,
+                n
+            );
+        }
+        test.stop().await;
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self {
+            settings,
+            http,
+            admin,
+            entries,
+        }
+    }
+
+    fn call(
+        &self,
+        process: &Process,
+        method: reqwest::Method,
+        path: &str,
+    ) -> reqwest::RequestBuilder {
+        self.http
+            .request(method, format!("{}{path}", process.url))
+            .header("authorization", self.admin.basic())
+    }
+
+    async fn unlock(&self, process: &Process, password: &str) -> bool {
+        let path = "/api/v1/vault-admin/sesame";
+        let call = self.call(process, reqwest::Method::POST, path);
+        let answer = call.json(&json!({ "password": password })).send().await;
+        match answer.unwrap().status().as_u16() {
+            201 => true,
+            401 => false,
+            other => panic!("unlocking answers {other}"),
+        }
+    }
+
+    async fn lock(&self, process: &Process) {
+        let path = "/api/v1/vault-admin/sesame";
+        let call = self.call(process, reqwest::Method::DELETE, path);
+        assert_eq!(call.send().await.unwrap().status(), 204);
+    }
+
+    async fn every_entry_is_there(&self, process: &Process) {
+        for n in 1..=self.entries {
+            let path = format!("/api/v1/vault/{n}");
+            let read = self.call(process, reqwest::Method::GET, &path).send().await;
+            let read: serde_json::Value = read.unwrap().json().await.unwrap();
+            assert_eq!(read["data"]["value"], format!("canary-{n}"), "{read}");
+        }
+    }
+
+    /// Sends something, and kills the process a moment later, answered or not.
+    async fn kill_during(&self, mut process: Process, call: reqwest::RequestBuilder, within: u64) {
+        let sent = tokio::spawn(call.send());
+        let moment = Duration::from_millis(rand::random_range(0..within));
+        tokio::time::sleep(moment).await;
+        process.child.kill().unwrap();
+        process.child.wait().unwrap();
+        sent.await.unwrap().ok();
+    }
+}
+
+fn kills() -> usize {
+    let kills = std::env::var("DRILL_KILLS").map(|text| text.parse().unwrap());
+    kills.unwrap_or(6)
+}
+
+#[tokio::test]
+async fn killed_during_a_password_change_exactly_one_password_works() {
+    let passwords = [
+        "correct horse battery staple",
+        "another horse, 9 other staples",
+    ];
+    let killed = Killed::new(passwords[0], 20).await;
+    let (mut changed, mut kept) = (0, 0);
+    let mut current = 0;
+    for _ in 0..kills() {
+        let process = serve(&killed.settings, &killed.http).await;
+        assert!(killed.unlock(&process, passwords[current]).await);
+        let body = json!({ "current": passwords[current], "new": passwords[1 - current] });
+        let call = killed.call(&process, reqwest::Method::PUT, "/api/lockbox/password");
+        killed.kill_during(process, call.json(&body), 400).await;
+        let process = serve(&killed.settings, &killed.http).await;
+        let old = killed.unlock(&process, passwords[current]).await;
+        if old {
+            killed.lock(&process).await;
+        }
+        let new = killed.unlock(&process, passwords[1 - current]).await;
+        assert!(old != new, "old works: {old}, new works: {new}");
+        if old {
+            kept += 1;
+            assert!(killed.unlock(&process, passwords[current]).await);
+        } else {
+            changed += 1;
+            current = 1 - current;
+        }
+        killed.every_entry_is_there(&process).await;
+    }
+    eprintln!("killed: {changed} had changed the password, {kept} had not");
+}
+
+#[tokio::test]
+async fn killed_during_a_key_rotation_no_entry_is_lost() {
+    let password = "1234";
+    let killed = Killed::new(password, 240).await;
+    let mut rotated = 0;
+    for round in 0..kills() {
+        let process = serve(&killed.settings, &killed.http).await;
+        assert!(killed.unlock(&process, password).await, "round {round}");
+        let call = killed.call(&process, reqwest::Method::POST, "/api/lockbox/rotate");
+        killed
+            .kill_during(process, call.json(&json!({ "password": password })), 3000)
+            .await;
+        let process = serve(&killed.settings, &killed.http).await;
+        assert!(killed.unlock(&process, password).await, "round {round}");
+        killed.every_entry_is_there(&process).await;
+        rotated += 1;
+    }
+    eprintln!("killed {rotated} times during a rotation");
+}
