@@ -1,6 +1,7 @@
 //! The process is killed while a lockbox's password or data key is changed. `DRILL_KILLS` says how often, 6 by itself;
 //! `make drill` does it 50 times.
 
+use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -206,7 +207,11 @@ async fn killed_during_a_password_change_exactly_one_password_works() {
         }
         killed.every_entry_is_there(&process).await;
     }
-    eprintln!("killed: {changed} had changed the password, {kept} had not");
+    writeln!(
+        std::io::stderr(),
+        "killed: {changed} had changed the password, {kept} had not"
+    )
+    .unwrap();
 }
 
 #[tokio::test]
@@ -226,5 +231,9 @@ async fn killed_during_a_key_rotation_no_entry_is_lost() {
         killed.every_entry_is_there(&process).await;
         rotated += 1;
     }
-    eprintln!("killed {rotated} times during a rotation");
+    writeln!(
+        std::io::stderr(),
+        "killed {rotated} times during a rotation"
+    )
+    .unwrap();
 }
