@@ -6,8 +6,11 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
 
 use crate::error::Error;
+use crate::lockbox::rport;
 use crate::users::workers;
-use crate::{credentials, health, openapi, sites, tasks, tokens, trustedlogin, vendors, webhooks};
+use crate::{
+    credentials, health, lockbox, openapi, sites, tasks, tokens, trustedlogin, vendors, webhooks,
+};
 
 /// Who may call a route. The handler's signature holds the same, as a type; this is what people and tests read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +37,10 @@ pub enum Caller {
     Connector,
     /// An operator.
     Operator,
+    /// Any user of the vendor.
+    Member,
+    /// A user in the group `Administrators`, for the lockbox.
+    LockboxAdmin,
 }
 
 /// A line of the table.
@@ -140,6 +147,27 @@ routes! {
     GET    "/api/admin/app-token"                              Operator        tasks::http::app_tokens;
     POST   "/api/admin/app-token/renew"                        Operator        tasks::http::renew_app_tokens;
     GET    "/api/admin/tasks"                                  Operator        tasks::http::list;
+
+    GET    "/api/lockbox"                                      Member          lockbox::http::status;
+    POST   "/api/lockbox/init"                                 LockboxAdmin    lockbox::http::init;
+    POST   "/api/lockbox/unlock"                               LockboxAdmin    lockbox::http::unlock;
+    POST   "/api/lockbox/lock"                                 LockboxAdmin    lockbox::http::lock;
+    GET    "/api/lockbox/entries"                              Member          lockbox::http::list;
+    POST   "/api/lockbox/entries"                              Member          lockbox::http::create;
+    GET    "/api/lockbox/entries/{entry}"                      Member          lockbox::http::show;
+    PUT    "/api/lockbox/entries/{entry}"                      Member          lockbox::http::replace;
+    DELETE "/api/lockbox/entries/{entry}"                      Member          lockbox::http::delete;
+    GET    "/api/lockbox/entries/{entry}/history"              Member          lockbox::http::history;
+
+    GET    "/api/v1/vault-admin"                               Member          rport::http::status;
+    POST   "/api/v1/vault-admin/init"                          LockboxAdmin    rport::http::init;
+    POST   "/api/v1/vault-admin/sesame"                        LockboxAdmin    rport::http::open;
+    DELETE "/api/v1/vault-admin/sesame"                        LockboxAdmin    rport::http::close;
+    GET    "/api/v1/vault"                                     Member          rport::http::list;
+    POST   "/api/v1/vault"                                     Member          rport::http::store;
+    GET    "/api/v1/vault/{id}"                                Member          rport::http::show;
+    PUT    "/api/v1/vault/{id}"                                Member          rport::http::replace;
+    DELETE "/api/v1/vault/{id}"                                Member          rport::http::delete;
 }
 
 /// A handler's path without what every handler's has.

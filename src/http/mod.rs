@@ -8,12 +8,14 @@ mod paging;
 mod path;
 
 pub use address::client_address;
-pub use json::{FileBody, Json, LIMIT as BODY_LIMIT, RawBody, parse as parse_json, read_value};
+pub use json::{
+    ENTRY_LIMIT, FileBody, Json, LIMIT as BODY_LIMIT, RawBody, parse as parse_json, read_value,
+};
 pub use middleware::{answered, harden, time_limit};
 pub use paging::{Cursor, Page, PageRequest};
 pub use path::{
-    DeliveryPath, KeyPath, KeyVersionPath, NamespacePath, NamespaceSitePath, SiteId, WebhookPath,
-    WorkerPath,
+    DeliveryPath, EntryPath, KeyPath, KeyVersionPath, NamespacePath, NamespaceSitePath, SiteId,
+    WebhookPath, WorkerPath,
 };
 
 use std::sync::Arc;

@@ -10,7 +10,11 @@
 //! - In RPort's world `"0"` and `""` both mean any client.
 
 pub mod crypto;
+pub mod entries;
+pub mod http;
 pub mod keys;
+pub mod password;
+pub mod rport;
 pub mod store;
 pub mod unlock;
 
