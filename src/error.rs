@@ -4,9 +4,11 @@
 //! OpenBao or PostgreSQL is always 503 with `Retry-After`; what they said is logged once, where the answer is built,
 //! and never shown.
 
+mod dialect;
 mod problem;
 mod table;
 
+pub use dialect::Dialect;
 pub use table::Entry;
 
 use actix_web::http::StatusCode;
@@ -39,6 +41,14 @@ pub enum Error {
     /// A query parameter or header breaks a rule.
     #[error("invalid parameter: {0}")]
     InvalidParameter(&'static str),
+    /// Nothing is sorted or filtered by this field.
+    #[error("unsupported field to {what} by: {name}")]
+    UnsupportedField {
+        /// `sort` or `filter`.
+        what: &'static str,
+        /// As much of its name as can be shown.
+        name: String,
+    },
     /// Not `application/json`.
     #[error("the body's media type is not supported")]
     UnsupportedMediaType,
@@ -277,6 +287,16 @@ impl Error {
     #[must_use]
     pub fn field(field: &str, detail: impl Into<String>) -> Self {
         Self::InvalidField(vec![FieldError::new(field, detail)])
+    }
+
+    /// A field that nothing is sorted or filtered by (`what` says which).
+    #[must_use]
+    pub fn unsupported_field(what: &'static str, name: &str) -> Self {
+        let shown = |c: char| if c.is_ascii_graphic() { c } else { '?' };
+        Self::UnsupportedField {
+            what,
+            name: name.chars().take(64).map(shown).collect(),
+        }
     }
 
     fn retry_after(&self, status: StatusCode) -> Option<u64> {

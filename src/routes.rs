@@ -6,6 +6,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
 
 use crate::error::Error;
+use crate::lockbox::rport;
 use crate::users::workers;
 use crate::{
     credentials, health, lockbox, openapi, sites, tasks, tokens, trustedlogin, vendors, webhooks,
@@ -34,10 +35,12 @@ pub enum Caller {
     LogIn,
     /// The vendor, in TrustedLogin's dialect.
     Connector,
-    /// A member of `Administrators`.
-    Administrator,
     /// An operator.
     Operator,
+    /// Any user of the vendor.
+    Member,
+    /// A user in the group `Administrators`, for the lockbox.
+    LockboxAdmin,
 }
 
 /// A line of the table.
@@ -116,12 +119,12 @@ routes! {
     GET    "/api/webhooks/{webhook}/deliveries"               Vendor          webhooks::deliveries::http::list;
     POST   "/api/webhooks/{webhook}/deliveries/{delivery}/replay" Vendor          webhooks::deliveries::http::replay;
 
-    GET    "/api/lockbox/settings"                             Administrator   lockbox::settings::http::show;
-    PATCH  "/api/lockbox/settings"                             Administrator   lockbox::settings::http::update;
-    PUT    "/api/lockbox/password"                             Administrator   lockbox::rekey::http::change_password;
-    POST   "/api/lockbox/rotate"                               Administrator   lockbox::rekey::http::rotate;
-    GET    "/api/lockbox/backup"                               Administrator   lockbox::backup::http::write;
-    POST   "/api/lockbox/restore"                              Administrator   lockbox::backup::http::read;
+    GET    "/api/lockbox/settings"                             LockboxAdmin    lockbox::settings::http::show;
+    PATCH  "/api/lockbox/settings"                             LockboxAdmin    lockbox::settings::http::update;
+    PUT    "/api/lockbox/password"                             LockboxAdmin    lockbox::rekey::http::change_password;
+    POST   "/api/lockbox/rotate"                               LockboxAdmin    lockbox::rekey::http::rotate;
+    GET    "/api/lockbox/backup"                               LockboxAdmin    lockbox::backup::http::write;
+    POST   "/api/lockbox/restore"                              LockboxAdmin    lockbox::backup::http::read;
 
     GET    "/api/v1/accounts/{id}"                             Connector       trustedlogin::http::account;
 
@@ -151,6 +154,27 @@ routes! {
     GET    "/api/admin/app-token"                              Operator        tasks::http::app_tokens;
     POST   "/api/admin/app-token/renew"                        Operator        tasks::http::renew_app_tokens;
     GET    "/api/admin/tasks"                                  Operator        tasks::http::list;
+
+    GET    "/api/lockbox"                                      Member          lockbox::http::status;
+    POST   "/api/lockbox/init"                                 LockboxAdmin    lockbox::http::init;
+    POST   "/api/lockbox/unlock"                               LockboxAdmin    lockbox::http::unlock;
+    POST   "/api/lockbox/lock"                                 LockboxAdmin    lockbox::http::lock;
+    GET    "/api/lockbox/entries"                              Member          lockbox::http::list;
+    POST   "/api/lockbox/entries"                              Member          lockbox::http::create;
+    GET    "/api/lockbox/entries/{entry}"                      Member          lockbox::http::show;
+    PUT    "/api/lockbox/entries/{entry}"                      Member          lockbox::http::replace;
+    DELETE "/api/lockbox/entries/{entry}"                      Member          lockbox::http::delete;
+    GET    "/api/lockbox/entries/{entry}/history"              Member          lockbox::http::history;
+
+    GET    "/api/v1/vault-admin"                               Member          rport::http::status;
+    POST   "/api/v1/vault-admin/init"                          LockboxAdmin    rport::http::init;
+    POST   "/api/v1/vault-admin/sesame"                        LockboxAdmin    rport::http::open;
+    DELETE "/api/v1/vault-admin/sesame"                        LockboxAdmin    rport::http::close;
+    GET    "/api/v1/vault"                                     Member          rport::http::list;
+    POST   "/api/v1/vault"                                     Member          rport::http::store;
+    GET    "/api/v1/vault/{id}"                                Member          rport::http::show;
+    PUT    "/api/v1/vault/{id}"                                Member          rport::http::replace;
+    DELETE "/api/v1/vault/{id}"                                Member          rport::http::delete;
 }
 
 /// A handler's path without what every handler's has.

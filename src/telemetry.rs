@@ -12,10 +12,12 @@ use tracing_actix_web::{RequestId, RootSpanBuilder};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::error::Dialect;
+
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
 tokio::task_local! {
-    static REQUEST_ID: String;
+    static CURRENT: (String, Dialect);
 }
 
 /// Log levels: `filter` as in `RUST_LOG`. The client library's own lines are always off, as they hold secret paths.
@@ -46,13 +48,14 @@ pub fn metrics() -> Option<&'static PrometheusHandle> {
     METRICS.get()
 }
 
-/// The id of the request being answered in this task, for errors made where the request is out of sight.
+/// The id of the request being answered in this task, and how its errors look: for errors made where the request is out
+/// of sight.
 #[must_use]
-pub fn current_request_id() -> String {
-    REQUEST_ID.try_with(Clone::clone).unwrap_or_default()
+pub fn current_request() -> (String, Dialect) {
+    CURRENT.try_with(Clone::clone).unwrap_or_default()
 }
 
-/// Runs the handling of a request with its id known to [`current_request_id`].
+/// Runs the handling of a request with what [`current_request`] gives.
 ///
 /// # Errors
 /// Those of the request.
@@ -61,11 +64,12 @@ pub async fn with_request_id(
     next: actix_web::middleware::Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let id = super::http::request_id(request.request());
+    let dialect = Dialect::of(request.path());
     let answer = async {
         let done = next.call(request).await;
         done.map_err(|error| super::http::answered(error, |_| ()))
     };
-    REQUEST_ID.scope(id, answer).await
+    CURRENT.scope((id, dialect), answer).await
 }
 
 /// The span of a request, and its one line in the log.

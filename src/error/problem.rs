@@ -5,13 +5,13 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 
-use super::{Error, FieldError, LineError, cause_chain};
+use super::{Dialect, Entry, Error, FieldError, LineError, cause_chain, dialect};
 use crate::types::Namespace;
 
 impl Error {
     /// The answer with the request id in it. 5xx are logged here with their cause, and nowhere else.
     #[must_use]
-    pub fn into_response(&self, request_id: &str) -> HttpResponse {
+    pub fn into_response(&self, request_id: &str, dialect: Dialect) -> HttpResponse {
         let entry = self.entry();
         if entry.status.is_server_error() {
             let cause = cause_chain(self);
@@ -21,8 +21,40 @@ impl Error {
                 tracing::warn!(error.code = entry.code, error.cause = %cause, "The request could not be served");
             }
         }
-        let retry_after = self.retry_after(entry.status);
-        let problem = Problem {
+        let status = dialect.status(self, entry.status.as_u16());
+        let status = StatusCode::from_u16(status).unwrap_or(entry.status);
+        let retry_after = self.retry_after(status);
+        let mut response = HttpResponseBuilder::new(status);
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        if let Some(seconds) = retry_after {
+            response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            response.insert_header((header::WWW_AUTHENTICATE, dialect.challenge()));
+        }
+        if let Self::MethodNotAllowed { allow } = self {
+            response.insert_header((header::ALLOW, allow.as_str()));
+        }
+        match dialect {
+            Dialect::RPort => response.json(dialect::rport(self, &entry, request_id)),
+            Dialect::Own => {
+                let mut response = response.json(self.problem(&entry, request_id, retry_after));
+                response.headers_mut().insert(
+                    header::CONTENT_TYPE,
+                    HeaderValue::from_static("application/problem+json"),
+                );
+                response
+            }
+        }
+    }
+
+    fn problem<'a>(
+        &'a self,
+        entry: &'a Entry,
+        request_id: &'a str,
+        retry_after: Option<u64>,
+    ) -> Problem<'a> {
+        Problem {
             uri: format!("urn:gatehouse:problem:{}", entry.code),
             title: entry.status.canonical_reason().unwrap_or_default(),
             status: entry.status.as_u16(),
@@ -44,24 +76,7 @@ impl Error {
                 _ => &[],
             },
             retry_after,
-        };
-        let mut response = HttpResponseBuilder::new(entry.status);
-        response.insert_header((header::CACHE_CONTROL, "no-store"));
-        if let Some(seconds) = retry_after {
-            response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
-        if entry.status == StatusCode::UNAUTHORIZED {
-            response.insert_header((header::WWW_AUTHENTICATE, r#"Bearer realm="gatehouse""#));
-        }
-        if let Self::MethodNotAllowed { allow } = self {
-            response.insert_header((header::ALLOW, allow.as_str()));
-        }
-        let mut response = response.json(problem);
-        response.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
-        response
     }
 }
 
@@ -94,6 +109,7 @@ impl ResponseError for Error {
     }
 
     fn error_response(&self) -> HttpResponse {
-        self.into_response(&crate::telemetry::current_request_id())
+        let (request_id, dialect) = crate::telemetry::current_request();
+        self.into_response(&request_id, dialect)
     }
 }

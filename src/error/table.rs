@@ -37,6 +37,7 @@ impl Error {
                 "The namespace breaks a rule: see errors.",
             ),
             Self::InvalidParameter(what) => (400, "invalid_parameter", *what),
+            Self::UnsupportedField { what, name } => return unsupported_field(what, name),
             Self::UnsupportedMediaType => (
                 415,
                 "unsupported_media_type",
@@ -257,6 +258,16 @@ impl Error {
             code,
             detail: detail.to_owned(),
         }
+    }
+}
+
+fn unsupported_field(what: &str, name: &str) -> Entry {
+    Entry {
+        status: StatusCode::BAD_REQUEST,
+        code: "unsupported_field",
+        detail: format!(
+            "unsupported {what} field '{name}'; supported: id, client_id, created_by, created_at, key"
+        ),
     }
 }
 

@@ -16,52 +16,37 @@ use serde_path_to_error::{Path, Segment};
 
 use crate::error::{Error, FieldError, Result};
 
-/// Of a body, unless it is a file.
+/// Of a body, unless its handler says otherwise.
 pub const LIMIT: usize = 64 * 1024;
+/// Of a body with an entry of a lockbox: a value of 64 KiB, however its characters are escaped.
+pub const ENTRY_LIMIT: usize = 512 * 1024;
 const FILE_LIMIT: usize = 4 * 1024 * 1024;
-const BACKUP_LIMIT: usize = 64 * 1024 * 1024;
+/// Of the body with a backup of a lockbox.
+pub const BACKUP_LIMIT: usize = 64 * 1024 * 1024;
 const TIME: Duration = Duration::from_secs(5);
 
-/// A body as it came: at most 64 KiB, within 5 seconds.
-pub struct RawBody(pub Bytes);
+/// A body as it came: at most 64 KiB unless it says otherwise, within 5 seconds.
+pub struct RawBody<const MOST: usize = LIMIT>(pub Bytes);
 
-impl FromRequest for RawBody {
+impl<const MOST: usize> FromRequest for RawBody<MOST> {
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
-        Box::pin(async move { read(&request, payload, LIMIT).await.map(Self) })
+        Box::pin(async move { read(&request, payload, MOST).await.map(Self) })
     }
 }
 
-/// A file of JSON lines, `application/x-ndjson`: at most 4 MiB.
-pub struct FileBody(pub Bytes);
+/// A file of JSON lines, `application/x-ndjson`: at most 4 MiB unless it says otherwise.
+pub struct FileBody<const MOST: usize = FILE_LIMIT>(pub Bytes);
 
-/// A backup after a line of JSON, `application/x-ndjson`: at most 64 MiB.
-pub struct BackupBody(pub Bytes);
-
-impl FromRequest for BackupBody {
+impl<const MOST: usize> FromRequest for FileBody<MOST> {
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let bytes = read(&request, payload, BACKUP_LIMIT).await?;
-            if !says(&request, "application/x-ndjson") {
-                return Err(Error::UnsupportedMediaType);
-            }
-            Ok(Self(bytes))
-        })
-    }
-}
-
-impl FromRequest for FileBody {
-    type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, payload) = (request.clone(), payload.take());
-        Box::pin(async move {
-            let bytes = read(&request, payload, FILE_LIMIT).await?;
+            let bytes = read(&request, payload, MOST).await?;
             if !bytes.is_empty() && !says(&request, "application/x-ndjson") {
                 return Err(Error::UnsupportedMediaType);
             }
@@ -70,16 +55,16 @@ impl FromRequest for FileBody {
     }
 }
 
-/// A JSON body. An empty one counts as `{}`, and then needs no `Content-Type`.
-pub struct Json<T>(pub T);
+/// A JSON body, at most 64 KiB unless it says otherwise. An empty one counts as `{}`, and then needs no `Content-Type`.
+pub struct Json<T, const MOST: usize = LIMIT>(pub T);
 
-impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+impl<T: DeserializeOwned + 'static, const MOST: usize> FromRequest for Json<T, MOST> {
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let bytes = read(&request, payload, LIMIT).await?;
+            let bytes = read(&request, payload, MOST).await?;
             if bytes.is_empty() {
                 return parse(b"{}").map(Self);
             }

@@ -9,13 +9,14 @@ mod path;
 
 pub use address::client_address;
 pub use json::{
-    BackupBody, FileBody, Json, LIMIT as BODY_LIMIT, RawBody, parse as parse_json, read_value,
+    BACKUP_LIMIT, ENTRY_LIMIT, FileBody, Json, LIMIT as BODY_LIMIT, RawBody, parse as parse_json,
+    read_value,
 };
 pub use middleware::{answered, harden, time_limit};
 pub use paging::{Cursor, Page, PageRequest};
 pub use path::{
-    DeliveryPath, KeyPath, KeyVersionPath, NamespacePath, NamespaceSitePath, SiteId, WebhookPath,
-    WorkerPath,
+    DeliveryPath, EntryPath, KeyPath, KeyVersionPath, NamespacePath, NamespaceSitePath, SiteId,
+    WebhookPath, WorkerPath,
 };
 
 use std::sync::Arc;

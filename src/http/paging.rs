@@ -52,15 +52,26 @@ pub struct PageRequest {
 
 impl PageRequest {
     fn parse(query: &str) -> Result<Self> {
+        Self::beside(query, |_, _| {
+            Err(Error::InvalidParameter(
+                "unknown query parameter; known: limit, cursor",
+            ))
+        })
+    }
+
+    /// Reads a query that has other parameters too: `other` takes or refuses each of them.
+    ///
+    /// # Errors
+    /// 400 where a parameter breaks its rule, or is given twice, and the errors of `other`.
+    pub fn beside(query: &str, mut other: impl FnMut(&str, &str) -> Result<()>) -> Result<Self> {
         let (mut limit, mut cursor) = (None, None);
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             let twice = match name.as_ref() {
                 "limit" => limit.replace(value.into_owned()).is_some(),
                 "cursor" => cursor.replace(value.into_owned()).is_some(),
-                _ => {
-                    return Err(Error::InvalidParameter(
-                        "unknown query parameter; known: limit, cursor",
-                    ));
+                name => {
+                    other(name, &value)?;
+                    false
                 }
             };
             if twice {

@@ -7,6 +7,7 @@ use actix_web::{FromRequest, HttpRequest};
 
 use crate::auth::VendorAdmin;
 use crate::error::{Error, Result};
+use crate::lockbox::entries::EntryId;
 use crate::types::{
     CredentialKey, DeliveryId, Namespace, SecretId, WebhookId, WorkerId, WorkerLogin,
 };
@@ -48,6 +49,18 @@ pub struct WebhookPath(pub WebhookId);
 
 /// `{webhook}` and `{delivery}`.
 pub struct DeliveryPath(pub WebhookId, pub DeliveryId);
+
+/// `{entry}`.
+pub struct EntryPath(pub EntryId);
+
+impl FromRequest for EntryPath {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let entry = segment(request, "entry").map(|text| EntryId::parse(&text));
+        ready(entry.and_then(|entry| entry.map(Self).ok_or(Error::NotFound)))
+    }
+}
 
 fn segment(request: &HttpRequest, name: &str) -> Result<String> {
     request

@@ -11,14 +11,17 @@
 
 pub mod backup;
 pub mod crypto;
+pub mod entries;
 pub mod follow;
 pub mod handover;
+pub mod http;
 pub mod keys;
 pub mod password;
 mod prove;
 pub mod rekey;
 pub mod replicas;
 pub mod reseal;
+pub mod rport;
 pub mod settings;
 pub mod store;
 pub mod throttle;

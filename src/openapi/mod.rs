@@ -8,7 +8,7 @@ pub mod http;
 use serde_json::{Map, Value, json};
 
 use crate::credentials::models;
-use crate::error::Result;
+use crate::error::{Dialect, Result};
 use crate::routes::{Caller, ROUTES, Route, paths};
 
 /// Of this program, known when it is built.
@@ -32,6 +32,7 @@ pub fn document() -> Result<Value> {
             "securitySchemes": {
                 "bearer": { "type": "http", "scheme": "bearer", "description": "pk_, sk_ or gho_, by the caller" },
                 "session": { "type": "apiKey", "in": "header", "name": "Authorization", "description": "a worker's access token without Bearer, or a site's delete key" },
+                "basic": { "type": "http", "scheme": "basic", "description": "a user: name@namespace and password" },
                 "webhook": { "type": "apiKey", "in": "header", "name": "webhook-signature", "description": "Standard Webhooks" },
             },
         },
@@ -59,6 +60,13 @@ fn operation(route: &Route, path: &str) -> Value {
         "description": "An error (RFC 9457); `code` tells which",
         "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
     });
+    let problem = match Dialect::of(path) {
+        Dialect::Own => problem,
+        Dialect::RPort => json!({
+            "description": "Errors as RPort has them, one element for each fault",
+            "content": { "application/json": { "schema": { "$ref": "#/components/schemas/RPortErrors" } } },
+        }),
+    };
     // One handler may serve the vendor and operators, and at two places.
     let place = match path {
         _ if path != route.path => ".api",
@@ -86,6 +94,7 @@ fn security(caller: Caller) -> Value {
     match caller {
         Caller::Anyone | Caller::ClaimHolder | Caller::LogIn => json!([]),
         Caller::Billing => json!([{ "webhook": [] }]),
+        Caller::Member | Caller::LockboxAdmin => json!([{ "basic": [] }]),
         Caller::Reader | Caller::Remover => json!([{ "bearer": [] }, { "session": [] }]),
         _ => json!([{ "bearer": [] }]),
     }
@@ -132,5 +141,18 @@ fn schemas() -> Result<Map<String, Value>> {
             },
         }),
     );
+    all.insert("RPortErrors".to_owned(), rport_errors());
     Ok(all)
+}
+
+fn rport_errors() -> Value {
+    json!({
+        "type": "object",
+        "required": ["errors"],
+        "properties": { "errors": { "type": "array", "items": {
+            "type": "object",
+            "required": ["code", "title", "detail"],
+            "properties": { "code": { "const": "" }, "title": { "type": "string" }, "detail": { "type": "string" } },
+        } } },
+    })
 }

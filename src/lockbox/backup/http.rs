@@ -18,7 +18,7 @@ use super::Backup;
 use crate::app::App;
 use crate::auth::Administrator;
 use crate::error::{Error, Result};
-use crate::http::{BackupBody, in_background, parse_json};
+use crate::http::{BACKUP_LIMIT, FileBody, in_background, parse_json};
 use crate::types::Secret;
 
 /// `GET /api/lockbox/backup`: the lockbox as a file, `application/x-ndjson`, line by line. A file without its last line
@@ -58,7 +58,7 @@ pub async fn read(
     app: web::Data<App>,
     by: Administrator,
     request: HttpRequest,
-    body: BackupBody,
+    body: FileBody<BACKUP_LIMIT>,
 ) -> Result<HttpResponse> {
     let replace = match request.query_string() {
         "" | "replace=false" => false,

@@ -33,8 +33,8 @@ pub async fn change_password(
     body: Json<PasswordRequest>,
 ) -> Result<HttpResponse> {
     let PasswordRequest { current, new } = body.0;
-    password::check_new(&app, &by, "new", &new)?;
     in_background(&app, move |app| async move {
+        password::check_new("new", &new, &by, true)?;
         super::change_password(&app, &by, &current, &new).await
     })
     .await?;

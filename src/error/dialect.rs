@@ -1,0 +1,122 @@
+//! How errors look where an API is borrowed: the path of a request tells.
+
+use serde::Serialize;
+
+use super::{Entry, Error};
+
+/// Whose errors an answer's look like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// This service's: a problem document.
+    #[default]
+    Own,
+    /// `RPort`'s: a list of faults. It knows neither 422 nor 423.
+    RPort,
+}
+
+impl Dialect {
+    /// The dialect of a path.
+    #[must_use]
+    pub fn of(path: &str) -> Self {
+        let is_below = |folder: &str| {
+            path.strip_prefix(folder)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if is_below("/api/v1/vault") || is_below("/api/v1/vault-admin") {
+            Self::RPort
+        } else {
+            Self::Own
+        }
+    }
+
+    /// The status an error has, where the table of codes says `status`.
+    #[must_use]
+    pub(super) fn status(self, error: &Error, status: u16) -> u16 {
+        match (self, error, status) {
+            (Self::RPort, Error::LockboxPasswordWrong, _) => 401,
+            (Self::RPort, _, 422) => 400,
+            (Self::RPort, _, 423) => 409,
+            _ => status,
+        }
+    }
+
+    /// How callers are asked for credentials.
+    #[must_use]
+    pub(super) fn challenge(self) -> &'static str {
+        match self {
+            Self::Own => r#"Bearer realm="gatehouse""#,
+            Self::RPort => r#"Basic realm="gatehouse""#,
+        }
+    }
+}
+
+/// The body of an error of `RPort`.
+#[derive(Serialize)]
+pub(super) struct Faults {
+    errors: Vec<Fault>,
+}
+
+#[derive(Serialize)]
+struct Fault {
+    /// Always empty, as `RPort` has it.
+    code: &'static str,
+    title: String,
+    detail: String,
+}
+
+/// One element for each fault: what is wrong, and by which names it is found again here.
+pub(super) fn rport(error: &Error, entry: &Entry, request_id: &str) -> Faults {
+    let fault = |title: String| Fault {
+        code: "",
+        title,
+        detail: format!("{}, request {request_id}", entry.code),
+    };
+    let fields = error.field_errors().iter().map(|field| {
+        let name = snake_case(field.pointer.trim_start_matches('/'));
+        let said = format!("{name} {}", field.detail);
+        fault(said.trim_start().to_owned())
+    });
+    let mut errors: Vec<Fault> = fields.collect();
+    if errors.is_empty() {
+        errors.push(fault(entry.detail.clone()));
+    }
+    Faults { errors }
+}
+
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for character in name.chars() {
+        if character.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(character.to_ascii_lowercase());
+    }
+    snake
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_tell_the_dialect() {
+        for path in [
+            "/api/v1/vault",
+            "/api/v1/vault/",
+            "/api/v1/vault/1/x",
+            "/api/v1/vault-admin/sesame",
+        ] {
+            assert_eq!(Dialect::of(path), Dialect::RPort, "{path}");
+        }
+        for path in [
+            "/api/v1/vaults",
+            "/api/v1/accounts/1",
+            "/api/lockbox",
+            "/",
+            "",
+        ] {
+            assert_eq!(Dialect::of(path), Dialect::Own, "{path}");
+        }
+        assert_eq!(snake_case("requiredGroup"), "required_group");
+    }
+}

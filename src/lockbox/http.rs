@@ -1,0 +1,306 @@
+//! Handlers on a vendor's lockbox and its entries.
+
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "the table in error.rs is the contract of every handler"
+)]
+
+use actix_web::http::header::ETAG;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::entries::change::{self, Target};
+use super::entries::list::{self, Part, Position, Query};
+use super::entries::store::Past;
+use super::entries::{Draft, Entry, EntryId, Given, Kind, create, read};
+use super::password;
+use super::throttle::Patience;
+use super::unlock::{self, Status};
+use crate::app::App;
+use crate::auth::{Administrator, User};
+use crate::credentials::http::if_match;
+use crate::error::{Error, Result};
+use crate::http::{ENTRY_LIMIT, EntryPath, Json, Page, PageRequest, in_background};
+use crate::types::Secret;
+use crate::vendors::Vendor;
+
+/// What a lockbox says of itself.
+#[derive(Serialize)]
+pub struct LockboxView {
+    initialized: bool,
+    locked: bool,
+}
+
+async fn status_view(app: &web::Data<App>, vendor: std::sync::Arc<Vendor>) -> Result<HttpResponse> {
+    let status = in_background(app, move |app| async move {
+        unlock::status(&app, &vendor).await
+    })
+    .await?;
+    Ok(HttpResponse::Ok().json(LockboxView {
+        initialized: status != Status::Uninitialized,
+        locked: status != Status::Unlocked,
+    }))
+}
+
+/// `GET /api/lockbox`.
+pub async fn status(app: web::Data<App>, by: User) -> Result<HttpResponse> {
+    status_view(&app, by.vendor).await
+}
+
+/// The body of `POST /api/lockbox/init` and `POST /api/lockbox/unlock`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LockboxPasswordRequest {
+    password: Secret,
+}
+
+/// `POST /api/lockbox/init`: gives the lockbox its password, and unlocks it.
+pub async fn init(
+    app: web::Data<App>,
+    by: Administrator,
+    body: Json<LockboxPasswordRequest>,
+) -> Result<HttpResponse> {
+    let (password, vendor) = (body.0.password, by.0.vendor.clone());
+    in_background(&app, move |app| async move {
+        password::check_new("password", &password, &by, true)?;
+        unlock::initialize(&app, &by, &password).await
+    })
+    .await?;
+    status_view(&app, vendor).await
+}
+
+/// `POST /api/lockbox/unlock`.
+pub async fn unlock(
+    app: web::Data<App>,
+    by: Administrator,
+    body: Json<LockboxPasswordRequest>,
+) -> Result<HttpResponse> {
+    let (password, vendor) = (body.0.password, by.0.vendor.clone());
+    password::check_form("password", &password)?;
+    in_background(&app, move |app| async move {
+        unlock::unlock(&app, &by, &password, Patience::Strict).await
+    })
+    .await?;
+    status_view(&app, vendor).await
+}
+
+/// `POST /api/lockbox/lock`: on every replica, at once.
+pub async fn lock(app: web::Data<App>, by: Administrator) -> Result<HttpResponse> {
+    let vendor = by.0.vendor.clone();
+    in_background(
+        &app,
+        move |app| async move { unlock::lock(&app, &by).await },
+    )
+    .await?;
+    status_view(&app, vendor).await
+}
+
+/// An entry as answers show it: with its value only where one is asked for.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EntryView {
+    id: EntryId,
+    client_id: String,
+    required_group: String,
+    key: String,
+    #[serde(rename = "type")]
+    kind: Kind,
+    version: i32,
+    created_at: Timestamp,
+    created_by: String,
+    updated_at: Timestamp,
+    updated_by: String,
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "Secret::serialize_optional"
+    )]
+    value: Option<Secret>,
+}
+
+impl From<Entry> for EntryView {
+    fn from(entry: Entry) -> Self {
+        Self {
+            id: entry.id,
+            client_id: entry.client_id,
+            required_group: entry.required_group,
+            key: entry.key,
+            kind: entry.kind,
+            version: entry.version,
+            created_at: entry.created_at,
+            created_by: entry.created_by,
+            updated_at: entry.updated_at,
+            updated_by: entry.updated_by,
+            value: None,
+        }
+    }
+}
+
+fn answer(mut answer: HttpResponseBuilder, entry: &EntryView) -> HttpResponse {
+    answer
+        .insert_header((ETAG, format!("\"{}\"", entry.version)))
+        .json(json!({ "entry": entry }))
+}
+
+/// `GET /api/lockbox/entries`: a page of entries without their values.
+pub async fn list(app: web::Data<App>, by: User, request: HttpRequest) -> Result<HttpResponse> {
+    let mut query = Query::default();
+    let page = PageRequest::beside(request.query_string(), |name, value| match name {
+        "q" => query.take_search(value),
+        _ if query.take(name, value)? => Ok(()),
+        _ => Err(Error::InvalidParameter(
+            "unknown query parameter; known: limit, cursor, sort, filter[…], q",
+        )),
+    })?;
+    let (vendor, limit) = (by.vendor.id, page.limit);
+    let after = page.cursor.map(|cursor| cursor.key::<Position>());
+    let after = after.transpose()?.map(|at| at.checked(&query, vendor));
+    let part = Part {
+        after: after.transpose()?,
+        limit: limit + 1,
+    };
+    let (rows, query) = in_background(&app, move |app| async move {
+        let rows = list::list(&app, &by, &query, Some(&part)).await?;
+        Ok((rows, query))
+    })
+    .await?;
+    let place = |entry: &Entry| Position::new(&query, vendor, entry);
+    let page = Page::from_rows(rows, limit, place, EntryView::from);
+    Ok(HttpResponse::Ok().json(page))
+}
+
+/// The body of `POST /api/lockbox/entries`, and of `PUT` on one of them: the whole of it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EntryRequest {
+    client_id: Option<String>,
+    required_group: Option<String>,
+    key: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    value: Option<Secret>,
+}
+
+impl EntryRequest {
+    fn into_draft(self) -> Result<Draft> {
+        let given = Given {
+            client_id: self.client_id,
+            required_group: self.required_group,
+            key: self.key,
+            kind: self.kind,
+            value: self.value,
+        };
+        Draft::check(given, Vec::new())
+    }
+}
+
+/// `POST /api/lockbox/entries`. 201.
+pub async fn create(
+    app: web::Data<App>,
+    by: User,
+    body: Json<EntryRequest, ENTRY_LIMIT>,
+) -> Result<HttpResponse> {
+    let draft = body.0.into_draft()?;
+    let made = in_background(&app, move |app| async move {
+        create::create(&app, &by, &draft).await
+    });
+    Ok(answer(HttpResponse::Created(), &made.await?.into()))
+}
+
+/// `GET /api/lockbox/entries/{entry}`: with its value.
+pub async fn show(app: web::Data<App>, by: User, path: EntryPath) -> Result<HttpResponse> {
+    let opened = in_background(&app, move |app| async move {
+        read::read(&app, &by, path.0).await
+    });
+    let opened = opened.await?;
+    let view = EntryView {
+        value: Some(opened.value),
+        ..opened.entry.into()
+    };
+    Ok(answer(HttpResponse::Ok(), &view))
+}
+
+/// `PUT /api/lockbox/entries/{entry}`. With `If-Match` only over that version.
+pub async fn replace(
+    app: web::Data<App>,
+    by: User,
+    path: EntryPath,
+    request: HttpRequest,
+    body: Json<EntryRequest, ENTRY_LIMIT>,
+) -> Result<HttpResponse> {
+    let draft = body.0.into_draft()?;
+    let target = target(&path, &request)?;
+    let replaced = in_background(&app, move |app| async move {
+        change::replace(&app, &by, target, &draft).await
+    });
+    Ok(answer(HttpResponse::Ok(), &replaced.await?.into()))
+}
+
+/// `DELETE /api/lockbox/entries/{entry}`. With `If-Match` only that version.
+pub async fn delete(
+    app: web::Data<App>,
+    by: User,
+    path: EntryPath,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
+    let target = target(&path, &request)?;
+    in_background(&app, move |app| async move {
+        change::delete(&app, &by, target).await
+    })
+    .await?;
+    Ok(HttpResponse::Ok().json(json!({ "deleted": true })))
+}
+
+fn target(path: &EntryPath, request: &HttpRequest) -> Result<Target> {
+    Ok(Target {
+        id: path.0,
+        version: if_match(request)?,
+    })
+}
+
+/// What an entry was from a version on.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PastView {
+    version: i32,
+    action: String,
+    client_id: String,
+    required_group: String,
+    key: String,
+    #[serde(rename = "type")]
+    type_name: String,
+    at: Timestamp,
+    by: String,
+}
+
+impl From<Past> for PastView {
+    fn from(past: Past) -> Self {
+        Self {
+            version: past.version,
+            action: past.action,
+            client_id: past.client_id,
+            required_group: past.required_group,
+            key: past.key,
+            type_name: past.type_name,
+            at: past.at,
+            by: past.by,
+        }
+    }
+}
+
+/// `GET /api/lockbox/entries/{entry}/history`: a page of versions, the newest first, never with a value.
+pub async fn history(
+    app: web::Data<App>,
+    by: User,
+    path: EntryPath,
+    page: PageRequest,
+) -> Result<HttpResponse> {
+    let before: Option<i32> = page.cursor.map(|cursor| cursor.key()).transpose()?;
+    let limit = page.limit;
+    let rows = in_background(&app, move |app| async move {
+        read::history(&app, &by, path.0, (before, limit)).await
+    });
+    let page = Page::from_rows(rows.await?, limit, |past| past.version, PastView::from);
+    Ok(HttpResponse::Ok().json(page))
+}
