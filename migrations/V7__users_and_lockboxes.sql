@@ -109,7 +109,7 @@ CREATE TABLE lockbox_entries (
     required_group  text COLLATE "C" NOT NULL,
     key             text COLLATE "C" NOT NULL,
     type            text NOT NULL CHECK (type IN ('text', 'secret', 'markdown', 'string')),
-    -- Nonce, ciphertext and tag, bound to vendor, id, version, generation, group and type.
+    -- Nonce, ciphertext and tag, bound to vendor, generation, and all that stands beside it but the times.
     sealed          bytea NOT NULL,
     generation      integer NOT NULL,
     version         integer NOT NULL,

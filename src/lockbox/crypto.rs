@@ -7,7 +7,7 @@
 //! ```
 //! The data key is random. Whoever has the database and the password lacks the secret in OpenBao, and the other way
 //! round. The tag of the wrap is the only check of a password. A wrap is bound to its vendor, generation and
-//! parameters; a sealed value to its vendor, entry, version, generation, group and type.
+//! parameters; a sealed value to its vendor, entry, version, generation, and to all that stands beside it.
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use hmac::{Hmac, KeyInit, Mac};
@@ -258,6 +258,10 @@ pub struct EntryContext<'a> {
     pub version: i32,
     /// Who may read it.
     pub required_group: &'a str,
+    /// Which client it is for.
+    pub client_id: &'a str,
+    /// What it is called.
+    pub key: &'a str,
     /// Of the value.
     pub kind: &'a str,
 }
@@ -270,6 +274,8 @@ impl EntryContext<'_> {
             .and(self.version.into())
             .and(generation.into())
             .with(self.required_group.as_bytes())
+            .with(self.client_id.as_bytes())
+            .with(self.key.as_bytes())
             .with(self.kind.as_bytes())
     }
 }
@@ -400,6 +406,8 @@ mod tests {
             id: 1,
             version: 1,
             required_group: "",
+            client_id: "",
+            key: "one",
             kind: "secret",
         };
         let sealed = seal_value(&ours, &key, &entry, b"345").expect("sealed");
@@ -413,6 +421,14 @@ mod tests {
             },
             EntryContext {
                 required_group: "x",
+                ..entry
+            },
+            EntryContext {
+                key: "two",
+                ..entry
+            },
+            EntryContext {
+                client_id: "one",
                 ..entry
             },
             EntryContext {

@@ -100,8 +100,8 @@ impl Killed {
     /// A lockbox of some entries, made by a service that has stopped since.
     async fn new(password: &str, entries: i64) -> Self {
         let place = Place::shared().await;
-        let settings = settings(&place).await;
         let config = place.config().await;
+        let settings = settings(&place).await;
         let mut test = TestApp::start_at(place, config).await;
         let vendor = test.vendor("vendor-a").await;
         let admin = test.administrator(&vendor).await;

@@ -247,6 +247,8 @@ impl Backup {
             id: entry.id,
             version: entry.version,
             required_group: &entry.required_group,
+            client_id: &entry.client_id,
+            key: &entry.key,
             kind: &entry.kind,
         };
         let value = self.keys.open(&context, entry.generation, &entry.sealed)?;

@@ -103,6 +103,8 @@ fn sealed<'a>(
         id: entry.id,
         version,
         required_group: &entry.required_group,
+        client_id: &entry.client_id,
+        key: &entry.key,
         kind: &entry.kind,
     };
     let sealed = seal_value(namespace, key, &context, entry.value.as_bytes())?;

@@ -74,6 +74,8 @@ pub(super) fn context(entry: &Entry) -> EntryContext<'_> {
         id: entry.id.0,
         version: entry.version,
         required_group: &entry.required_group,
+        client_id: &entry.client_id,
+        key: &entry.key,
         kind: entry.kind.as_str(),
     }
 }

@@ -85,6 +85,8 @@ fn again(keys: &Keys, entry: &Stale) -> Result<Resealed> {
         id: entry.id,
         version: entry.version,
         required_group: &entry.required_group,
+        client_id: &entry.client_id,
+        key: &entry.key,
         kind: &entry.kind,
     };
     let value = keys.open(&context, entry.generation, &entry.sealed)?;

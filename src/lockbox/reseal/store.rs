@@ -11,6 +11,10 @@ pub struct Stale {
     pub version: i32,
     /// Who may read it.
     pub required_group: String,
+    /// Which client it is for.
+    pub client_id: String,
+    /// What it is called.
+    pub key: String,
     /// Of the value.
     pub kind: String,
     /// Of the data key.
@@ -50,7 +54,7 @@ pub async fn stale(
     after: i64,
     limit: i64,
 ) -> Result<Vec<Stale>> {
-    let sql = "SELECT id, version, required_group, type, generation, sealed FROM lockbox_entries \
+    let sql = "SELECT id, version, required_group, client_id, key, type, generation, sealed FROM lockbox_entries \
                WHERE vendor_id = $1 AND generation < $2 AND id > $3 ORDER BY id LIMIT $4 FOR NO KEY UPDATE";
     let rows = client
         .query(sql, &[&vendor.0, &generation, &after, &limit])
@@ -61,6 +65,8 @@ pub async fn stale(
                 id: row.try_get("id")?,
                 version: row.try_get("version")?,
                 required_group: row.try_get("required_group")?,
+                client_id: row.try_get("client_id")?,
+                key: row.try_get("key")?,
                 kind: row.try_get("type")?,
                 generation: row.try_get("generation")?,
                 sealed: row.try_get("sealed")?,
