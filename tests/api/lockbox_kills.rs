@@ -62,6 +62,7 @@ async fn serve(settings: &[(String, String)], http: &reqwest::Client) -> Process
     let address = port.local_addr().unwrap();
     drop(port);
     let log = servers::folder(&format!("kills-{}", servers::number()));
+    std::fs::create_dir_all(&log).unwrap();
     let child = Command::new(env!("CARGO_BIN_EXE_gatehouse"))
         .arg("serve")
         .env_clear()
