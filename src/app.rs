@@ -19,6 +19,7 @@ use crate::http::limit::Limits;
 use crate::tasks::Board;
 use crate::tokens::sweep::Foreign;
 use crate::tokens::{Brokered, Ledger};
+use crate::users::accounts::Passwords;
 use crate::vault::Vault;
 use crate::{config::ConfigError, db, vault};
 
@@ -48,6 +49,8 @@ pub struct App {
     pub task_slots: Semaphore,
     /// Credentials that are being tested.
     pub probes: Slots,
+    /// Passwords that are being verified, and those that just were.
+    pub passwords: Passwords,
     /// The last report of each background task.
     pub board: Board,
     /// Work that must end before the process does, even when its client is gone.
@@ -108,6 +111,7 @@ impl App {
             clock: Clock::default(),
             task_slots: Semaphore::new((config.db.pool_size / 4).max(1)),
             probes: Slots::default(),
+            passwords: Passwords::default(),
             board: Board::default(),
             tracker: TaskTracker::new(),
             probe: Probe::default(),
@@ -132,6 +136,12 @@ impl App {
         let work = work.instrument(tracing::Span::current());
         let done = self.tracker.spawn_on(work, &self.runtime).await;
         done.map_err(|e| Error::Internal(format!("detached work ended: {e}")))?
+    }
+
+    /// Starts work that nobody waits for; the service does not end before it.
+    pub fn aside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let work = work.instrument(tracing::Span::current());
+        self.tracker.spawn_on(work, &self.runtime);
     }
 
     /// The service's own keys.

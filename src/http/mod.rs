@@ -12,8 +12,8 @@ pub use json::{FileBody, Json, LIMIT as BODY_LIMIT, RawBody, parse as parse_json
 pub use middleware::{answered, harden, time_limit};
 pub use paging::{Cursor, Page, PageRequest};
 pub use path::{
-    DeliveryPath, KeyPath, KeyVersionPath, NamespacePath, NamespaceSitePath, SiteId, WebhookPath,
-    WorkerPath,
+    DeliveryPath, KeyPath, KeyVersionPath, NamespacePath, NamespaceSitePath, SessionPath, SiteId,
+    UserPath, UserSessionPath, WebhookPath, WorkerPath,
 };
 
 use std::sync::Arc;
