@@ -9,7 +9,9 @@
 mod support;
 
 mod access;
+mod access_credentials;
 mod access_logs;
+mod access_users;
 mod binding;
 mod claim;
 mod cli;
@@ -44,6 +46,10 @@ mod signup;
 mod sites;
 mod tokens;
 mod urls;
+mod users;
+mod users_sessions;
+mod users_throttle;
+mod users_totp;
 mod vendors;
 mod webhooks;
 mod webhooks_out;

@@ -67,6 +67,7 @@ pub fn made() -> Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::sha256_hex;
 
     fn said(password: &str, waived: bool) -> Option<String> {
         let rules = Rules {
@@ -98,8 +99,8 @@ mod tests {
             "correct horse battery staple",
             " leading and trailing kept ",
             "grün-🦊-Wolkenbruch-Pfau",
-            &"kT4 zq".repeat(10),
-            &"j9 vW!pe".repeat(16),
+            sha256_hex(&["a"]).expose(),
+            &[sha256_hex(&["a"]).expose(), sha256_hex(&["b"]).expose()].concat(),
         ] {
             assert_eq!(said(good, false), None, "{good}");
         }

@@ -7,11 +7,13 @@ pub mod http;
 pub mod logs;
 pub mod receiver;
 pub mod servers;
+pub mod users;
 pub mod valve;
 pub mod wait;
 pub mod wire;
 pub mod workers;
 
 pub use app::{Place, TestApp, TestVendor};
+pub use users::TestUser;
 pub use wire::Wire;
 pub use workers::TestWorker;
