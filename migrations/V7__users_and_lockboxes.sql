@@ -47,7 +47,8 @@ CREATE INDEX user_sessions_ended ON user_sessions (expires_at);
 -- Tries to log in under a name, known or not, by a keyed digest of it. The source is the network of a client this name
 -- logged in from before, or empty for all others together, so that strangers do not lock an owner out.
 CREATE TABLE login_tries (
-    vendor_id      bigint NOT NULL REFERENCES vendors (id),
+    -- 0 for names of no vendor.
+    vendor_id      bigint NOT NULL,
     name_digest    bytea NOT NULL,
     source         text NOT NULL,
     -- In a row, without a success. Counted before the password is looked at, so that many at once gain nothing.

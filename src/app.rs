@@ -20,6 +20,7 @@ use crate::lockbox::Lockboxes;
 use crate::tasks::Board;
 use crate::tokens::sweep::Foreign;
 use crate::tokens::{Brokered, Ledger};
+use crate::users::accounts::Passwords;
 use crate::vault::Vault;
 use crate::{config::ConfigError, db, vault};
 
@@ -51,6 +52,8 @@ pub struct App {
     pub probes: Slots,
     /// The keys of unlocked lockboxes.
     pub lockboxes: Lockboxes,
+    /// Passwords that are being verified, and those that just were.
+    pub passwords: Passwords,
     /// The last report of each background task.
     pub board: Board,
     /// Work that must end before the process does, even when its client is gone.
@@ -112,6 +115,7 @@ impl App {
             task_slots: Semaphore::new((config.db.pool_size / 4).max(1)),
             probes: Slots::default(),
             lockboxes: Lockboxes::default(),
+            passwords: Passwords::default(),
             board: Board::default(),
             tracker: TaskTracker::new(),
             probe: Probe::default(),
@@ -136,6 +140,12 @@ impl App {
         let work = work.instrument(tracing::Span::current());
         let done = self.tracker.spawn_on(work, &self.runtime).await;
         done.map_err(|e| Error::Internal(format!("detached work ended: {e}")))?
+    }
+
+    /// Starts work that nobody waits for; the service does not end before it.
+    pub fn aside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let work = work.instrument(tracing::Span::current());
+        self.tracker.spawn_on(work, &self.runtime);
     }
 
     /// The service's own keys.

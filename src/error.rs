@@ -85,6 +85,42 @@ pub enum Error {
     /// A user outside the group `Administrators`.
     #[error("the user is no administrator")]
     NoAdministrator,
+    /// The password was right, and a code of the second factor is needed too.
+    #[error("a code of the second factor is needed")]
+    TotpRequired,
+    /// So many wrong tries that no password counts from here any more.
+    #[error("too many wrong tries: an administrator must reset the account")]
+    LockedOut,
+    /// The session is good for setting up a second factor and for nothing else.
+    #[error("the session is for setting up a second factor only")]
+    EnrolmentOnly,
+    /// What was shown as the present password is not it.
+    #[error("the password is wrong")]
+    PasswordWrong,
+    /// The code of the second factor is wrong, or was used.
+    #[error("the code is wrong")]
+    TotpWrong,
+    /// An access token does not suffice.
+    #[error("an access token may not do this")]
+    TokenNotAllowed,
+    /// A second factor is in force already.
+    #[error("a second factor is in force")]
+    TotpInForce,
+    /// There is no second factor, or none was begun.
+    #[error("there is no second factor")]
+    TotpAbsent,
+    /// The vendor has a user of that name.
+    #[error("the user exists")]
+    UserExists,
+    /// The user has as many access tokens as it may.
+    #[error("no more access tokens than these")]
+    TokenLimit,
+    /// Nobody would be left to manage users.
+    #[error("the last administrator")]
+    LastAdministrator,
+    /// Too many passwords are being verified.
+    #[error("too many passwords are being verified")]
+    PasswordsBusy,
     /// The vendor is suspended.
     #[error("the vendor is suspended")]
     VendorSuspended,

@@ -7,7 +7,8 @@ use actix_web::{HttpResponse, Resource};
 
 use crate::error::Error;
 use crate::lockbox::rport;
-use crate::users::workers;
+use crate::users::accounts::{manage as user_accounts, own as account, sessions as user_sessions};
+use crate::users::{self, workers};
 use crate::{
     credentials, health, lockbox, openapi, sites, tasks, tokens, trustedlogin, vendors, webhooks,
 };
@@ -31,14 +32,18 @@ pub enum Caller {
     Vendor,
     /// The vendor, or a worker of it.
     Reader,
-    /// Whoever knows a worker's name and key.
+    /// Whoever knows a worker's name and key, or a user's name and password.
     LogIn,
+    /// A user.
+    User,
+    /// The same, also with a session that is good for setting up a second factor only.
+    EnrollingUser,
+    /// The vendor, or a user in `Administrators`.
+    UserAdmin,
     /// The vendor, in TrustedLogin's dialect.
     Connector,
     /// An operator.
     Operator,
-    /// Any user of the vendor.
-    Member,
     /// A user in the group `Administrators`, for the lockbox.
     LockboxAdmin,
 }
@@ -87,7 +92,7 @@ routes! {
     GET    "/sites/{secretId}"                                 Vendor          sites::http::show;
     DELETE "/sites/{secretId}"                                 Remover         sites::http::delete;
 
-    POST   "/api/sessions"                                     LogIn           workers::http::log_in;
+    POST   "/api/sessions"                                     LogIn           users::http::log_in;
     GET    "/api/credential-types"                             Reader          credentials::http::types;
     GET    "/api/credential-file"                              Vendor          credentials::file::http::export;
     POST   "/api/credential-file"                              Vendor          credentials::file::http::import;
@@ -109,6 +114,26 @@ routes! {
     PATCH  "/api/workers/{login}"                              Vendor          workers::http::update;
     DELETE "/api/workers/{login}"                              Vendor          workers::http::remove;
     POST   "/api/workers/{login}/keys"                         Vendor          workers::http::rotate_key;
+    GET    "/api/user"                                         EnrollingUser   account::http::show;
+    PUT    "/api/user/password"                                User            account::http::change_password;
+    POST   "/api/user/totp"                                    EnrollingUser   account::http::begin_totp;
+    PUT    "/api/user/totp"                                    EnrollingUser   account::http::confirm_totp;
+    DELETE "/api/user/totp"                                    User            account::http::remove_totp;
+    GET    "/api/user/sessions"                                User            user_sessions::http::list;
+    POST   "/api/user/sessions"                                User            user_sessions::http::create;
+    DELETE "/api/user/sessions"                                User            user_sessions::http::remove_all;
+    DELETE "/api/user/sessions/{session}"                      EnrollingUser   user_sessions::http::remove;
+    GET    "/api/users"                                        UserAdmin       user_accounts::http::list;
+    POST   "/api/users"                                        UserAdmin       user_accounts::http::create;
+    GET    "/api/users/{user}"                                 UserAdmin       user_accounts::http::show;
+    PATCH  "/api/users/{user}"                                 UserAdmin       user_accounts::http::update;
+    DELETE "/api/users/{user}"                                 UserAdmin       user_accounts::http::remove;
+    GET    "/api/users/{user}/sessions"                        UserAdmin       user_sessions::http::list_of_user;
+    DELETE "/api/users/{user}/sessions"                        UserAdmin       user_sessions::http::remove_all_of_user;
+    DELETE "/api/users/{user}/sessions/{session}"              UserAdmin       user_sessions::http::remove_of_user;
+    GET    "/api/groups"                                       UserAdmin       user_accounts::http::groups;
+    GET    "/api/user-rules"                                   UserAdmin       user_accounts::http::show_rules;
+    PATCH  "/api/user-rules"                                   UserAdmin       user_accounts::http::update_rules;
     GET    "/api/webhooks"                                    Vendor          webhooks::http::list;
     POST   "/api/webhooks"                                    Vendor          webhooks::http::create;
     GET    "/api/webhooks/{webhook}"                          Vendor          webhooks::http::show;
@@ -142,6 +167,17 @@ routes! {
     PATCH  "/api/admin/vendors/{namespace}/workers/{login}"    Operator        workers::http::update;
     DELETE "/api/admin/vendors/{namespace}/workers/{login}"    Operator        workers::http::remove;
     POST   "/api/admin/vendors/{namespace}/workers/{login}/keys" Operator      workers::http::rotate_key;
+    GET    "/api/admin/vendors/{namespace}/users"              Operator        user_accounts::http::list;
+    POST   "/api/admin/vendors/{namespace}/users"              Operator        user_accounts::http::create;
+    GET    "/api/admin/vendors/{namespace}/users/{user}"       Operator        user_accounts::http::show;
+    PATCH  "/api/admin/vendors/{namespace}/users/{user}"       Operator        user_accounts::http::update;
+    DELETE "/api/admin/vendors/{namespace}/users/{user}"       Operator        user_accounts::http::remove;
+    GET    "/api/admin/vendors/{namespace}/users/{user}/sessions" Operator     user_sessions::http::list_of_user;
+    DELETE "/api/admin/vendors/{namespace}/users/{user}/sessions" Operator     user_sessions::http::remove_all_of_user;
+    DELETE "/api/admin/vendors/{namespace}/users/{user}/sessions/{session}" Operator user_sessions::http::remove_of_user;
+    GET    "/api/admin/vendors/{namespace}/groups"             Operator        user_accounts::http::groups;
+    GET    "/api/admin/vendors/{namespace}/user-rules"         Operator        user_accounts::http::show_rules;
+    PATCH  "/api/admin/vendors/{namespace}/user-rules"         Operator        user_accounts::http::update_rules;
     GET    "/api/admin/vendors/{namespace}/webhooks"          Operator        webhooks::http::list;
     POST   "/api/admin/vendors/{namespace}/webhooks"          Operator        webhooks::http::create;
     GET    "/api/admin/vendors/{namespace}/webhooks/{webhook}" Operator        webhooks::http::show;
@@ -155,26 +191,26 @@ routes! {
     POST   "/api/admin/app-token/renew"                        Operator        tasks::http::renew_app_tokens;
     GET    "/api/admin/tasks"                                  Operator        tasks::http::list;
 
-    GET    "/api/lockbox"                                      Member          lockbox::http::status;
+    GET    "/api/lockbox"                                      User            lockbox::http::status;
     POST   "/api/lockbox/init"                                 LockboxAdmin    lockbox::http::init;
     POST   "/api/lockbox/unlock"                               LockboxAdmin    lockbox::http::unlock;
     POST   "/api/lockbox/lock"                                 LockboxAdmin    lockbox::http::lock;
-    GET    "/api/lockbox/entries"                              Member          lockbox::http::list;
-    POST   "/api/lockbox/entries"                              Member          lockbox::http::create;
-    GET    "/api/lockbox/entries/{entry}"                      Member          lockbox::http::show;
-    PUT    "/api/lockbox/entries/{entry}"                      Member          lockbox::http::replace;
-    DELETE "/api/lockbox/entries/{entry}"                      Member          lockbox::http::delete;
-    GET    "/api/lockbox/entries/{entry}/history"              Member          lockbox::http::history;
+    GET    "/api/lockbox/entries"                              User            lockbox::http::list;
+    POST   "/api/lockbox/entries"                              User            lockbox::http::create;
+    GET    "/api/lockbox/entries/{entry}"                      User            lockbox::http::show;
+    PUT    "/api/lockbox/entries/{entry}"                      User            lockbox::http::replace;
+    DELETE "/api/lockbox/entries/{entry}"                      User            lockbox::http::delete;
+    GET    "/api/lockbox/entries/{entry}/history"              User            lockbox::http::history;
 
-    GET    "/api/v1/vault-admin"                               Member          rport::http::status;
+    GET    "/api/v1/vault-admin"                               User            rport::http::status;
     POST   "/api/v1/vault-admin/init"                          LockboxAdmin    rport::http::init;
     POST   "/api/v1/vault-admin/sesame"                        LockboxAdmin    rport::http::open;
     DELETE "/api/v1/vault-admin/sesame"                        LockboxAdmin    rport::http::close;
-    GET    "/api/v1/vault"                                     Member          rport::http::list;
-    POST   "/api/v1/vault"                                     Member          rport::http::store;
-    GET    "/api/v1/vault/{id}"                                Member          rport::http::show;
-    PUT    "/api/v1/vault/{id}"                                Member          rport::http::replace;
-    DELETE "/api/v1/vault/{id}"                                Member          rport::http::delete;
+    GET    "/api/v1/vault"                                     User            rport::http::list;
+    POST   "/api/v1/vault"                                     User            rport::http::store;
+    GET    "/api/v1/vault/{id}"                                User            rport::http::show;
+    PUT    "/api/v1/vault/{id}"                                User            rport::http::replace;
+    DELETE "/api/v1/vault/{id}"                                User            rport::http::delete;
 }
 
 /// A handler's path without what every handler's has.

@@ -8,8 +8,8 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::bearer::Bearer;
-use super::user::{Administrator, User};
-use super::verify::{Known, active, admit, authenticate, authenticate_active, known};
+use super::user::{Administrator, EnrollingUser, User, UserAdmin};
+use super::verify::{Known, active, admit, authenticate, authenticate_active, known, origin};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::request_id;
@@ -159,7 +159,12 @@ impl StorerOrBody {
             (None, None) => Err(Error::CredentialsMissing),
             (None, Some(key)) => {
                 let bearer = Bearer::PublicKey(key.clone());
-                let known = admit(app, request, known(app, bearer).await, false)?;
+                let known = admit(
+                    app,
+                    request,
+                    known(app, bearer, &origin(app, request)).await,
+                    false,
+                )?;
                 Ok((PluginOrVendor::Plugin(active(known)?.plugin()?), true))
             }
         }
@@ -225,34 +230,52 @@ extract!(
 extract!(VendorAdmin, |app, request| {
     let known = authenticate_active(&app, &request).await?;
     match request.match_info().get("namespace") {
-        None => known.vendor().map(|caller| VendorAdmin {
-            vendor: caller.vendor,
-            actor: "vendor".to_owned(),
-            key: Some(caller.key),
-            request_id: request_id(&request),
-        }),
+        None => known.vendor_admin(request_id(&request)),
+        Some(namespace) => for_operator(&app, known, namespace, &request).await,
+    }
+});
+extract!(UserAdmin, |app, request| {
+    let known = authenticate_active(&app, &request).await?;
+    match request.match_info().get("namespace") {
+        None => known.user_admin(request_id(&request)),
         Some(namespace) => {
-            let operator = known.operator()?;
-            let namespace = Namespace::parse(namespace).map_err(|_| Error::NotFound)?;
-            Ok(VendorAdmin {
-                vendor: create::named(&app, &namespace).await?,
-                actor: operator.actor(),
-                key: None,
-                request_id: request_id(&request),
-            })
+            let by = for_operator(&app, known, namespace, &request).await?;
+            Ok(UserAdmin { by, user: None })
         }
     }
 });
+extract!(EnrollingUser, |app, request| authenticate_active(
+    &app, &request
+)
+.await?
+.enrolling_user());
 extract!(User, |app, request| authenticate_active(&app, &request)
     .await?
-    .user(request_id(&request)));
+    .user());
 extract!(Administrator, |app, request| authenticate_active(
     &app, &request
 )
 .await?
-.administrator(request_id(&request)));
+.administrator());
 extract!(CredentialReader, |app, request| authenticate_active(
     &app, &request
 )
 .await?
 .credential_reader(request_id(&request)));
+
+/// An operator in the place of the vendor that the path names.
+async fn for_operator(
+    app: &Arc<App>,
+    known: Known,
+    namespace: &str,
+    request: &HttpRequest,
+) -> Result<VendorAdmin> {
+    let operator = known.operator()?;
+    let namespace = Namespace::parse(namespace).map_err(|_| Error::NotFound)?;
+    Ok(VendorAdmin {
+        vendor: create::named(app, &namespace).await?,
+        actor: operator.actor(),
+        key: None,
+        request_id: request_id(request),
+    })
+}

@@ -173,6 +173,18 @@ impl KeyRing {
         Zeroizing::new(self.mac("lockbox-handover-key", &[shared, context]))
     }
 
+    /// The digest a log-in name is counted under, whether there is such a user or not.
+    #[must_use]
+    pub fn name_digest(&self, vendor: VendorId, name: &str) -> KeyedDigest {
+        KeyedDigest(self.mac("login-name", &[&vendor.0.to_be_bytes(), name.as_bytes()]))
+    }
+
+    /// What second factors are sealed with.
+    #[must_use]
+    pub fn totp_key(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.mac("totp-seal", &[]))
+    }
+
     fn id_of(&self, prefix: &str, text: &str, rest: usize) -> Option<i64> {
         let body = text.strip_prefix(prefix)?;
         if body.len() != ID + rest + SEAL || !is_hex(body) || !self.seal_holds(text) {

@@ -14,5 +14,5 @@ pub use caller::{
 };
 pub use directory::Directory;
 pub use keys::{Claim, KeyRing, KeyedDigest, new_id, new_ring_key, sha256_hex};
-pub use user::{Administrator, Proof, User};
-pub use verify::refused;
+pub use user::{Administrator, EnrollingUser, Proof, User, UserAdmin};
+pub use verify::{origin, refused};

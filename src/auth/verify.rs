@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
+use actix_web::http::header::USER_AGENT;
 
 use super::KeyedDigest;
 use super::bearer::Bearer;
-use super::caller::{ClientPlugin, CredentialReader, Operator, PluginOrVendor, VendorCaller};
-use super::user::{Administrator, Proof, User};
+use super::caller::{
+    ClientPlugin, CredentialReader, Operator, PluginOrVendor, VendorAdmin, VendorCaller,
+};
+use super::user::{Administrator, EnrollingUser, User, UserAdmin};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::client_address;
 use crate::http::limit::Share;
+use crate::http::{client_address, request_id};
 use crate::types::{KeyId, Secret};
-use crate::users::accounts::basic;
+use crate::users::accounts::{self, Origin, basic};
 use crate::users::workers::{Worker, sessions};
 use crate::vendors::{PrivateDigests, Vendor, store};
 
@@ -52,19 +55,48 @@ impl Known {
         }
     }
 
-    pub fn user(self, request_id: String) -> Result<User> {
+    pub fn enrolling_user(self) -> Result<EnrollingUser> {
         if let Self::User(user) = self {
-            Ok(User {
-                request_id,
-                ..*user
-            })
+            Ok(EnrollingUser(*user))
         } else {
             Err(Error::CallerNotAllowed)
         }
     }
 
-    pub fn administrator(self, request_id: String) -> Result<Administrator> {
-        self.user(request_id)?.administrator()
+    pub fn user(self) -> Result<User> {
+        self.enrolling_user()?.0.enrolled()
+    }
+
+    pub fn administrator(self) -> Result<Administrator> {
+        self.user()?.administrator()
+    }
+
+    /// The vendor, or a member of `Administrators`.
+    pub fn user_admin(self, request_id: String) -> Result<UserAdmin> {
+        if matches!(self, Self::User(_)) {
+            let Administrator(user) = self.administrator()?;
+            return Ok(UserAdmin {
+                user: Some(user.account.id),
+                by: VendorAdmin {
+                    actor: user.account.actor(),
+                    vendor: user.vendor,
+                    key: None,
+                    request_id,
+                },
+            });
+        }
+        let by = self.vendor_admin(request_id)?;
+        Ok(UserAdmin { by, user: None })
+    }
+
+    pub fn vendor_admin(self, request_id: String) -> Result<VendorAdmin> {
+        let caller = self.vendor()?;
+        Ok(VendorAdmin {
+            vendor: caller.vendor,
+            actor: "vendor".to_owned(),
+            key: Some(caller.key),
+            request_id,
+        })
     }
 
     pub fn plugin_or_vendor(self) -> Result<PluginOrVendor> {
@@ -111,7 +143,7 @@ pub(super) async fn authenticate(
     removing: bool,
 ) -> Result<Known> {
     let result = match Bearer::of(request) {
-        Ok(bearer) => known(app, bearer).await,
+        Ok(bearer) => known(app, bearer, &origin(app, request)).await,
         Err(error) => Err(error),
     };
     admit(app, request, result, removing)
@@ -151,7 +183,19 @@ pub fn refused(app: &App, request: &HttpRequest) -> Error {
     limited.unwrap_or(Error::CredentialsInvalid)
 }
 
-pub(super) async fn known(app: &Arc<App>, bearer: Bearer) -> Result<Known> {
+/// Where a request comes from.
+#[must_use]
+pub fn origin(app: &App, request: &HttpRequest) -> Origin {
+    let user_agent = request.headers().get(USER_AGENT);
+    let user_agent = user_agent.and_then(|text| text.to_str().ok());
+    Origin {
+        address: client_address(app, request),
+        user_agent: user_agent.unwrap_or_default().chars().take(200).collect(),
+        request_id: request_id(request),
+    }
+}
+
+pub(super) async fn known(app: &Arc<App>, bearer: Bearer, origin: &Origin) -> Result<Known> {
     let keys = app.keys()?;
     match bearer {
         Bearer::None => Err(Error::CredentialsMissing),
@@ -199,30 +243,38 @@ pub(super) async fn known(app: &Arc<App>, bearer: Bearer) -> Result<Known> {
                 Some(token) if token.digest.matches(&digest) => Ok(Known::Operator(Operator {
                     name: token.name.clone(),
                 })),
-                _ => session(app, &text).await,
+                _ => match worker_session(app, &text).await? {
+                    Some(worker) => Ok(worker),
+                    None => user_session(app, &text, origin).await,
+                },
             }
         }
-        Bearer::BareAccessToken(text) => session(app, &text).await,
+        Bearer::BareAccessToken(text) => worker_session(app, &text)
+            .await?
+            .ok_or(Error::CredentialsInvalid),
         Bearer::Basic(shown) => {
-            let (vendor, account) = basic::user_of(app, &shown).await?;
-            Ok(Known::User(Box::new(User {
-                vendor,
-                account,
-                proof: Proof::Password,
-                request_id: String::new(),
-            })))
+            let user = basic::user_of(app, &shown, origin).await?;
+            Ok(Known::User(Box::new(user)))
         }
     }
 }
 
 /// The worker of a session.
-async fn session(app: &App, token: &Secret) -> Result<Known> {
+async fn worker_session(app: &App, token: &Secret) -> Result<Option<Known>> {
     app.directory.fresh().await?;
-    let worker = sessions::worker_of(app, token).await?;
-    let worker = worker.ok_or(Error::CredentialsInvalid)?;
+    let Some(worker) = sessions::worker_of(app, token).await? else {
+        return Ok(None);
+    };
     let vendor = app.directory.by_id(worker.vendor);
     let vendor = vendor.ok_or(Error::CredentialsInvalid)?;
-    Ok(Known::Worker(vendor, Box::new(worker)))
+    Ok(Some(Known::Worker(vendor, Box::new(worker))))
+}
+
+/// The user of a session or an access token.
+async fn user_session(app: &App, token: &Secret, origin: &Origin) -> Result<Known> {
+    let user = accounts::sessions::user_of(app, token, origin).await?;
+    let user = user.ok_or(Error::CredentialsInvalid)?;
+    Ok(Known::User(Box::new(user)))
 }
 
 /// The vendor, if what was shown matches the private key of a live pair.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::dev_env::{self, Demo, DemoWorker, Kept};
+use super::dev_env::{self, Demo, DemoUser, DemoWorker, Kept};
 use super::{out, serve};
 use crate::access_logs;
 use crate::bootstrap;
@@ -111,6 +111,10 @@ async fn serve_with(config: &DevConfig, servers: &mut Servers) -> anyhow::Result
     dev_env::wait_until_ready(&url).await?;
     dev_env::ensure_demo(&url, &mut kept, &folder).await?;
     dev_env::ensure_worker(&url, &mut kept, &folder).await?;
+    // Its password is one that everybody knows: never where others can reach it.
+    if running.app.config.users.strength_waived {
+        dev_env::ensure_user(&url, &mut kept, &folder).await?;
+    }
     write_env(&folder, &kept, &url, servers)?;
     out::line(&format!("gatehouse ready: {url}"))?;
     let served = watch(&running, servers, &folder, &kept, &url).await;
@@ -188,6 +192,9 @@ fn write_env(folder: &Folder, kept: &Kept, url: &str, servers: &Servers) -> anyh
     let worker = |field: fn(&DemoWorker) -> &String| {
         kept.worker.as_ref().map(field).cloned().unwrap_or_default()
     };
+    let user = |field: fn(&DemoUser) -> &String| {
+        kept.user.as_ref().map(field).cloned().unwrap_or_default()
+    };
     let lines = [
         ("GATEHOUSE_URL", url.to_owned()),
         ("GATEHOUSE_ADMIN_TOKEN", kept.admin_token.clone()),
@@ -198,6 +205,8 @@ fn write_env(folder: &Folder, kept: &Kept, url: &str, servers: &Servers) -> anyh
         ("DEMO_PRIVATE_KEY", demo(|demo| demo.private_key.clone())),
         ("DEMO_WORKER_EMAIL", worker(|worker| &worker.login)),
         ("DEMO_WORKER_PASSWORD", worker(|worker| &worker.key)),
+        ("DEMO_USER", user(|user| &user.name)),
+        ("DEMO_PASSWORD", user(|user| &user.password)),
         ("BAO_ADDR", servers.openbao.addr.clone()),
         ("BAO_ROOT_TOKEN", servers.openbao.root_token.clone()),
         ("DATABASE_URL", servers.postgres.url.clone()),

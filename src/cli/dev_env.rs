@@ -39,6 +39,18 @@ pub struct Kept {
     /// Its worker, once it is made.
     #[serde(default)]
     pub worker: Option<DemoWorker>,
+    /// Its administrator, once it is made.
+    #[serde(default)]
+    pub user: Option<DemoUser>,
+}
+
+/// The demo vendor's administrator.
+#[derive(Serialize, Deserialize)]
+pub struct DemoUser {
+    /// Within the vendor.
+    pub name: String,
+    /// As it was in the beginning.
+    pub password: String,
 }
 
 /// The demo vendor's worker, which may read all its credentials.
@@ -100,6 +112,7 @@ pub async fn load_or_make(folder: &Folder, handle: &Handle, pool: &Pool) -> anyh
         provisioner: approle(Role::Provisioner).await?,
         demo: None,
         worker: None,
+        user: None,
     };
     keep(folder, &kept)?;
     Ok(kept)
@@ -200,5 +213,28 @@ pub async fn ensure_worker(url: &str, kept: &mut Kept, folder: &Folder) -> anyho
         .zip(text(&made["workerKey"]))
         .context("an answer of another shape")?;
     kept.worker = Some(DemoWorker { login, key });
+    keep(folder, kept)
+}
+
+/// Makes the demo vendor's administrator. A start that was killed meanwhile finds it made.
+///
+/// # Errors
+/// What the service says.
+pub async fn ensure_user(url: &str, kept: &mut Kept, folder: &Folder) -> anyhow::Result<()> {
+    if kept.user.is_some() {
+        return Ok(());
+    }
+    let remote = Remote::new(url.to_owned(), Secret::new(kept.admin_token.clone()))?;
+    let path = format!("/api/admin/vendors/{DEMO_NAMESPACE}/users");
+    let (name, password) = ("admin", "foobaz");
+    let one = format!("{path}/{name}");
+    if remote.call(Method::GET, &one, None).await.is_err() {
+        let body = json!({ "name": name, "password": password, "groups": ["Administrators"] });
+        remote.call(Method::POST, &path, Some(&body)).await?;
+    }
+    kept.user = Some(DemoUser {
+        name: name.to_owned(),
+        password: password.to_owned(),
+    });
     keep(folder, kept)
 }

@@ -14,6 +14,7 @@ mod remote;
 mod serve;
 mod show;
 mod site;
+mod user;
 mod vendor;
 mod webhook;
 mod worker;
@@ -91,6 +92,9 @@ enum Command {
     /// Workers of vendors: machine accounts that read credentials
     #[command(subcommand, after_help = REMOTE_HELP)]
     Worker(worker::Args),
+    /// Users of vendors: people with passwords, groups and sessions
+    #[command(subcommand, after_help = REMOTE_HELP)]
+    User(user::Args),
     /// Sites of a running service
     #[command(subcommand, after_help = REMOTE_HELP)]
     Site(site::Args),
@@ -140,6 +144,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Operator(args) => operator::run(args).await,
         Command::Vendor(args) => vendor::run(args).await,
         Command::Worker(args) => worker::run(args).await,
+        Command::User(args) => user::run(args).await,
         Command::Site(args) => site::run(args).await,
         Command::AppToken(args) => show::app_token(args).await,
         Command::Task(args) => show::task(args).await,

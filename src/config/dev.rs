@@ -78,6 +78,7 @@ impl DevConfig {
             users: UserConfig {
                 base_domain: None,
                 default_vendor: Some(default_vendor),
+                strength_waived: self.http.listen.ip().is_loopback(),
             },
             trial: false,
         })

@@ -11,6 +11,8 @@ pub struct UserConfig {
     pub base_domain: Option<String>,
     /// Everywhere else: the vendor of `GATEHOUSE_DEFAULT_VENDOR`, default none.
     pub default_vendor: Option<Namespace>,
+    /// Whether weak passwords are taken: in `gatehouse dev` on a loopback address, and nowhere else.
+    pub strength_waived: bool,
 }
 
 impl UserConfig {
@@ -34,6 +36,7 @@ impl UserConfig {
         Ok(Self {
             base_domain,
             default_vendor: vendor.transpose().map_err(|e| invalid(name, &e))?,
+            strength_waived: false,
         })
     }
 }

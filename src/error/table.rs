@@ -76,6 +76,54 @@ impl Error {
                 "no_administrator",
                 "Only members of the group Administrators may do this.",
             ),
+            Self::TotpRequired => (
+                401,
+                "totp_required",
+                "The password is right. Send a code of the second factor with it.",
+            ),
+            Self::LockedOut => (
+                403,
+                "locked_out",
+                "Too many wrong tries. An administrator must reset the account.",
+            ),
+            Self::EnrolmentOnly => (
+                403,
+                "totp_enrolment_only",
+                "This session is for setting up a second factor, and nothing else.",
+            ),
+            Self::PasswordWrong => (403, "password_wrong", "The password is wrong."),
+            Self::TotpWrong => (403, "totp_wrong", "The code is wrong, or was used already."),
+            Self::TokenNotAllowed => (
+                403,
+                "session_needed",
+                "An access token may not do this: log in, or show the password.",
+            ),
+            Self::TotpInForce => (
+                409,
+                "totp_in_force",
+                "A second factor is in force: remove it first.",
+            ),
+            Self::TotpAbsent => (
+                409,
+                "totp_absent",
+                "There is no second factor, or none was begun.",
+            ),
+            Self::UserExists => (409, "user_exists", "There is a user of that name."),
+            Self::TokenLimit => (
+                409,
+                "token_limit",
+                "A user has at most 100 access tokens: revoke one first.",
+            ),
+            Self::LastAdministrator => (
+                409,
+                "last_administrator",
+                "Nobody would be left in Administrators. The vendor's key and operators may do this.",
+            ),
+            Self::PasswordsBusy => (
+                503,
+                "passwords_busy",
+                "Too many passwords are being verified. Try again.",
+            ),
             Self::VendorSuspended => (403, "vendor_suspended", "The vendor is suspended."),
             Self::VendorCancelled => (403, "vendor_cancelled", "The vendor was cancelled."),
             Self::StoreWideRefused => (

@@ -5,11 +5,12 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
-use crate::auth::VendorAdmin;
+use crate::auth::{UserAdmin, VendorAdmin};
 use crate::error::{Error, Result};
 use crate::lockbox::entries::EntryId;
 use crate::types::{
-    CredentialKey, DeliveryId, Namespace, SecretId, WebhookId, WorkerId, WorkerLogin,
+    CredentialKey, DeliveryId, Namespace, SecretId, SessionId, UserLogin, UserName, WebhookId,
+    WorkerId, WorkerLogin,
 };
 
 /// `{secretId}` as it stands in the path, not checked yet: it may be a delete key.
@@ -37,6 +38,28 @@ impl WorkerPath {
         }
     }
 }
+
+/// `{user}`: a bare name, or `name@namespace`.
+pub struct UserPath(UserLogin);
+
+impl UserPath {
+    /// The user's name, if it can be of this vendor.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where it is not.
+    pub fn of(&self, by: &UserAdmin) -> Result<UserName> {
+        match &self.0.namespace {
+            Some(namespace) if *namespace != by.by.vendor.namespace => Err(Error::NotFound),
+            _ => Ok(self.0.name.clone()),
+        }
+    }
+}
+
+/// `{session}`; `None` for `current`.
+pub struct SessionPath(pub Option<SessionId>);
+
+/// `{user}` and `{session}`.
+pub struct UserSessionPath(pub UserPath, pub SessionId);
 
 /// `{key}`.
 pub struct KeyPath(pub CredentialKey);
@@ -138,6 +161,42 @@ impl FromRequest for WorkerPath {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let login = segment(request, "login").map(|text| WorkerLogin::parse(&text));
         ready(login.and_then(|login| login.map(Self).ok_or(Error::NotFound)))
+    }
+}
+
+fn user(request: &HttpRequest) -> Result<UserPath> {
+    let login = UserLogin::parse(&segment(request, "user")?);
+    login.map(UserPath).ok_or(Error::NotFound)
+}
+
+fn session(request: &HttpRequest) -> Result<SessionId> {
+    SessionId::parse(&segment(request, "session")?).ok_or(Error::NotFound)
+}
+
+impl FromRequest for UserPath {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(user(request))
+    }
+}
+
+impl FromRequest for SessionPath {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(match segment(request, "session").as_deref() {
+            Ok("current") => Ok(Self(None)),
+            _ => session(request).map(|id| Self(Some(id))),
+        })
+    }
+}
+
+impl FromRequest for UserSessionPath {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(user(request).and_then(|user| session(request).map(|id| Self(user, id))))
     }
 }
 

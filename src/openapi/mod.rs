@@ -31,8 +31,8 @@ pub fn document() -> Result<Value> {
             "schemas": schemas()?,
             "securitySchemes": {
                 "bearer": { "type": "http", "scheme": "bearer", "description": "pk_, sk_ or gho_, by the caller" },
+                "basic": { "type": "http", "scheme": "basic", "description": "a user's name, or name@namespace, and its password or an access token" },
                 "session": { "type": "apiKey", "in": "header", "name": "Authorization", "description": "a worker's access token without Bearer, or a site's delete key" },
-                "basic": { "type": "http", "scheme": "basic", "description": "a user: name@namespace and password" },
                 "webhook": { "type": "apiKey", "in": "header", "name": "webhook-signature", "description": "Standard Webhooks" },
             },
         },
@@ -94,7 +94,9 @@ fn security(caller: Caller) -> Value {
     match caller {
         Caller::Anyone | Caller::ClaimHolder | Caller::LogIn => json!([]),
         Caller::Billing => json!([{ "webhook": [] }]),
-        Caller::Member | Caller::LockboxAdmin => json!([{ "basic": [] }]),
+        Caller::User | Caller::EnrollingUser | Caller::UserAdmin | Caller::LockboxAdmin => {
+            json!([{ "bearer": [] }, { "basic": [] }])
+        }
         Caller::Reader | Caller::Remover => json!([{ "bearer": [] }, { "session": [] }]),
         _ => json!([{ "bearer": [] }]),
     }

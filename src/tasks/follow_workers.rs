@@ -7,12 +7,16 @@ use serde_json::json;
 
 use super::Report;
 use crate::app::App;
+use crate::users::accounts;
 use crate::users::workers::keys::store;
 use crate::users::workers::policy;
 
 pub(super) async fn pass(app: Arc<App>) -> Report {
     let (written, failed) = policy::pass(&app).await?;
     let client = app.db.get().await?;
-    let sessions = store::purge_sessions(&client, app.clock.now()).await?;
-    Ok(json!({ "followed": written, "failed": failed, "sessionsEnded": sessions }))
+    let now = app.clock.now();
+    let sessions = store::purge_sessions(&client, now).await?;
+    let of_users = accounts::sessions::store::purge(&client, now).await?;
+    let ended = sessions + of_users;
+    Ok(json!({ "followed": written, "failed": failed, "sessionsEnded": ended }))
 }

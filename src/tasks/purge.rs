@@ -1,4 +1,5 @@
-//! Drops what is no longer needed: receipts of webhooks, records of sites removed long ago, messages that are over.
+//! Drops what is no longer needed: receipts of webhooks, records of sites removed long ago, messages that are over,
+//! and old tries to log in.
 
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use serde_json::json;
 
 use super::Report;
 use crate::app::App;
+use crate::users::accounts::tries;
 use crate::webhooks::deliveries;
 use crate::{sites, vendors};
 
@@ -18,5 +20,6 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
     let receipts = vendors::receipts::purge(&client, before).await?;
     let sites = sites::store::purge_removed(&client, before).await?;
     let messages = deliveries::store::purge(&client, before).await?;
-    Ok(json!({ "receipts": receipts, "sites": sites, "messages": messages }))
+    let tries = tries::store::purge(&client, app.clock.now()).await?;
+    Ok(json!({ "receipts": receipts, "sites": sites, "messages": messages, "logInTries": tries }))
 }

@@ -20,6 +20,6 @@ pub use namespace::{Namespace, NamespaceError};
 pub use secret::Secret;
 pub use secret_id::{AccessKey, SecretId};
 pub use text::{Email, HookUrl, Name, SiteUrl, TextError};
-pub use user::{GroupName, UserId, UserLogin, UserName};
+pub use user::{GroupName, SessionId, UserId, UserLogin, UserName};
 pub use webhook::{DeliveryId, WebhookId};
 pub use worker::{WorkerId, WorkerLogin};

@@ -77,6 +77,35 @@ impl UserLogin {
     }
 }
 
+impl fmt::Display for UserLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{}@{namespace}", self.name),
+            None => self.name.fmt(f),
+        }
+    }
+}
+
+/// Names a session or an access token of a user: 16 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SessionId(pub i64);
+
+impl SessionId {
+    /// Reads an id; `None` for any other text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let lower = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        let plain = text.len() == 16 && text.bytes().all(lower);
+        plain.then(|| i64::from_str_radix(text, 16).ok().map(Self))?
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
 /// The name of a group of users: 1 to 64 characters, none of them a control character, no blanks around it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

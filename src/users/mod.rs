@@ -2,6 +2,7 @@
 //! ([`accounts`]) and vendors' workers ([`workers`]).
 
 pub mod accounts;
+pub mod http;
 pub mod store;
 pub mod workers;
 

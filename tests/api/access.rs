@@ -10,19 +10,19 @@ use crate::support::callers::{Shown, delete_key, revoked_operator};
 use crate::support::http::Answer;
 use crate::support::receiver::TestHook;
 use crate::support::{TestApp, TestVendor, TestWorker};
-use crate::webhooks;
+use crate::{access_credentials, access_users, webhooks};
 
 const SITE: &str = "site-of-a-0123456789";
 
 /// A request that its rightful callers are served: path, body, and the answers to vendor A and to vendor B.
-struct Case {
+pub struct Case {
     path: String,
     body: Value,
     own: u16,
     others: u16,
 }
 
-fn case(path: &str, body: Value, own: u16, others: u16) -> Case {
+pub fn case(path: &str, body: Value, own: u16, others: u16) -> Case {
     let path = path.to_owned();
     Case {
         path,
@@ -89,11 +89,15 @@ fn request(route: &Route, a: &TestVendor, worker: &TestWorker, hook: &TestHook) 
             let (path, body, own, others) = webhooks::access(method, path, hook)?;
             case(&path, body, own, others)
         }
+        (_, path) if path.contains("/user") || path.contains("/groups") => {
+            return access_users::request(route);
+        }
         (_, path) if path.contains("credential") || path.contains("worker") => {
-            return of_credentials(route, worker);
+            return access_credentials::request(route, worker);
         }
         ("POST", "/api/sessions") => {
-            let body = json!({ "session": { "email": "x", "password": "x" } });
+            let email = "w0000000000000001@vendor-a";
+            let body = json!({ "session": { "email": email, "password": "x" } });
             case(route.path, body, 401, 401)
         }
         ("POST", "/api/admin/app-token/renew") => case(route.path, none(), 200, 200),
@@ -101,59 +105,8 @@ fn request(route: &Route, a: &TestVendor, worker: &TestWorker, hook: &TestHook) 
     })
 }
 
-/// The same for credentials and workers: vendor A has a credential `cred` with nothing deleted, and a worker.
-fn of_credentials(route: &Route, worker: &TestWorker) -> Option<Case> {
-    let none = || Value::Null;
-    let generic = json!({ "type": "generic", "a": "b" });
-    let path = route
-        .path
-        .replace("{key}", "cred")
-        .replace("{version}", "1")
-        .replace("{namespace}", "vendor-a")
-        .replace("{login}", &worker.login);
-    let named = json!({ "name": "Renamed" });
-    let (body, own, others) = match (route.method, route.path) {
-        (
-            "GET",
-            "/api/credential-types"
-            | "/api/credential-file"
-            | "/api/credentials"
-            | "/api/workers"
-            | "/api/admin/vendors/{namespace}/workers",
-        )
-        | ("POST", "/api/credentials/token") => (none(), 200, 200),
-        ("POST", "/api/credential-file") => (none(), 201, 201),
-        // Both vendors have it already.
-        ("POST", "/api/credentials") => (json!({ "key": "taken", "value": generic }), 409, 409),
-        ("GET", _) if path.contains("/api/credentials/") => (none(), 200, 404),
-        ("PUT", "/api/credentials/{key}") => (json!({ "value": generic }), 200, 404),
-        // There is no such thing: it would be gone for the next caller.
-        ("DELETE", "/api/credentials/{key}") => {
-            return Some(case("/api/credentials/none", none(), 404, 404));
-        }
-        // It is generic.
-        ("POST", "/api/credentials/{key}/test") => (none(), 422, 404),
-        ("POST", "/api/credentials/{key}/undelete") => (none(), 404, 404),
-        ("POST", "/api/credentials/{key}/destroy") => (json!({ "versions": [999] }), 404, 404),
-        ("POST", "/api/credentials/{key}/rollback") => (json!({ "version": 1 }), 200, 404),
-        ("POST", "/api/workers" | "/api/admin/vendors/{namespace}/workers") => {
-            (json!({ "name": "New", "keys": ["*"] }), 201, 201)
-        }
-        ("GET", _) => (none(), 200, 404),
-        ("PATCH", _) => (named, 200, 404),
-        // Too long: another key would end the session of the next caller.
-        ("POST", _) if path.ends_with("/keys") => (json!({ "overlap": 9_999_999 }), 422, 404),
-        ("DELETE", _) => {
-            let gone = path.replace(&worker.login, "w0000000000000001@vendor-a");
-            return Some(case(&gone, none(), 404, 404));
-        }
-        _ => return None,
-    };
-    Some(case(&path, body, own, others))
-}
-
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Who {
+pub enum Who {
     Nobody,
     /// Of no known form, revoked, or forged.
     Refused,
@@ -166,14 +119,47 @@ enum Who {
     /// Of vendor A; may read what it has.
     Worker,
     OtherWorker,
+    /// Of vendor A.
+    User,
+    TokenUser,
+    EnrollingUser,
+    Administrator,
+    OtherUser,
+    OtherAdministrator,
+}
+
+impl Who {
+    fn is_user(self) -> bool {
+        matches!(
+            self,
+            Self::User
+                | Self::TokenUser
+                | Self::EnrollingUser
+                | Self::Administrator
+                | Self::OtherUser
+                | Self::OtherAdministrator
+        )
+    }
+
+    /// Of vendor B.
+    fn is_other(self) -> bool {
+        matches!(
+            self,
+            Self::OtherPublicKey
+                | Self::OtherVendor
+                | Self::OtherWorker
+                | Self::OtherUser
+                | Self::OtherAdministrator
+        )
+    }
 }
 
 /// What a kind of route answers to somebody. `None`: as to its rightful caller.
 #[expect(clippy::match_same_arms, reason = "one line a route, or a rule")]
 fn refusal(route: Caller, who: Who) -> Option<u16> {
     use Who::{
-        DeleteKey, Nobody, Operator, OtherPublicKey, OtherVendor, OtherWorker, PublicKey, Refused,
-        Vendor, Worker,
+        Administrator, DeleteKey, EnrollingUser, Nobody, Operator, OtherAdministrator,
+        OtherPublicKey, OtherVendor, OtherWorker, PublicKey, Refused, Vendor, Worker,
     };
     match (route, who) {
         (Caller::Anyone | Caller::Billing | Caller::ClaimHolder | Caller::LogIn, _) => None,
@@ -181,6 +167,11 @@ fn refusal(route: Caller, who: Who) -> Option<u16> {
         // TrustedLogin's dialect knows no 401.
         (Caller::Connector, _) => Some(403),
         (_, Nobody | Refused) => Some(401),
+        (Caller::User, EnrollingUser) => Some(403),
+        (Caller::User | Caller::EnrollingUser, who) => (!who.is_user()).then_some(403),
+        (Caller::UserAdmin, Administrator | OtherAdministrator | Vendor | OtherVendor) => None,
+        (Caller::UserAdmin, _) => Some(403),
+        (_, who) if who.is_user() => Some(403),
         // It is good at its own path only.
         (Caller::Remover, DeleteKey) => Some(401),
         (Caller::Reader, Worker | OtherWorker | Vendor | OtherVendor) => None,
@@ -228,7 +219,7 @@ async fn callers(
             "bare operator",
             Shown::Bare(test.operator.clone()),
         ),
-        (Who::Refused, "basic", Shown::Bare("Basic YTpi".to_owned())),
+        (Who::Refused, "basic", Shown::Bare("Basic YQ==".to_owned())),
         (Who::Refused, "wrong public key", forged(&a.public_key)),
         (Who::Refused, "wrong private key", forged(&a.private_key)),
         (Who::Refused, "half of a pair", bearer(&"a".repeat(64))),
@@ -296,18 +287,24 @@ async fn every_route_serves_its_callers_and_nobody_else() {
     for vendor in [&a, &b] {
         test.credential(vendor, "taken", value.clone()).await;
     }
-    let callers = callers(&test, &a, &b, &worker).await;
+    access_users::prepare(&test, &a, &b).await;
+    let machines = callers(&test, &a, &b, &worker).await;
+    let users = async |round: usize| access_users::callers(&test, &a, &b, round).await;
+    let mut callers = [machines.clone(), users(0).await].concat();
     let mut unauthorized = Vec::new();
     for route in ROUTES {
         let case = request(route, &a, &worker, &hook)
             .unwrap_or_else(|| panic!("{} {} is not in the table", route.method, route.path));
         for path in places(route, &case) {
             for (who, name, shown) in &callers {
-                let right = match who {
-                    Who::OtherPublicKey | Who::OtherVendor | Who::OtherWorker => case.others,
-                    _ => case.own,
+                let right = if who.is_other() {
+                    case.others
+                } else {
+                    case.own
                 };
-                let expected = refusal(route.caller, *who).unwrap_or(right);
+                let refused = refusal(route.caller, *who);
+                let refused = refused.or_else(|| access_users::refusal(route, *who));
+                let expected = refused.unwrap_or(right);
                 let answer = send(&test, route, &path, &case.body, shown).await;
                 let what = format!("{} {path} as {name}", route.method);
                 assert_eq!(answer.status, expected, "{what}: {answer:?}");
@@ -323,6 +320,9 @@ async fn every_route_serves_its_callers_and_nobody_else() {
                     unauthorized.push((route.caller, blank(&answer)));
                 }
             }
+        }
+        if access_users::logs_out(route) {
+            callers = [machines.clone(), users(1).await].concat();
         }
     }
     // Unknown, forged, revoked: nobody is told which.

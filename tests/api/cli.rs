@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{TestApp, servers};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_gatehouse");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_gatehouse");
 
 fn run(env: &HashMap<String, String>, args: &[&str]) -> Output {
     Command::new(PROGRAM)
@@ -22,13 +22,13 @@ fn run(env: &HashMap<String, String>, args: &[&str]) -> Output {
 }
 
 /// Runs a subcommand that must succeed, and reads its JSON.
-fn json_of(env: &HashMap<String, String>, args: &[&str]) -> Value {
+pub fn json_of(env: &HashMap<String, String>, args: &[&str]) -> Value {
     let output = run(env, args);
     assert!(output.status.success(), "{args:?}: {output:?}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn refusal(env: &HashMap<String, String>, args: &[&str]) -> String {
+pub fn refusal(env: &HashMap<String, String>, args: &[&str]) -> String {
     let output = run(env, args);
     assert!(!output.status.success(), "{args:?}: {output:?}");
     String::from_utf8(output.stderr).unwrap()

@@ -159,10 +159,24 @@ fn dev_serves_survives_and_leaves_nothing_behind() {
         "DEMO_ACCOUNT_ID",
         "DEMO_WORKER_EMAIL",
         "DEMO_WORKER_PASSWORD",
+        "DEMO_USER",
+        "DEMO_PASSWORD",
         "GATEHOUSE_SIGNUP_SECRET",
     ] {
         assert_eq!(dev.env[kept], first[kept]);
     }
+    // By its bare name: the demo vendor is the default.
+    assert_eq!(
+        (&*dev.env["DEMO_USER"], &*dev.env["DEMO_PASSWORD"]),
+        ("admin", "foobaz")
+    );
+    let shown = Command::new("curl")
+        .args(["-sS", "-u", "admin:foobaz"])
+        .arg(format!("{}/api/user", dev.env["GATEHOUSE_URL"]))
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains(r#""groups":["Administrators"]"#), "{shown}");
     let shown = cli(&dev, &["vendor", "show", "demo-vendor"]);
     assert!(
         String::from_utf8_lossy(&shown.stdout).contains(&first["DEMO_PUBLIC_KEY"]),

@@ -51,7 +51,7 @@ async fn a_lockbox_comes_back_as_it_was() {
     let admin = test.administrator(&vendor).await;
     test.init(&admin, PASSWORD).await;
     for n in 0..250 {
-        test.entry(&admin, &format!("k{n}"), &format!("canary-value-{n}"))
+        test.stored(&admin, &format!("k{n}"), &format!("canary-value-{n}"))
             .await;
     }
     let file = backup(&test, &admin).await;
@@ -76,7 +76,7 @@ async fn a_lockbox_comes_back_as_it_was() {
     assert_eq!(changed.status, 200, "{changed:?}");
     let gone = test.rport(Method::DELETE, "vault/2", &admin).send().await;
     assert_eq!(gone.status, 204, "{gone:?}");
-    let added = test.entry(&admin, "added", "canary-value-added").await;
+    let added = test.stored(&admin, "added", "canary-value-added").await;
     assert_eq!(added, 251);
     let wrong = restore(&test, &admin, "", PASSWORD, &file).await;
     wrong.expect_problem(409, "lockbox_initialized");
@@ -92,7 +92,7 @@ async fn a_lockbox_comes_back_as_it_was() {
         assert_eq!(test.value(&admin, n + 1).await, format!("canary-value-{n}"));
     }
     assert_eq!(test.read_entry(&admin, added).await.status, 404);
-    assert_eq!(test.entry(&admin, "next", "canary-value-next").await, 252);
+    assert_eq!(test.stored(&admin, "next", "canary-value-next").await, 252);
     assert_eq!(test.lock(&admin).await.status, 204);
     assert_eq!(test.unlock(&admin, PASSWORD).await.status, 201);
 }
@@ -104,7 +104,7 @@ async fn a_file_that_is_not_whole_changes_nothing() {
     let admin = test.administrator(&vendor).await;
     test.init(&admin, PASSWORD).await;
     for n in 0..150 {
-        test.entry(&admin, &format!("k{n}"), &format!("canary-value-{n}"))
+        test.stored(&admin, &format!("k{n}"), &format!("canary-value-{n}"))
             .await;
     }
     let file = backup(&test, &admin).await;
@@ -149,7 +149,7 @@ async fn a_backup_is_worth_nothing_elsewhere() {
     let vendor = test.vendor("vendor-a").await;
     let admin = test.administrator(&vendor).await;
     test.init(&admin, PASSWORD).await;
-    test.entry(&admin, "one", "canary-value-1").await;
+    test.stored(&admin, "one", "canary-value-1").await;
     let file = backup(&test, &admin).await;
     // A vendor of the same name at a service with another OpenBao.
     let other = TestApp::start().await;

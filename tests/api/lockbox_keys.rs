@@ -58,7 +58,7 @@ fn tried(wrap: &Wrap, password: &str, secret: &str) -> bool {
 async fn a_thief_needs_the_database_the_password_and_openbao() {
     let test = TestApp::start().await;
     let (_, admin) = open_box(&test).await;
-    test.entry(&admin, "one", "canary-value-1").await;
+    test.stored(&admin, "one", "canary-value-1").await;
     let (wrap, secret) = (
         wrap_in_database(&test).await,
         secret_in_openbao(&test).await,
@@ -128,7 +128,7 @@ async fn unlocking_brings_parameters_and_secret_up_to_date() {
     };
     let mut test = TestApp::start_at(place, config.clone()).await;
     let (_, admin) = open_box(&test).await;
-    let id = test.entry(&admin, "one", "canary-value-1").await;
+    let id = test.stored(&admin, "one", "canary-value-1").await;
     let first = secret_in_openbao(&test).await;
     let path = format!("gatehouse-keys/data/{SECRET_NAME}");
     let next = json!({ "data": { "key": "ab".repeat(32) } });
@@ -166,7 +166,7 @@ async fn change(test: &TestApp, user: &TestUser, current: &str, new: &str) -> (u
 async fn a_new_password_touches_no_value() {
     let test = TestApp::start().await;
     let (_, admin) = open_box(&test).await;
-    let id = test.entry(&admin, "one", "canary-value-1").await;
+    let id = test.stored(&admin, "one", "canary-value-1").await;
     let before = sealed(&test).await;
     let (status, body) = change(&test, &admin, "1235", STRONG).await;
     assert_eq!(
@@ -207,7 +207,7 @@ async fn a_new_data_key_seals_everything_again_in_the_background() {
     let mut ids = Vec::new();
     for n in 0..12 {
         ids.push(
-            test.entry(&admin, &format!("k{n}"), &format!("canary-value-{n}"))
+            test.stored(&admin, &format!("k{n}"), &format!("canary-value-{n}"))
                 .await,
         );
     }
@@ -220,7 +220,7 @@ async fn a_new_data_key_seals_everything_again_in_the_background() {
         .await
         .expect_problem(403, "lockbox_password_wrong");
     assert_eq!(rotate(PASSWORD).await.status, 202);
-    let late = test.entry(&admin, "late", "canary-value-late").await;
+    let late = test.stored(&admin, "late", "canary-value-late").await;
     assert_eq!(test.value(&admin, ids[3]).await, "canary-value-3");
     // An entry that somebody changed keeps the former key until it is deleted.
     let sql = test.sql().await;
@@ -309,7 +309,7 @@ async fn wrong_passwords_are_held_back_and_the_right_one_gets_in() {
 async fn an_idle_lockbox_locks_itself_where_the_vendor_wants_that() {
     let test = TestApp::start().await;
     let (_, admin) = open_box(&test).await;
-    let id = test.entry(&admin, "one", "canary-value-1").await;
+    let id = test.stored(&admin, "one", "canary-value-1").await;
     let sql = test.sql().await;
     let idle = "UPDATE lockbox_holders SET used_at = now() - interval '2 minutes'; \
                 UPDATE lockboxes SET unlocked_at = now() - interval '2 minutes'";

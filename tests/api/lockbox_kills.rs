@@ -109,7 +109,7 @@ impl Killed {
         test.init(&admin, password).await;
         for n in 1..=entries {
             assert_eq!(
-                test.entry(&admin, &format!("k{n}"), &format!("canary-{n}"))
+                test.stored(&admin, &format!("k{n}"), &format!("canary-{n}"))
                     .await,
                 n
             );
@@ -132,7 +132,10 @@ impl Killed {
     ) -> reqwest::RequestBuilder {
         self.http
             .request(method, format!("{}{path}", process.url))
-            .header("authorization", self.admin.basic())
+            .header(
+                "authorization",
+                crate::support::users::basic(&self.admin.login, &self.admin.password),
+            )
     }
 
     async fn unlock(&self, process: &Process, password: &str) -> bool {

@@ -68,7 +68,7 @@ async fn a_lock_holds_at_the_very_next_read_elsewhere_even_unheard_of() {
     let (vendor, admin) = vendor_on(&a, &b).await;
     cut_notifications(&a).await;
     a.init(&admin, PASSWORD).await;
-    let id = a.entry(&admin, "one", "canary-value-1").await;
+    let id = a.stored(&admin, "one", "canary-value-1").await;
     assert_eq!(b.value(&admin, id).await, "canary-value-1");
     for _ in 0..3 {
         assert_eq!(b.lock(&admin).await.status, 204);
@@ -117,7 +117,7 @@ async fn a_late_replica_gets_the_key_only_where_the_vendor_wants_that() {
     let (a, early) = (cluster.replica().await, cluster.replica().await);
     let (vendor, admin) = vendor_on(&a, &early).await;
     a.init(&admin, PASSWORD).await;
-    let id = a.entry(&admin, "one", "canary-value-1").await;
+    let id = a.stored(&admin, "one", "canary-value-1").await;
     let late = cluster.replica().await;
     assert_eq!(early.value(&admin, id).await, "canary-value-1");
     assert_eq!(late.lock_status(&admin).await, "locked");
@@ -139,7 +139,7 @@ async fn a_late_replica_can_be_unlocked_by_the_password() {
     let (a, early) = (cluster.replica().await, cluster.replica().await);
     let (_, admin) = vendor_on(&a, &early).await;
     a.init(&admin, PASSWORD).await;
-    let id = a.entry(&admin, "one", "canary-value-1").await;
+    let id = a.stored(&admin, "one", "canary-value-1").await;
     let late = cluster.replica().await;
     assert_eq!(late.unlock(&admin, "12345").await.status, 401);
     assert_eq!(late.unlock(&admin, PASSWORD).await.status, 201);
@@ -158,7 +158,7 @@ async fn all_stopped_and_started_again_it_is_locked() {
     let (mut a, mut b) = (cluster.replica().await, cluster.replica().await);
     let (_, admin) = vendor_on(&a, &b).await;
     a.init(&admin, PASSWORD).await;
-    let id = a.entry(&admin, "one", "canary-value-1").await;
+    let id = a.stored(&admin, "one", "canary-value-1").await;
     let settings = "UPDATE lockboxes SET join_unlocked = true";
     a.sql().await.batch_execute(settings).await.unwrap();
     a.stop().await;
@@ -219,7 +219,7 @@ async fn a_database_out_of_sight_wipes_the_keys() {
     let vendor = a.vendor("vendor-a").await;
     let admin = a.administrator(&vendor).await;
     a.init(&admin, PASSWORD).await;
-    let id = a.entry(&admin, "one", "canary-value-1").await;
+    let id = a.stored(&admin, "one", "canary-value-1").await;
     assert!(holds(&a, &vendor));
     valve.shut();
     wait::until("the key is wiped", || {

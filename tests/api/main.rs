@@ -9,10 +9,13 @@
 mod support;
 
 mod access;
+mod access_credentials;
 mod access_logs;
+mod access_users;
 mod binding;
 mod claim;
 mod cli;
+mod cli_users;
 mod credential_file;
 mod credential_models;
 mod credential_races;
@@ -48,6 +51,10 @@ mod signup;
 mod sites;
 mod tokens;
 mod urls;
+mod users;
+mod users_sessions;
+mod users_throttle;
+mod users_totp;
 mod vendors;
 mod webhooks;
 mod webhooks_out;

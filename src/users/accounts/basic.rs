@@ -2,61 +2,85 @@
 
 use std::sync::Arc;
 
-use super::{Account, password, store};
+use super::proof::{self, Second, Try};
+use super::{Origin, sessions, tries};
 use crate::app::App;
+use crate::auth::{Proof, User};
 use crate::error::{Error, Result};
-use crate::types::{Namespace, Secret, UserLogin};
-use crate::vendors::Vendor;
+use crate::types::{Secret, UserLogin};
 
 /// What a request with HTTP Basic shows.
 pub struct Shown {
     /// As it stands before the first colon.
     pub login: String,
-    /// What stands after it.
+    /// What stands after it: a password, or an access token.
     pub password: Secret,
     /// The `Host` of the request: a bare name means a user of its vendor.
     pub host: Option<String>,
 }
 
-/// The vendor a log-in name is of.
+/// The user, if what was shown is right.
 ///
 /// # Errors
-/// [`Error::CredentialsInvalid`] where it is of none.
-pub fn vendor_of(app: &App, login: &UserLogin, host: Option<&str>) -> Result<Arc<Vendor>> {
-    let by_host = || {
-        let base = app.config.users.base_domain.as_deref()?;
-        let host = host?;
-        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-        let label = name.strip_suffix(base)?.strip_suffix('.')?;
-        Namespace::parse(label).ok()
+/// [`Error::CredentialsInvalid`] where it is not, or there is no such user; [`Error::RateLimited`] or
+/// [`Error::LockedOut`] where no password counts from here.
+pub async fn user_of(app: &Arc<App>, shown: &Shown, origin: &Origin) -> Result<User> {
+    if app
+        .keys()?
+        .access_token_id(shown.password.expose())
+        .is_some()
+    {
+        return token_user(app, shown, origin).await;
+    }
+    let named = proof::named(app, &shown.login, shown.host.as_deref(), origin).await?;
+    let client = app.db.get().await?;
+    // Before what is remembered: that is no way around a block.
+    tries::look(&client, &named.place, app.clock.now()).await?;
+    let secrets = named.secrets(&client).await?;
+    drop(client);
+    let attempt = Try {
+        place: named.place,
+        secrets: secrets.clone(),
+        password: shown.password.clone(),
+        origin: origin.clone(),
     };
-    let namespace = login.namespace.clone().or_else(by_host);
-    let namespace = namespace.or_else(|| app.config.users.default_vendor.clone());
-    namespace
-        .and_then(|namespace| app.directory.by_namespace(&namespace))
-        .ok_or(Error::CredentialsInvalid)
+    let (Some(secrets), Some(vendor)) = (secrets, named.vendor) else {
+        proof::prove(app, attempt, Second::Missing).await?;
+        return Err(Error::CredentialsInvalid);
+    };
+    if secrets.needs_more() || secrets.account.disabled_at.is_some() {
+        proof::prove(app, attempt, Second::Missing).await?;
+        return Err(Error::CredentialsInvalid);
+    }
+    let account = secrets.account;
+    let verified = proof::prove(app, attempt, Second::None);
+    let (id, edition) = (account.id, account.password_edition);
+    app.passwords
+        .once(id, edition, &shown.password, verified)
+        .await?;
+    Ok(User {
+        vendor,
+        account,
+        proof: Proof::Password,
+        enrolling: false,
+        origin: origin.clone(),
+        request_id: origin.request_id.clone(),
+    })
 }
 
-/// The user, if the password is right.
-///
-/// # Errors
-/// [`Error::CredentialsInvalid`] where it is not, or there is no such user.
-pub async fn user_of(app: &Arc<App>, shown: &Shown) -> Result<(Arc<Vendor>, Account)> {
-    let login = UserLogin::parse(&shown.login).ok_or(Error::CredentialsInvalid)?;
-    app.directory.fresh().await?;
-    let vendor = vendor_of(app, &login, shown.host.as_deref())?;
-    let client = app.db.get().await?;
-    let found = store::with_password(&client, vendor.id, &login.name).await?;
-    drop(client);
-    let (account, stored) = found.ok_or(Error::CredentialsInvalid)?;
-    let (hashing, password) = (Arc::clone(app), shown.password.clone());
-    let verified =
-        tokio::task::spawn_blocking(move || password::verify(hashing.keys()?, &password, &stored));
-    let verified = verified
-        .await
-        .map_err(|e| Error::Internal(format!("hashing ended: {e}")))??;
-    if verified && account.disabled_at.is_none() {
-        Ok((vendor, account))
+/// The user whose own access token stands in the place of the password.
+async fn token_user(app: &Arc<App>, shown: &Shown, origin: &Origin) -> Result<User> {
+    let user = sessions::user_of(app, &shown.password, origin).await?;
+    let user = user.ok_or(Error::CredentialsInvalid)?;
+    let named = proof::named(app, &shown.login, shown.host.as_deref(), origin).await?;
+    let is_token = matches!(user.proof, Proof::Token(_));
+    let same_vendor = named
+        .vendor
+        .is_some_and(|vendor| vendor.id == user.vendor.id);
+    let login = UserLogin::parse(&shown.login);
+    let same_name = login.is_some_and(|login| login.name == user.account.name);
+    if is_token && same_vendor && same_name {
+        Ok(user)
     } else {
         Err(Error::CredentialsInvalid)
     }

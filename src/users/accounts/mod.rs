@@ -1,12 +1,30 @@
 //! Accounts of a vendor's users: their passwords, groups, and what they are known by.
+//!
+//! A password is verified in [`proof`], after the try was counted in [`tries`]: by HTTP Basic ([`basic`]) or for a
+//! session ([`log_in`]). Users manage what is theirs in [`own`], administrators manage users in [`manage`].
 
 pub mod basic;
-pub mod password;
+mod event;
+mod hashing;
+pub mod log_in;
+pub mod manage;
+pub mod own;
+mod password;
+pub mod proof;
+pub mod rules;
+pub mod sessions;
 pub mod store;
+pub mod totp;
+pub mod tries;
+
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use crate::types::{GroupName, UserId, UserName, VendorId};
+use crate::http::limit::network;
+use crate::types::{GroupName, Namespace, UserId, UserLogin, UserName, VendorId};
+
+pub use hashing::Passwords;
 
 /// A user that was not removed.
 #[derive(Clone)]
@@ -21,6 +39,8 @@ pub struct Account {
     pub groups: Vec<GroupName>,
     /// Which password this is: counts from 1.
     pub password_edition: i32,
+    /// When it was set.
+    pub password_changed_at: Timestamp,
     /// When the second factor came into force.
     pub totp_confirmed_at: Option<Timestamp>,
     /// Since when the user may not log in.
@@ -29,7 +49,7 @@ pub struct Account {
     pub created_at: Timestamp,
     /// When it was changed last.
     pub updated_at: Timestamp,
-    /// When the user logged in last.
+    /// When the password was shown last, at a log-in or with a request.
     pub last_login_at: Option<Timestamp>,
 }
 
@@ -44,5 +64,34 @@ impl Account {
     #[must_use]
     pub fn actor(&self) -> String {
         format!("user:{}", self.name)
+    }
+
+    /// `name@namespace`.
+    #[must_use]
+    pub fn login(&self, namespace: &Namespace) -> String {
+        let login = UserLogin {
+            name: self.name.clone(),
+            namespace: Some(namespace.clone()),
+        };
+        login.to_string()
+    }
+}
+
+/// Where a request comes from.
+#[derive(Clone)]
+pub struct Origin {
+    /// Of the client.
+    pub address: IpAddr,
+    /// Its program, as it says.
+    pub user_agent: String,
+    /// Names the request.
+    pub request_id: String,
+}
+
+impl Origin {
+    /// The network tries are counted by.
+    #[must_use]
+    pub fn network(&self) -> String {
+        network(self.address).to_string()
     }
 }

@@ -1,8 +1,11 @@
-//! Passwords of users: Argon2id with a key from OpenBao mixed in, so that a copy of the database cannot be guessed at.
+//! Hashes of users' passwords: Argon2id with a key from OpenBao mixed in, so that a copy of the database cannot be
+//! guessed at.
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD_NO_PAD;
 
 use crate::auth::KeyRing;
 use crate::error::{Error, Result};
@@ -38,11 +41,36 @@ pub fn hash(ring: &KeyRing, password: &Secret) -> Result<String> {
 /// # Errors
 /// Where the stored hash cannot be read.
 pub fn verify(ring: &KeyRing, password: &Secret, stored: &str) -> Result<bool> {
-    let stored = PasswordHash::new(stored)
-        .map_err(|_| Error::Internal("a password's hash cannot be read".to_owned()))?;
+    let stored = parsed(stored)?;
     with_argon2(ring, |argon2| {
         Ok(argon2
             .verify_password(password.expose().as_bytes(), &stored)
             .is_ok())
     })
+}
+
+/// Whether a hash was made with less work than today's are.
+///
+/// # Errors
+/// Where the stored hash cannot be read.
+pub fn is_outdated(stored: &str) -> Result<bool> {
+    let params = Params::try_from(&parsed(stored)?);
+    let params = params.map_err(|_| unreadable())?;
+    Ok(params.m_cost() < MEMORY_KIB || params.t_cost() < PASSES)
+}
+
+/// A hash of no password: what is verified where there is no such user, so that it takes as long.
+#[must_use]
+pub fn of_nobody() -> String {
+    let salt = BASE64_STANDARD_NO_PAD.encode(rand::random::<[u8; 16]>());
+    let output = BASE64_STANDARD_NO_PAD.encode(rand::random::<[u8; 32]>());
+    format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p=1${salt}${output}")
+}
+
+fn parsed(stored: &str) -> Result<PasswordHash> {
+    PasswordHash::new(stored).map_err(|_| unreadable())
+}
+
+fn unreadable() -> Error {
+    Error::Internal("a password's hash cannot be read".to_owned())
 }

@@ -8,10 +8,11 @@ use crate::db::{Error, GenericClient, Result};
 use crate::types::{GroupName, UserId, UserName, VendorId};
 
 /// Of a user called `u`.
-const COLUMNS: &str = "u.id, u.vendor_id, u.name, u.groups, u.password_edition, u.totp_confirmed_at, u.disabled_at, \
-                       u.created_at, u.updated_at, u.last_login_at";
+pub(super) const COLUMNS: &str = "u.id, u.vendor_id, u.name, u.groups, u.password_edition, u.password_changed_at, \
+    u.totp_confirmed_at, u.disabled_at, u.created_at, u.updated_at, u.last_login_at";
 
-fn account(row: &Row) -> Result<Account> {
+/// Reads [`COLUMNS`].
+pub(super) fn account(row: &Row) -> Result<Account> {
     let groups: Vec<String> = row.try_get("groups")?;
     let groups: std::result::Result<Vec<GroupName>, _> =
         groups.into_iter().map(GroupName::try_from).collect();
@@ -22,6 +23,7 @@ fn account(row: &Row) -> Result<Account> {
             .map_err(|_| Error::Corrupt("users.name"))?,
         groups: groups.map_err(|_| Error::Corrupt("users.groups"))?,
         password_edition: row.try_get("password_edition")?,
+        password_changed_at: row.try_get("password_changed_at")?,
         totp_confirmed_at: row.try_get("totp_confirmed_at")?,
         disabled_at: row.try_get("disabled_at")?,
         created_at: row.try_get("created_at")?,
@@ -30,24 +32,54 @@ fn account(row: &Row) -> Result<Account> {
     })
 }
 
-/// A user by name, with the password's hash.
+/// A user with what proves it to be one.
+#[derive(Clone)]
+pub struct Secrets {
+    /// Who.
+    pub account: Account,
+    /// The password's hash.
+    pub password: String,
+    /// The second factor, sealed; in force only where [`Account::totp_confirmed_at`] says so.
+    pub totp: Option<Vec<u8>>,
+    /// Whether the vendor demands a second factor.
+    pub totp_demanded: bool,
+}
+
+impl Secrets {
+    /// Whether the password alone is not enough.
+    #[must_use]
+    pub fn needs_more(&self) -> bool {
+        self.totp_demanded || self.account.totp_confirmed_at.is_some()
+    }
+}
+
+/// A user by name, with its secrets.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn with_password(
+pub async fn with_secrets(
     client: &impl GenericClient,
     vendor: VendorId,
     name: &UserName,
-) -> Result<Option<(Account, String)>> {
+) -> Result<Option<Secrets>> {
     let sql = format!(
-        "SELECT {COLUMNS}, u.password FROM users u WHERE u.vendor_id = $1 AND u.name = $2 AND u.removed_at IS NULL"
+        "SELECT {COLUMNS}, u.password, u.totp_sealed, coalesce(r.require_totp, false) AS demanded \
+         FROM users u LEFT JOIN user_rules r ON r.vendor_id = u.vendor_id \
+         WHERE u.vendor_id = $1 AND u.name = $2 AND u.removed_at IS NULL"
     );
     let statement = client.prepare_cached(&sql).await?;
     let row = client
         .query_opt(&statement, &[&vendor.0, &name.as_str()])
         .await?;
-    row.map(|row| Ok((account(&row)?, row.try_get("password")?)))
-        .transpose()
+    row.map(|row| {
+        Ok(Secrets {
+            account: account(&row)?,
+            password: row.try_get("password")?,
+            totp: row.try_get("totp_sealed")?,
+            totp_demanded: row.try_get("demanded")?,
+        })
+    })
+    .transpose()
 }
 
 /// A user to be added.
@@ -83,4 +115,80 @@ pub async fn insert(
         )
         .await?;
     Ok(added == 1)
+}
+
+/// Holds a user's row until the transaction ends, if the user is still as it was when its password was verified.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn hold(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    as_read: &Account,
+) -> Result<bool> {
+    let sql = "SELECT 1 FROM users WHERE vendor_id = $1 AND id = $2 AND removed_at IS NULL AND disabled_at IS NULL \
+               AND password_edition = $3 AND totp_confirmed_at IS NOT DISTINCT FROM $4 FOR UPDATE";
+    let row = client
+        .query_opt(
+            sql,
+            &[
+                &vendor.0,
+                &as_read.id.0,
+                &as_read.password_edition,
+                &as_read.totp_confirmed_at,
+            ],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Notes that the right password was shown.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn mark_log_in(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    id: UserId,
+    now: Timestamp,
+) -> Result<()> {
+    let sql = "UPDATE users SET last_login_at = $3 WHERE vendor_id = $1 AND id = $2";
+    client.execute(sql, &[&vendor.0, &id.0, &now]).await?;
+    Ok(())
+}
+
+/// Puts another hash of the same password in the place of an older one.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn rehash(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    id: UserId,
+    from: &str,
+    to: &str,
+) -> Result<()> {
+    let sql = "UPDATE users SET password = $4 WHERE vendor_id = $1 AND id = $2 AND password = $3";
+    client.execute(sql, &[&vendor.0, &id.0, &from, &to]).await?;
+    Ok(())
+}
+
+/// Sets a password, if the one before is still of this edition.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn set_password(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    as_read: &Account,
+    hash: &str,
+    now: Timestamp,
+) -> Result<bool> {
+    let sql = "UPDATE users SET password = $4, password_edition = password_edition + 1, password_changed_at = $5, \
+               updated_at = $5 WHERE vendor_id = $1 AND id = $2 AND password_edition = $3 AND removed_at IS NULL";
+    let edition = as_read.password_edition;
+    let set = client
+        .execute(sql, &[&vendor.0, &as_read.id.0, &edition, &hash, &now])
+        .await?;
+    Ok(set == 1)
 }

@@ -1,54 +1,23 @@
-//! Handlers on workers: their sessions, and what the vendor or an operator does with them.
+//! Handlers on workers: what the vendor or an operator does with them.
 
 #![expect(
     clippy::missing_errors_doc,
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::change::{self, Wanted};
 use super::store::{self, Changes};
-use super::{Patterns, TokenTtl, Worker, sessions};
+use super::{Patterns, TokenTtl, Worker};
 use crate::app::App;
-use crate::auth::{self, VendorAdmin};
+use crate::auth::VendorAdmin;
 use crate::error::{Error, Result};
 use crate::http::{Json, Page, PageRequest, WorkerPath, in_background};
 use crate::types::{Name, Secret, WorkerId};
-
-/// The body of `POST /api/sessions`, as the workers' SDK sends it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SessionRequest {
-    session: LogIn,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LogIn {
-    email: String,
-    password: Secret,
-}
-
-/// `POST /api/sessions`: a worker's name and key for an access token.
-pub async fn log_in(
-    app: web::Data<App>,
-    request: HttpRequest,
-    body: Json<SessionRequest>,
-) -> Result<HttpResponse> {
-    let LogIn { email, password } = body.0.session;
-    match sessions::log_in(&app, &email, &password).await {
-        Ok(session) => Ok(HttpResponse::Ok().json(json!({
-            "access_token": session.token.expose(),
-            "expires_at": session.expires_at,
-        }))),
-        Err(Error::CredentialsInvalid) => Err(auth::refused(&app, &request)),
-        Err(error) => Err(error),
-    }
-}
 
 /// A worker as answers show it.
 #[derive(Serialize)]

@@ -123,6 +123,7 @@ impl Place {
             users: gatehouse::config::UserConfig {
                 base_domain: Some("gatehouse.test".to_owned()),
                 default_vendor: None,
+                strength_waived: false,
             },
             trial: false,
         }

@@ -24,7 +24,7 @@ pub struct Answer {
 }
 
 /// Fields of answers that hold a secret.
-const SECRET_FIELDS: [&str; 14] = [
+const SECRET_FIELDS: [&str; 15] = [
     "token",
     "wrapToken",
     "client_token",
@@ -39,6 +39,7 @@ const SECRET_FIELDS: [&str; 14] = [
     "password",
     "secret_access_key",
     "signingSecret",
+    "totpSecret",
 ];
 
 impl<'a> Call<'a> {

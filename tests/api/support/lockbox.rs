@@ -1,65 +1,19 @@
 //! Lockboxes as their users reach them, in RPort's dialect unless another is said.
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use gatehouse::auth::new_id;
-use gatehouse::types::{GroupName, Secret, UserId, UserName, VendorId};
-use gatehouse::users::accounts::{password, store};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::http::{Answer, Call};
-use super::{TestApp, TestVendor};
-
-/// What a user of a lockbox shows.
-#[derive(Clone, Debug)]
-pub struct TestUser {
-    pub login: String,
-    pub password: String,
-}
-
-impl TestUser {
-    /// HTTP Basic.
-    pub fn basic(&self) -> String {
-        let pair = format!("{}:{}", self.login, self.password);
-        format!("Basic {}", BASE64_STANDARD.encode(pair))
-    }
-}
+use super::{TestApp, TestUser, TestVendor};
 
 impl<'a> Call<'a> {
     /// As a user, by HTTP Basic.
     pub fn user(self, user: &TestUser) -> Call<'a> {
-        self.header("authorization", &user.basic())
+        self.basic(&user.login, &user.password)
     }
 }
 
 impl TestApp {
-    /// A user of a vendor.
-    pub async fn user(&self, vendor: &TestVendor, name: &str, groups: &[&str]) -> TestUser {
-        let user = TestUser {
-            login: format!("{name}@{}", vendor.namespace),
-            password: format!("password-of-{name}-{}", super::servers::number()),
-        };
-        self.keep_secret(&user.password);
-        let secret = Secret::new(user.password.clone());
-        let hash = password::hash(self.app.keys().unwrap(), &secret).unwrap();
-        let groups: Vec<GroupName> = groups
-            .iter()
-            .map(|group| GroupName::try_from((*group).to_owned()).unwrap())
-            .collect();
-        let new = store::NewUser {
-            id: UserId(new_id()),
-            name: &UserName::try_from(name.to_owned()).unwrap(),
-            groups: &groups,
-            password: &hash,
-        };
-        let now = self.app.clock.now();
-        let client = self.app.db.get().await.unwrap();
-        let vendor = VendorId(vendor.id);
-        assert!(store::insert(&client, vendor, &new, now).await.unwrap());
-        user
-    }
-
     /// An administrator of a vendor.
     pub async fn administrator(&self, vendor: &TestVendor) -> TestUser {
         self.user(vendor, "admin", &["Administrators"]).await
@@ -98,7 +52,7 @@ impl TestApp {
     }
 
     /// Stores an entry, and gives its id.
-    pub async fn entry(&self, user: &TestUser, key: &str, value: &str) -> i64 {
+    pub async fn stored(&self, user: &TestUser, key: &str, value: &str) -> i64 {
         self.keep_secret(value);
         let body = json!({ "key": key, "value": value, "type": "secret" });
         let call = self.rport(Method::POST, "vault", user);

@@ -8,12 +8,13 @@ pub mod lockbox;
 pub mod logs;
 pub mod receiver;
 pub mod servers;
+pub mod users;
 pub mod valve;
 pub mod wait;
 pub mod wire;
 pub mod workers;
 
 pub use app::{Place, TestApp, TestVendor};
-pub use lockbox::TestUser;
+pub use users::TestUser;
 pub use wire::Wire;
 pub use workers::TestWorker;

@@ -1,0 +1,230 @@
+//! `gatehouse user`.
+
+use anyhow::Context;
+use clap::Subcommand;
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+use super::out;
+use super::remote::Remote;
+use super::vendor::{namespace, paged};
+use crate::types::{Namespace, SessionId, UserLogin};
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Args {
+    /// Make a user of a vendor; without --password-stdin the service makes the password and shows it once
+    Create {
+        /// `name@namespace`
+        #[arg(value_parser = user)]
+        user: User,
+        /// A group the user is in; can be given several times. Administrators manage users
+        #[arg(long = "group")]
+        groups: Vec<String>,
+        /// Read the password from standard input: its first line
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// List the users of a vendor, a page at a time
+    List {
+        /// Whose
+        #[arg(value_parser = namespace)]
+        namespace: Namespace,
+        /// Rows of a page, 1 to 100
+        #[arg(long, default_value_t = 50)]
+        limit: u8,
+        /// From the page before
+        #[arg(long)]
+        cursor: Option<String>,
+    },
+    /// Show a user
+    Show {
+        /// `name@namespace`
+        #[arg(value_parser = user)]
+        user: User,
+    },
+    /// Change a user: groups, password, whether it may log in
+    Update {
+        /// `name@namespace`
+        #[arg(value_parser = user)]
+        user: User,
+        #[command(flatten)]
+        changes: Changes,
+    },
+    /// Remove a user with its sessions and access tokens
+    Remove {
+        /// `name@namespace`
+        #[arg(value_parser = user)]
+        user: User,
+    },
+    /// List the sessions and access tokens of a user, or end them
+    Sessions {
+        /// `name@namespace`
+        #[arg(value_parser = user)]
+        user: User,
+        /// Rows of a page, 1 to 100
+        #[arg(long, default_value_t = 50)]
+        limit: u8,
+        /// From the page before
+        #[arg(long)]
+        cursor: Option<String>,
+        /// End this one, by its id
+        #[arg(long, value_parser = session, conflicts_with = "end_all")]
+        end: Option<SessionId>,
+        /// End all of them
+        #[arg(long)]
+        end_all: bool,
+    },
+}
+
+/// What is to change.
+#[derive(clap::Args)]
+pub struct Changes {
+    /// A group, in place of those the user was in; can be given several times
+    #[arg(long = "group", conflicts_with = "no_groups")]
+    groups: Vec<String>,
+    /// In no group any more
+    #[arg(long)]
+    no_groups: bool,
+    /// Read a new password from standard input: its first line. Ends all sessions and access tokens
+    #[arg(long)]
+    password_stdin: bool,
+    #[command(flatten)]
+    access: Access,
+    #[command(flatten)]
+    resets: Resets,
+}
+
+/// Whether the user may log in.
+#[derive(clap::Args)]
+struct Access {
+    /// May log in no more. Ends all sessions and access tokens
+    #[arg(long, conflicts_with = "enable")]
+    disable: bool,
+    /// May log in again
+    #[arg(long)]
+    enable: bool,
+}
+
+/// What the user begins anew.
+#[derive(clap::Args)]
+struct Resets {
+    /// Remove the second factor
+    #[arg(long)]
+    reset_totp: bool,
+    /// Forget wrong tries to log in
+    #[arg(long)]
+    reset_tries: bool,
+}
+
+impl Changes {
+    fn into_body(self) -> anyhow::Result<Value> {
+        let mut body = Map::new();
+        if self.no_groups || !self.groups.is_empty() {
+            body.insert("groups".to_owned(), self.groups.into());
+        }
+        if self.password_stdin {
+            body.insert("password".to_owned(), password()?.into());
+        }
+        if self.access.disable || self.access.enable {
+            body.insert("disabled".to_owned(), self.access.disable.into());
+        }
+        for (name, is) in [
+            ("resetTotp", self.resets.reset_totp),
+            ("resetTries", self.resets.reset_tries),
+        ] {
+            if is {
+                body.insert(name.to_owned(), true.into());
+            }
+        }
+        Ok(Value::Object(body))
+    }
+}
+
+/// A user, its vendor named.
+#[derive(Clone)]
+pub struct User {
+    name: String,
+    namespace: Namespace,
+}
+
+fn user(text: &str) -> Result<User, String> {
+    let login = UserLogin::parse(text);
+    let named = login.and_then(|login| Some((login.name, login.namespace?)));
+    let (name, namespace) = named.ok_or("must be name@namespace")?;
+    Ok(User {
+        name: name.as_str().to_owned(),
+        namespace,
+    })
+}
+
+fn session(text: &str) -> Result<SessionId, String> {
+    SessionId::parse(text).ok_or_else(|| "must be an id of 16 hexadecimal digits".to_owned())
+}
+
+/// The first line of standard input, without its end and otherwise as it is.
+fn password() -> anyhow::Result<String> {
+    let mut line = String::new();
+    std::io::stdin()
+        .read_line(&mut line)
+        .context("reading the password")?;
+    let line = line.strip_suffix('\n').unwrap_or(&line);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    anyhow::ensure!(!line.is_empty(), "no password came from standard input");
+    Ok(line.to_owned())
+}
+
+fn users(namespace: &Namespace) -> String {
+    format!("/api/admin/vendors/{namespace}/users")
+}
+
+fn one(user: &User) -> String {
+    format!("{}/{}", users(&user.namespace), user.name)
+}
+
+/// Runs it.
+///
+/// # Errors
+/// What the service says.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let remote = Remote::from_env()?;
+    let (method, path, body) = match args {
+        Args::Create {
+            user,
+            groups,
+            password_stdin,
+        } => {
+            let mut body = json!({ "name": user.name, "groups": groups });
+            if password_stdin {
+                body["password"] = password()?.into();
+            }
+            (Method::POST, users(&user.namespace), Some(body))
+        }
+        Args::List {
+            namespace,
+            limit,
+            cursor,
+        } => {
+            let path = paged(&users(&namespace), limit, cursor.as_deref());
+            (Method::GET, path, None)
+        }
+        Args::Show { user } => (Method::GET, one(&user), None),
+        Args::Update { user, changes } => (Method::PATCH, one(&user), Some(changes.into_body()?)),
+        Args::Remove { user } => (Method::DELETE, one(&user), None),
+        Args::Sessions {
+            user,
+            limit,
+            cursor,
+            end,
+            end_all,
+        } => {
+            let path = format!("{}/sessions", one(&user));
+            match end {
+                Some(id) => (Method::DELETE, format!("{path}/{id}"), None),
+                None if end_all => (Method::DELETE, path, None),
+                None => (Method::GET, paged(&path, limit, cursor.as_deref()), None),
+            }
+        }
+    };
+    out::json(&remote.call(method, &path, body.as_ref()).await?)
+}

@@ -1,0 +1,159 @@
+//! Handlers on one's own account.
+
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "the table in error.rs is the contract of every handler"
+)]
+
+use actix_web::{HttpResponse, web};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::app::App;
+use crate::auth::{EnrollingUser, User};
+use crate::error::Result;
+use crate::http::{Json, in_background};
+use crate::types::{GroupName, Secret, UserName};
+
+/// One's own account as answers show it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnView {
+    name: UserName,
+    /// `name@namespace`.
+    login: String,
+    groups: Vec<GroupName>,
+    /// Whether a second factor is in force.
+    totp: bool,
+    /// Whether this session is good for setting one up only.
+    enrolling: bool,
+    password_changed_at: Timestamp,
+    last_login_at: Option<Timestamp>,
+    created_at: Timestamp,
+}
+
+/// `GET /api/user`.
+pub async fn show(user: EnrollingUser) -> Result<HttpResponse> {
+    let User {
+        vendor,
+        account,
+        enrolling,
+        ..
+    } = user.0;
+    Ok(HttpResponse::Ok().json(OwnView {
+        login: account.login(&vendor.namespace),
+        name: account.name,
+        groups: account.groups,
+        totp: account.totp_confirmed_at.is_some(),
+        enrolling,
+        password_changed_at: account.password_changed_at,
+        last_login_at: account.last_login_at,
+        created_at: account.created_at,
+    }))
+}
+
+/// The body of `PUT /api/user/password`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangePasswordRequest {
+    current: Secret,
+    new: Secret,
+}
+
+/// `PUT /api/user/password`. All other sessions and access tokens end.
+pub async fn change_password(
+    app: web::Data<App>,
+    user: User,
+    body: Json<ChangePasswordRequest>,
+) -> Result<HttpResponse> {
+    let ChangePasswordRequest { current, new } = body.0;
+    in_background(&app, move |app| async move {
+        super::change_password(&app, &user, &current, &new).await
+    })
+    .await?;
+    Ok(HttpResponse::Ok().json(json!({ "changed": true })))
+}
+
+/// The body of `POST /api/user/totp`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BeginTotpRequest {
+    password: Secret,
+}
+
+/// `POST /api/user/totp`: the secret of a second factor, shown once; in force with its first code. 201.
+pub async fn begin_totp(
+    app: web::Data<App>,
+    user: EnrollingUser,
+    body: Json<BeginTotpRequest>,
+) -> Result<HttpResponse> {
+    let begun = in_background(&app, move |app| async move {
+        super::begin_totp(&app, &user.0, &body.0.password).await
+    });
+    let begun = begun.await?;
+    Ok(HttpResponse::Created().json(json!({
+        "totpSecret": begun.secret.expose(),
+        "otpauthUrl": begun.url.expose(),
+    })))
+}
+
+/// The body of `PUT /api/user/totp`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmTotpRequest {
+    code: TotpCode,
+}
+
+/// Six ASCII digits, as a string.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct TotpCode(Secret);
+
+impl TryFrom<String> for TotpCode {
+    type Error = &'static str;
+    fn try_from(text: String) -> std::result::Result<Self, Self::Error> {
+        let text = Secret::new(text);
+        let bytes = text.expose().as_bytes();
+        if bytes.len() == 6 && bytes.iter().all(u8::is_ascii_digit) {
+            Ok(Self(text))
+        } else {
+            Err("must be a string of 6 digits")
+        }
+    }
+}
+
+/// `PUT /api/user/totp`: puts the second factor into force.
+pub async fn confirm_totp(
+    app: web::Data<App>,
+    user: EnrollingUser,
+    body: Json<ConfirmTotpRequest>,
+) -> Result<HttpResponse> {
+    in_background(&app, move |app| async move {
+        super::confirm_totp(&app, &user.0, &body.0.code.0).await
+    })
+    .await?;
+    Ok(HttpResponse::Ok().json(json!({ "totp": true })))
+}
+
+/// The body of `DELETE /api/user/totp`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoveTotpRequest {
+    password: Secret,
+    code: TotpCode,
+}
+
+/// `DELETE /api/user/totp`.
+pub async fn remove_totp(
+    app: web::Data<App>,
+    user: User,
+    body: Json<RemoveTotpRequest>,
+) -> Result<HttpResponse> {
+    let RemoveTotpRequest { password, code } = body.0;
+    in_background(&app, move |app| async move {
+        super::remove_totp(&app, &user, &password, &code.0).await
+    })
+    .await?;
+    Ok(HttpResponse::Ok().json(json!({ "totp": false })))
+}

@@ -1,0 +1,220 @@
+//! What users do with their own accounts: the password, and the second factor.
+//!
+//! Each asks for the password again, and counts wrong ones as tries to log in. A right one is no log-in: it takes its
+//! own try back, and leaves the others counted.
+
+pub mod http;
+pub mod store;
+
+use std::sync::Arc;
+
+use super::proof::{self, Try};
+use super::rules::Rules;
+use super::sessions::{self, Which};
+use super::store::Secrets;
+use super::totp::{self, Begun};
+use super::tries::{Counted, Place};
+use super::{event, store as users};
+use crate::app::App;
+use crate::auth::User;
+use crate::error::{Error, Result};
+use crate::types::Secret;
+use crate::vendors::Vendor;
+
+/// What a password of a user of this vendor must be.
+#[must_use]
+pub fn rules(app: &App, vendor: &Vendor, name: &str, field: &'static str) -> Rules {
+    Rules {
+        field,
+        known_words: vec![
+            name.to_owned(),
+            vendor.namespace.as_str().to_owned(),
+            vendor.name.as_str().to_owned(),
+            "gatehouse".to_owned(),
+        ],
+        waived: app.config.users.strength_waived,
+    }
+}
+
+/// A try that is counted until it is known to be right.
+struct Pending {
+    shown: Try,
+    counted: Counted,
+}
+
+impl Pending {
+    async fn begin(app: &Arc<App>, user: &User, password: Option<&Secret>) -> Result<Self> {
+        let account = &user.account;
+        let client = app.db.get().await?;
+        let secrets = users::with_secrets(&client, account.vendor, &account.name).await?;
+        drop(client);
+        // Removed a moment ago, and perhaps made anew.
+        let secrets = secrets.filter(|found| found.account.id == account.id);
+        let place = Place {
+            vendor: account.vendor,
+            name: app
+                .keys()?
+                .name_digest(account.vendor, account.name.as_str()),
+            network: user.origin.network(),
+        };
+        let counted = proof::begin(app, &place).await?;
+        let shown = Try {
+            place,
+            secrets: Some(secrets.ok_or(Error::CredentialsInvalid)?),
+            password: password.cloned().unwrap_or(Secret::new(String::new())),
+            origin: user.origin.clone(),
+        };
+        Ok(Self { shown, counted })
+    }
+
+    fn secrets(&self) -> Result<&Secrets> {
+        self.shown.secrets.as_ref().ok_or(Error::CredentialsInvalid)
+    }
+
+    /// Ends the try: it was right, wrong (with the refusal), or could not be decided.
+    async fn end(self, app: &Arc<App>, found: Result<bool>, refusal: Error) -> Result<Secrets> {
+        match found {
+            Ok(true) => {
+                proof::take_back(app, &self.shown.place, &self.counted).await;
+                self.shown.secrets.ok_or(Error::CredentialsInvalid)
+            }
+            Ok(false) => {
+                let code = refusal.entry().code;
+                proof::refused(app, &self.shown, &self.counted, code);
+                Err(refusal)
+            }
+            Err(error) => {
+                proof::take_back(app, &self.shown.place, &self.counted).await;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// The user's secrets, if the password is right.
+async fn with_password(app: &Arc<App>, user: &User, password: &Secret) -> Result<Secrets> {
+    let pending = Pending::begin(app, user, Some(password)).await?;
+    let stored = pending.secrets()?.password.clone();
+    let right = app.passwords.verify(app, password, Some(&stored)).await;
+    pending.end(app, right, Error::PasswordWrong).await
+}
+
+/// Changes the password. All other sessions and access tokens end.
+///
+/// # Errors
+/// [`Error::PasswordWrong`]; 422 where a rule is broken or the password stays the same.
+pub async fn change_password(
+    app: &Arc<App>,
+    user: &User,
+    current: &Secret,
+    new: &Secret,
+) -> Result<()> {
+    let secrets = with_password(app, user, current).await?;
+    if current.expose() == new.expose() {
+        return Err(Error::field("new", "must be another password"));
+    }
+    let account = &secrets.account;
+    let rules = rules(app, &user.vendor, account.name.as_str(), "new");
+    let hash = app.passwords.hash(app, new, Some(&rules)).await?;
+    let now = app.clock.now();
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    if !users::set_password(&transaction, account.vendor, account, &hash, now).await? {
+        return Err(Error::Conflict);
+    }
+    let others = Which::Others(user.session());
+    let ended = sessions::store::end(&transaction, account.vendor, account.id, others, now).await?;
+    let actor = account.actor();
+    let event = event::own("user.password_changed", account, &actor, &user.request_id);
+    event::with(event, "sessionsEnded", ended)
+        .record(&transaction, now)
+        .await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Begins a second factor; one that was begun before and not confirmed is gone.
+///
+/// # Errors
+/// [`Error::PasswordWrong`], [`Error::TotpInForce`].
+pub async fn begin_totp(app: &Arc<App>, user: &User, password: &Secret) -> Result<Begun> {
+    user.without_token()?;
+    let secrets = with_password(app, user, password).await?;
+    let (account, login) = (&secrets.account, user.account.login(&user.vendor.namespace));
+    let begun = totp::begin(app.keys()?, account, &login)?;
+    let (client, now) = (app.db.get().await?, app.clock.now());
+    let (vendor, id) = (account.vendor, account.id);
+    if store::begin_totp(&client, vendor, id, &begun.sealed, now).await? {
+        Ok(begun)
+    } else {
+        Err(Error::TotpInForce)
+    }
+}
+
+/// Puts the second factor into force by a first code of it.
+///
+/// # Errors
+/// [`Error::TotpWrong`], [`Error::TotpAbsent`], [`Error::TotpInForce`].
+pub async fn confirm_totp(app: &Arc<App>, user: &User, code: &Secret) -> Result<()> {
+    user.without_token()?;
+    if user.account.totp_confirmed_at.is_some() {
+        return Err(Error::TotpInForce);
+    }
+    let pending = Pending::begin(app, user, None).await?;
+    let step = match &pending.secrets()?.totp {
+        None => Err(Error::TotpAbsent),
+        Some(_) => totp::step(app, pending.secrets()?, code),
+    };
+    let (step, found) = match step {
+        Ok(step) => (step, Ok(step.is_some())),
+        Err(error) => (None, Err(error)),
+    };
+    let secrets = pending.end(app, found, Error::TotpWrong).await?;
+    let (now, account) = (app.clock.now(), &secrets.account);
+    let sealed = secrets.totp.as_deref().ok_or(Error::TotpAbsent)?;
+    let step = step.ok_or(Error::TotpWrong)?;
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    let (vendor, id) = (account.vendor, account.id);
+    if !store::confirm_totp(&transaction, vendor, id, sealed, step, now).await? {
+        return Err(Error::Conflict);
+    }
+    sessions::store::enrol(&transaction, vendor, id, user.session()).await?;
+    let actor = account.actor();
+    event::own("user.totp_enabled", account, &actor, &user.request_id)
+        .record(&transaction, now)
+        .await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Removes the second factor.
+///
+/// # Errors
+/// [`Error::PasswordWrong`], [`Error::TotpWrong`], [`Error::TotpAbsent`].
+pub async fn remove_totp(
+    app: &Arc<App>,
+    user: &User,
+    password: &Secret,
+    code: &Secret,
+) -> Result<()> {
+    user.without_token()?;
+    if user.account.totp_confirmed_at.is_none() {
+        return Err(Error::TotpAbsent);
+    }
+    let pending = Pending::begin(app, user, Some(password)).await?;
+    let secrets = pending.secrets()?.clone();
+    let stored = secrets.password.as_str();
+    let (found, refusal) = match app.passwords.verify(app, password, Some(stored)).await {
+        Ok(true) => (totp::accept(app, &secrets, code).await, Error::TotpWrong),
+        other => (other, Error::PasswordWrong),
+    };
+    let secrets = pending.end(app, found, refusal).await?;
+    let (now, account) = (app.clock.now(), &secrets.account);
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    store::end_totp(&transaction, account.vendor, account.id, now).await?;
+    let actor = account.actor();
+    event::own("user.totp_disabled", account, &actor, &user.request_id)
+        .record(&transaction, now)
+        .await?;
+    Ok(transaction.commit().await?)
+}

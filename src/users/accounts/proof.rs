@@ -1,0 +1,239 @@
+//! Whether a password that was shown is right: the one place that finds out.
+//!
+//! Each try is counted before the password is looked at, and a name that nobody has takes the same way as one that
+//! somebody has: the same statements, the same hashing, the same answer.
+
+use std::sync::Arc;
+
+use super::store::{self, Secrets};
+use super::tries::{self, Counted, LOCKED_OUT, Place, folded};
+use super::{Account, Origin, event, password, totp};
+use crate::app::App;
+use crate::db::Client;
+use crate::error::{Error, Result};
+use crate::types::{Namespace, Secret, UserLogin, VendorId};
+use crate::vendors::Vendor;
+
+/// A name as it was typed, and whose user it can mean.
+pub struct Named {
+    /// `None` where the name is of no vendor.
+    pub vendor: Option<Arc<Vendor>>,
+    /// Who tries.
+    pub place: Place,
+    login: Option<UserLogin>,
+}
+
+/// Finds out whose user a name means.
+///
+/// # Errors
+/// Where the service cannot see its database.
+pub async fn named(app: &App, typed: &str, host: Option<&str>, origin: &Origin) -> Result<Named> {
+    app.directory.fresh().await?;
+    let folded = folded(typed);
+    let (name, said) = match folded.rsplit_once('@') {
+        Some((name, namespace)) => (name, Some(namespace)),
+        None => (folded.as_str(), None),
+    };
+    let namespace = match said {
+        Some(text) => Namespace::parse(text).ok(),
+        None => by_host(app, host).or_else(|| app.config.users.default_vendor.clone()),
+    };
+    let vendor = namespace.and_then(|namespace| app.directory.by_namespace(&namespace));
+    let (id, counted) = match &vendor {
+        Some(vendor) => (vendor.id, name),
+        None => (VendorId(0), folded.as_str()),
+    };
+    Ok(Named {
+        place: Place {
+            vendor: id,
+            name: app.keys()?.name_digest(id, counted),
+            network: origin.network(),
+        },
+        vendor,
+        login: UserLogin::parse(typed),
+    })
+}
+
+/// The vendor whose host name this is.
+fn by_host(app: &App, host: Option<&str>) -> Option<Namespace> {
+    let base = app.config.users.base_domain.as_deref()?;
+    let host = host?.to_ascii_lowercase();
+    let name = host
+        .rsplit_once(':')
+        .map_or(host.as_str(), |(name, _)| name);
+    let label = name.strip_suffix(base)?.strip_suffix('.')?;
+    Namespace::parse(label).ok()
+}
+
+impl Named {
+    /// The user, where there is one: read with each request, so that a change counts at once.
+    ///
+    /// # Errors
+    /// Where the database does not answer.
+    pub async fn secrets(&self, client: &Client) -> Result<Option<Secrets>> {
+        let (Some(vendor), Some(login)) = (&self.vendor, &self.login) else {
+            return Ok(None);
+        };
+        Ok(store::with_secrets(client, vendor.id, &login.name).await?)
+    }
+}
+
+/// A password to be verified.
+#[derive(Clone)]
+pub struct Try {
+    /// Counted for.
+    pub place: Place,
+    /// Whose, where there is such a user.
+    pub secrets: Option<Secrets>,
+    /// As shown.
+    pub password: Secret,
+    /// By whom.
+    pub origin: Origin,
+}
+
+/// What must be shown besides the password.
+#[derive(Clone)]
+pub enum Second {
+    /// Nothing.
+    None,
+    /// A code, where a second factor is in force.
+    Code(Option<Secret>),
+    /// Whatever it is, it was not shown: the password counts for nothing.
+    Missing,
+}
+
+/// Verifies a password, and a code with it. Goes on to its end, whoever hangs up.
+///
+/// # Errors
+/// [`Error::CredentialsInvalid`], [`Error::TotpRequired`], [`Error::RateLimited`], [`Error::LockedOut`].
+pub async fn prove(app: &Arc<App>, shown: Try, second: Second) -> Result<()> {
+    let worker = Arc::clone(app);
+    app.detached(async move { counted(&worker, &shown, &second).await })
+        .await
+}
+
+async fn counted(app: &Arc<App>, shown: &Try, second: &Second) -> Result<()> {
+    let counted = begin(app, &shown.place).await?;
+    match is_right(app, shown, second).await {
+        Ok(true) => {
+            let client = app.db.get().await?;
+            let now = app.clock.now();
+            tries::store::succeeded(&client, &shown.place, &counted, now).await?;
+            if let Some(secrets) = &shown.secrets {
+                let account = &secrets.account;
+                store::mark_log_in(&client, account.vendor, account.id, now).await?;
+                drop(client);
+                renew_hash(app, secrets, &shown.password).await;
+            }
+            Ok(())
+        }
+        Ok(false) => {
+            refused(app, shown, &counted, "credentials_invalid");
+            Err(Error::CredentialsInvalid)
+        }
+        // No failure of whoever tried.
+        Err(error) => {
+            take_back(app, &shown.place, &counted).await;
+            Err(error)
+        }
+    }
+}
+
+async fn is_right(app: &Arc<App>, shown: &Try, second: &Second) -> Result<bool> {
+    let secrets = shown.secrets.as_ref();
+    let stored = secrets.map(|secrets| secrets.password.as_str());
+    let right = app.passwords.verify(app, &shown.password, stored).await?;
+    let Some(secrets) = secrets.filter(|found| right && found.account.disabled_at.is_none()) else {
+        return Ok(false);
+    };
+    match second {
+        Second::None => Ok(true),
+        Second::Missing => Ok(false),
+        Second::Code(_) if secrets.account.totp_confirmed_at.is_none() => Ok(true),
+        Second::Code(None) => Err(Error::TotpRequired),
+        Second::Code(Some(code)) => totp::accept(app, secrets, code).await,
+    }
+}
+
+/// Counts a try.
+///
+/// # Errors
+/// [`Error::RateLimited`], [`Error::LockedOut`].
+pub async fn begin(app: &App, place: &Place) -> Result<Counted> {
+    let client = app.db.get().await?;
+    tries::begin(&client, place, app.clock.now()).await
+}
+
+/// Takes a try back that was no failure, and no log-in either.
+pub async fn take_back(app: &App, place: &Place, counted: &Counted) {
+    let done = async {
+        let client = app.db.get().await?;
+        tries::store::take_back(&client, place, counted).await
+    };
+    if let Err(error) = done.await {
+        let cause = crate::error::cause_chain(&error);
+        tracing::warn!(error.cause = %cause, "A try to log in stays counted as a failure");
+    }
+}
+
+/// Notes a failure in the trail, where it is about somebody. Aside, so that the answer takes as long for nobody.
+pub fn refused(app: &Arc<App>, shown: &Try, counted: &Counted, code: &'static str) {
+    metrics::counter!("gatehouse_login_refused_total").increment(1);
+    let Some(account) = shown.secrets.as_ref().map(|found| found.account.clone()) else {
+        return;
+    };
+    let (worker, counted, origin) = (Arc::clone(app), counted.clone(), shown.origin.clone());
+    app.aside(async move {
+        if let Err(error) = record(&worker, &account, &counted, &origin, code).await {
+            let cause = crate::error::cause_chain(&error);
+            tracing::warn!(error.cause = %cause, "A refused log-in could not be noted");
+        }
+    });
+}
+
+async fn record(
+    app: &App,
+    account: &Account,
+    counted: &Counted,
+    origin: &Origin,
+    code: &'static str,
+) -> Result<()> {
+    let (now, actor) = (app.clock.now(), account.actor());
+    let client = app.db.get().await?;
+    let event = event::own("user.login_refused", account, &actor, &origin.request_id);
+    let event = event::with(event, "failures", counted.failures);
+    let mut event = event::with(event, "address", origin.address.to_string());
+    event.outcome = code;
+    event.record(&client, now).await?;
+    if counted.source.is_empty() && counted.failures >= LOCKED_OUT {
+        event::own("user.locked_out", account, &actor, &origin.request_id)
+            .record(&client, now)
+            .await?;
+    }
+    Ok(())
+}
+
+/// A hash that took less work than today's gives way to a new one.
+async fn renew_hash(app: &Arc<App>, secrets: &Secrets, shown: &Secret) {
+    let renewed = async {
+        if !password::is_outdated(&secrets.password)? {
+            return Ok::<_, Error>(());
+        }
+        let hash = app.passwords.hash(app, shown, None).await?;
+        let client = app.db.get().await?;
+        let account = &secrets.account;
+        store::rehash(
+            &client,
+            account.vendor,
+            account.id,
+            &secrets.password,
+            &hash,
+        )
+        .await?;
+        Ok(())
+    };
+    if let Err(error) = renewed.await {
+        let cause = crate::error::cause_chain(&error);
+        tracing::warn!(error.cause = %cause, "A password's hash could not be renewed; the next log-in tries again");
+    }
+}

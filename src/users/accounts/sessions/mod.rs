@@ -1,0 +1,219 @@
+//! Sessions, and access tokens that users make for their scripts: both opaque, both known by keyed digests only, and
+//! both read from the database with each request, so that their end counts at once everywhere.
+
+pub mod http;
+pub mod store;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Account, Origin, event};
+use crate::app::App;
+use crate::auth::{Proof, User, new_id};
+use crate::db::GenericClient;
+use crate::error::{Error, Result};
+use crate::types::{Name, Secret, SessionId};
+
+/// How long a session lasts.
+pub const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(12);
+
+/// How many of each kind a user can have at once.
+pub const MOST: i64 = 100;
+
+/// What it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Of a log-in.
+    Session,
+    /// For a script.
+    Token,
+}
+
+impl Kind {
+    /// As stored and shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Token => "token",
+        }
+    }
+}
+
+/// A session or access token that has not ended.
+pub struct Session {
+    /// Names it.
+    pub id: SessionId,
+    /// What it is.
+    pub kind: Kind,
+    /// Shown name of an access token.
+    pub name: Option<String>,
+    /// From where it was made.
+    pub address: String,
+    /// By which program, as that said.
+    pub user_agent: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was used last, to the minute.
+    pub last_used_at: Option<Timestamp>,
+    /// Its end.
+    pub expires_at: Timestamp,
+}
+
+/// One to be made.
+pub struct NewSession<'a> {
+    /// What it is.
+    pub kind: Kind,
+    /// Shown name of an access token.
+    pub name: Option<&'a Name>,
+    /// Whether it is good for setting up a second factor only.
+    pub enrolling: bool,
+    /// How long it lasts.
+    pub life: SignedDuration,
+}
+
+/// One that was made: its token is shown once.
+pub struct Made {
+    /// Names it.
+    pub id: SessionId,
+    /// `gho_…`.
+    pub token: Secret,
+    /// Its end.
+    pub expires_at: Timestamp,
+}
+
+/// Makes one, in a transaction that holds the user's row.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn make(
+    app: &App,
+    client: &impl GenericClient,
+    account: &Account,
+    new: &NewSession<'_>,
+    origin: &Origin,
+) -> Result<Made> {
+    let (ring, now, id) = (app.keys()?, app.clock.now(), new_id());
+    let token = ring.new_access_token(id);
+    let made = Made {
+        id: SessionId(id),
+        expires_at: now.checked_add(new.life).unwrap_or(Timestamp::MAX),
+        token,
+    };
+    let row = store::Row {
+        made: &made,
+        new,
+        digest: ring.digest(made.token.expose()),
+        origin,
+    };
+    store::insert(client, account.vendor, account.id, &row, now).await?;
+    Ok(made)
+}
+
+/// The user whose session or access token this is.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn user_of(app: &App, token: &Secret, origin: &Origin) -> Result<Option<User>> {
+    let ring = app.keys()?;
+    let Some(id) = ring.access_token_id(token.expose()) else {
+        return Ok(None);
+    };
+    let (now, shown) = (app.clock.now(), ring.digest(token.expose()));
+    app.directory.fresh().await?;
+    let client = app.db.get().await?;
+    let found = store::by_id(&client, id, now).await?;
+    let Some(found) = found.filter(|found| found.digest.matches(&shown)) else {
+        return Ok(None);
+    };
+    let Some(vendor) = app.directory.by_id(found.account.vendor) else {
+        return Ok(None);
+    };
+    let noted = found.last_used_at;
+    if noted.is_none_or(|at| now.duration_since(at) > SignedDuration::from_mins(1)) {
+        store::mark_used(&client, vendor.id, id, now).await?;
+    }
+    Ok(Some(User {
+        vendor,
+        proof: match found.kind {
+            Kind::Session => Proof::Session(id),
+            Kind::Token => Proof::Token(id),
+        },
+        account: found.account,
+        enrolling: found.enrolling,
+        origin: origin.clone(),
+        request_id: origin.request_id.clone(),
+    }))
+}
+
+/// An access token for a user's scripts.
+///
+/// # Errors
+/// [`Error::TokenLimit`] where there are as many as there may be; [`Error::TokenNotAllowed`] by another access token.
+pub async fn make_token(app: &App, user: &User, name: &Name, life: SignedDuration) -> Result<Made> {
+    user.without_token()?;
+    let (now, account) = (app.clock.now(), &user.account);
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    if !super::store::hold(&transaction, account.vendor, account).await? {
+        return Err(Error::CredentialsInvalid);
+    }
+    if store::tokens(&transaction, account.vendor, account.id, now).await? >= MOST {
+        return Err(Error::TokenLimit);
+    }
+    let new = NewSession {
+        kind: Kind::Token,
+        name: Some(name),
+        enrolling: false,
+        life,
+    };
+    let made = make(app, &transaction, account, &new, &user.origin).await?;
+    let actor = account.actor();
+    let event = event::own("user.token_made", account, &actor, &user.request_id);
+    event::with(event, "session", made.id.to_string())
+        .record(&transaction, now)
+        .await?;
+    transaction.commit().await?;
+    Ok(made)
+}
+
+/// Which of a user's sessions and access tokens are to end.
+#[derive(Clone, Copy)]
+pub enum Which {
+    /// One.
+    One(SessionId),
+    /// All.
+    All,
+    /// All but the one that asks.
+    Others(Option<i64>),
+}
+
+/// Who ends them.
+pub struct Revoker<'a> {
+    /// As events name it.
+    pub actor: &'a str,
+    /// By which request.
+    pub request_id: &'a str,
+}
+
+/// Ends sessions and access tokens of a user, and gives how many.
+///
+/// # Errors
+/// [`Error::NotFound`] where one was named that the user has not.
+pub async fn revoke(app: &App, account: &Account, which: Which, by: &Revoker<'_>) -> Result<u64> {
+    let now = app.clock.now();
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    let ended = store::end(&transaction, account.vendor, account.id, which, now).await?;
+    if ended == 0 {
+        return match which {
+            Which::One(_) => Err(Error::NotFound),
+            Which::All | Which::Others(_) => Ok(0),
+        };
+    }
+    let event = event::own("user.session_revoked", account, by.actor, by.request_id);
+    event::with(event, "sessions", ended)
+        .record(&transaction, now)
+        .await?;
+    transaction.commit().await?;
+    Ok(ended)
+}
