@@ -64,7 +64,7 @@ pub async fn init(
 ) -> Result<HttpResponse> {
     let (password, vendor) = (body.0.password, by.0.vendor.clone());
     in_background(&app, move |app| async move {
-        password::check_new("password", &password, &by, true)?;
+        password::check_own(&app, "password", &password, &by)?;
         unlock::initialize(&app, &by, &password).await
     })
     .await?;
@@ -78,7 +78,7 @@ pub async fn unlock(
     body: Json<LockboxPasswordRequest>,
 ) -> Result<HttpResponse> {
     let (password, vendor) = (body.0.password, by.0.vendor.clone());
-    password::check_form("password", &password)?;
+    password::check_form("password", &password, &by)?;
     in_background(&app, move |app| async move {
         unlock::unlock(&app, &by, &password, Patience::Strict).await
     })

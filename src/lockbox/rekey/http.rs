@@ -34,7 +34,7 @@ pub async fn change_password(
 ) -> Result<HttpResponse> {
     let PasswordRequest { current, new } = body.0;
     in_background(&app, move |app| async move {
-        password::check_new("new", &new, &by, true)?;
+        password::check_own(&app, "new", &new, &by)?;
         super::change_password(&app, &by, &current, &new).await
     })
     .await?;

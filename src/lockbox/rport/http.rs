@@ -115,7 +115,7 @@ pub async fn init(app: web::Data<App>, by: Administrator, body: RawBody) -> Resu
 /// `POST /api/v1/vault-admin/sesame`: unlocks. 201.
 pub async fn open(app: web::Data<App>, by: Administrator, body: RawBody) -> Result<HttpResponse> {
     let password = Body::read(&body.0)?.into_password()?;
-    password::check_form("password", &password)?;
+    password::check_form("password", &password, &by)?;
     in_background(&app, move |app| async move {
         unlock::unlock(&app, &by, &password, Patience::Delays).await
     })

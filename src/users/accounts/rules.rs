@@ -5,8 +5,6 @@ use zxcvbn::{Score, zxcvbn};
 use crate::error::{Error, Result};
 use crate::types::Secret;
 
-const LEAST_CHARS: usize = 12;
-const LEAST_CHARS_WAIVED: usize = 4;
 const MOST_BYTES: usize = 1024;
 
 /// What a password is measured against.
@@ -16,8 +14,10 @@ pub struct Rules {
     pub field: &'static str,
     /// Words that are no secret: names of the user and the vendor.
     pub known_words: Vec<String>,
-    /// Whether weak ones are taken.
-    pub waived: bool,
+    /// How many characters it has at least.
+    pub least_chars: usize,
+    /// Whether it must be hard to guess.
+    pub strong: bool,
 }
 
 impl Rules {
@@ -27,11 +27,7 @@ impl Rules {
     /// 422 with the field and the rule.
     pub fn check(&self, password: &Secret) -> Result<()> {
         let text = password.expose();
-        let least = if self.waived {
-            LEAST_CHARS_WAIVED
-        } else {
-            LEAST_CHARS
-        };
+        let least = self.least_chars;
         let broken = |rule: String| Err(Error::field(self.field, rule));
         if text.len() > MOST_BYTES {
             return broken(format!("must be at most {MOST_BYTES} bytes"));
@@ -42,7 +38,7 @@ impl Rules {
         if text.contains('\0') {
             return broken("must not contain a NUL".to_owned());
         }
-        if self.waived {
+        if !self.strong {
             return Ok(());
         }
         let words: Vec<&str> = self.known_words.iter().map(String::as_str).collect();
@@ -69,11 +65,12 @@ mod tests {
     use super::*;
     use crate::auth::sha256_hex;
 
-    fn said(password: &str, waived: bool) -> Option<String> {
+    fn said(password: &str, strong: bool) -> Option<String> {
         let rules = Rules {
             field: "password",
             known_words: vec!["annabelle".to_owned(), "acme-media".to_owned()],
-            waived,
+            least_chars: if strong { 12 } else { 4 },
+            strong,
         };
         let refused = rules.check(&Secret::new(password.to_owned())).err()?;
         refused.field_errors().first().map(|e| e.detail.clone())
@@ -93,7 +90,7 @@ mod tests {
             "correct\0horse battery staple",
             &"x9 K".repeat(257),
         ] {
-            assert!(said(bad, false).is_some(), "{bad}");
+            assert!(said(bad, true).is_some(), "{bad}");
         }
         for good in [
             "correct horse battery staple",
@@ -102,16 +99,16 @@ mod tests {
             sha256_hex(&["a"]).expose(),
             &[sha256_hex(&["a"]).expose(), sha256_hex(&["b"]).expose()].concat(),
         ] {
-            assert_eq!(said(good, false), None, "{good}");
+            assert_eq!(said(good, true), None, "{good}");
         }
-        assert_eq!(said(made().expose(), false), None);
+        assert_eq!(said(made().expose(), true), None);
     }
 
     #[test]
     fn waived_is_the_strength_and_nothing_else() {
-        assert_eq!(said("foobaz", true), None);
+        assert_eq!(said("foobaz", false), None);
         for bad in ["foo", "foo\0baz", &"x".repeat(1025)] {
-            assert!(said(bad, true).is_some(), "{bad}");
+            assert!(said(bad, false).is_some(), "{bad}");
         }
     }
 }

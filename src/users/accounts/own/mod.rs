@@ -24,6 +24,7 @@ use crate::vendors::Vendor;
 /// What a password of a user of this vendor must be.
 #[must_use]
 pub fn rules(app: &App, vendor: &Vendor, name: &str, field: &'static str) -> Rules {
+    let strong = !app.config.users.strength_waived;
     Rules {
         field,
         known_words: vec![
@@ -32,7 +33,8 @@ pub fn rules(app: &App, vendor: &Vendor, name: &str, field: &'static str) -> Rul
             vendor.name.as_str().to_owned(),
             "gatehouse".to_owned(),
         ],
-        waived: app.config.users.strength_waived,
+        least_chars: if strong { 12 } else { 4 },
+        strong,
     }
 }
 
