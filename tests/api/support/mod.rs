@@ -4,6 +4,7 @@ pub mod app;
 pub mod callers;
 pub mod dump;
 pub mod http;
+pub mod lockbox;
 pub mod logs;
 pub mod receiver;
 pub mod servers;
