@@ -163,7 +163,7 @@ async fn pages_visit_each_entry_once() {
         "sort=-createdBy&sort=clientId&sort=-key",
         "sort=-created_at&sort=id",
         "sort=created_by&sort=-id",
-        "q=KEY-1",
+        "q=EY-",
         "sort=-client_id&filter[client_id]=client-1*,client-2",
     ] {
         let whole = test
