@@ -124,10 +124,18 @@ CREATE TABLE lockbox_entries (
 -- '' and '0' both mean any client.
 CREATE UNIQUE INDEX lockbox_entries_unique ON lockbox_entries
     (vendor_id, (CASE client_id WHEN '0' THEN '' ELSE client_id END), key);
+-- Each order that lists are asked for, alone and within one client or creator: the first page reads its own rows only,
+-- whatever PostgreSQL knows of the rest.
 CREATE INDEX lockbox_entries_by_key ON lockbox_entries (vendor_id, key, id);
-CREATE INDEX lockbox_entries_by_client ON lockbox_entries (vendor_id, client_id, id);
-CREATE INDEX lockbox_entries_by_creator ON lockbox_entries (vendor_id, created_by, id);
 CREATE INDEX lockbox_entries_by_creation ON lockbox_entries (vendor_id, created_at, id);
+CREATE INDEX lockbox_entries_by_client ON lockbox_entries (vendor_id, client_id, id);
+CREATE INDEX lockbox_entries_by_client_and_key ON lockbox_entries (vendor_id, client_id, key, id);
+CREATE INDEX lockbox_entries_by_client_and_creation ON lockbox_entries
+    (vendor_id, client_id, created_at DESC, id DESC);
+CREATE INDEX lockbox_entries_by_creator ON lockbox_entries (vendor_id, created_by, id);
+CREATE INDEX lockbox_entries_by_creator_and_key ON lockbox_entries (vendor_id, created_by, key, id);
+CREATE INDEX lockbox_entries_by_creator_and_creation ON lockbox_entries
+    (vendor_id, created_by, created_at DESC, id DESC);
 CREATE INDEX lockbox_entries_by_folded_key ON lockbox_entries (vendor_id, lower(key) text_pattern_ops);
 CREATE INDEX lockbox_entries_to_reseal ON lockbox_entries (vendor_id, generation, id);
 

@@ -1,7 +1,10 @@
 //! Every route as every caller.
 
+mod lockbox;
+
 use std::collections::BTreeSet;
 
+use gatehouse::error::Dialect;
 use gatehouse::routes::{Caller, ROUTES, Route, paths};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -292,7 +295,7 @@ async fn every_route_serves_its_callers_and_nobody_else() {
     let users = async |round: usize| access_users::callers(&test, &a, &b, round).await;
     let mut callers = [machines.clone(), users(0).await].concat();
     let mut unauthorized = Vec::new();
-    for route in ROUTES {
+    for route in ROUTES.iter().filter(|route| !lockbox::has(route)) {
         let case = request(route, &a, &worker, &hook)
             .unwrap_or_else(|| panic!("{} {} is not in the table", route.method, route.path));
         for path in places(route, &case) {
@@ -343,14 +346,18 @@ async fn other_methods_are_refused_with_those_that_are_allowed() {
     let worker = test.worker(&vendor, &["*"]).await;
     let hook = test.hook(&vendor, "http://127.0.0.1:9/").await;
     for route in ROUTES {
-        let case = request(route, &vendor, &worker, &hook).unwrap();
+        let case = request(route, &vendor, &worker, &hook);
+        let case = case.or_else(|| lockbox::request(route)).unwrap();
         for path in places(route, &case) {
             for method in ["TRACE", "PROPFIND", "get"] {
                 let method = Method::from_bytes(method.as_bytes()).unwrap();
                 let call = test.call(method.clone(), &path).bearer(&test.operator);
                 let answer = call.send().await;
                 assert_eq!(answer.status, 405, "{method} {path}: {answer:?}");
-                answer.expect_problem(405, "method_not_allowed");
+                match Dialect::of(&path) {
+                    Dialect::RPort => drop(answer.expect_faults(405)),
+                    Dialect::Own => answer.expect_problem(405, "method_not_allowed"),
+                }
                 let allow = answer.headers["allow"].to_str().unwrap();
                 let allowed: BTreeSet<&str> = allow.split(", ").collect();
                 assert!(allowed.contains(route.method), "{path}: {allow}");

@@ -2,6 +2,8 @@
 //!
 //! It is prepared anew for each list: PostgreSQL plans it for the very values.
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use tokio_postgres::types::ToSql;
 
 use super::page::Shown;
@@ -113,9 +115,24 @@ impl Statement {
                 }
             });
         }
+        if let (Field::CreatedAt, [Match::Wild(parts)]) = (filter.field, &filter.any[..]) {
+            self.and_day(name, parts);
+        }
         match conditions.len() {
             0 => self.and("false"),
             _ => self.and(&format!("({})", conditions.join(" OR "))),
+        }
+    }
+
+    /// The day that a pattern of a time begins with bounds it too, so that an index leads there.
+    fn and_day(&mut self, name: &str, parts: &[String]) {
+        let text = parts.first().and_then(|part| part.get(..10));
+        let day = text.and_then(|text| text.parse::<Date>().ok());
+        let midnight = |day: Date| day.to_zoned(TimeZone::UTC).map(|at| at.timestamp()).ok();
+        let next = day.and_then(|day| day.tomorrow().ok());
+        if let (Some(from), Some(to)) = (day.and_then(midnight), next.and_then(midnight)) {
+            let (from, to) = (self.bind(from), self.bind(to));
+            self.and(&format!("{name} >= {from} AND {name} < {to}"));
         }
     }
 
