@@ -11,7 +11,8 @@ use crate::types::{IssuanceId, SecretId, VendorId};
 pub struct Event<'a> {
     /// Whose, if a vendor's.
     pub vendor: Option<VendorId>,
-    /// Who did it: `public-key`, `vendor`, `operator:<name>`, `billing`, or the name of a task.
+    /// Who did it: `public-key`, `vendor`, `operator:<name>`, `worker:<id>`, `user:<name>`, `billing`, or the name of
+    /// a task.
     pub actor: &'a str,
     /// What, as `noun.verb`.
     pub action: &'static str,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{TestApp, servers};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_gatehouse");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_gatehouse");
 
 fn run(env: &HashMap<String, String>, args: &[&str]) -> Output {
     Command::new(PROGRAM)
@@ -22,77 +22,16 @@ fn run(env: &HashMap<String, String>, args: &[&str]) -> Output {
 }
 
 /// Runs a subcommand that must succeed, and reads its JSON.
-fn json_of(env: &HashMap<String, String>, args: &[&str]) -> Value {
+pub fn json_of(env: &HashMap<String, String>, args: &[&str]) -> Value {
     let output = run(env, args);
     assert!(output.status.success(), "{args:?}: {output:?}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn refusal(env: &HashMap<String, String>, args: &[&str]) -> String {
+pub fn refusal(env: &HashMap<String, String>, args: &[&str]) -> String {
     let output = run(env, args);
     assert!(!output.status.success(), "{args:?}: {output:?}");
     String::from_utf8(output.stderr).unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn operator_manages_users_from_the_command_line() {
-    let test = TestApp::start().await;
-    test.vendor("media-vendor").await;
-    let env = HashMap::from([
-        ("GATEHOUSE_URL".to_owned(), test.url.clone()),
-        ("GATEHOUSE_ADMIN_TOKEN".to_owned(), test.operator.clone()),
-    ]);
-    let user = |args: &[&str]| json_of(&env, &[&["user"], args].concat());
-    let login = "ann@media-vendor";
-    let made = user(&[
-        "create",
-        login,
-        "--group",
-        "Night",
-        "--group",
-        "Administrators",
-    ]);
-    assert_eq!(made["user"]["groups"], json!(["Night", "Administrators"]));
-    let first = made["password"].as_str().unwrap();
-    let session = test.log_in(login, first).await.text_of("access_token");
-    let id = user(&["sessions", login])["items"][0]["id"].clone();
-    assert_eq!(
-        user(&["sessions", login, "--end", id.as_str().unwrap()])["ended"],
-        1
-    );
-    assert_eq!(test.bearer_status(&session).await, 401);
-    let with_input = |args: &[&str], input: &str| {
-        let mut child = Command::new(PROGRAM)
-            .args(args)
-            .env_clear()
-            .envs(&env)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(input.as_bytes())
-            .unwrap();
-        child.wait_with_output().unwrap().status.success()
-    };
-    let update = ["user", "update", login, "--password-stdin"];
-    assert!(with_input(&update, " wolkenbruch 8 pfau \n"));
-    assert_eq!(test.log_in(login, " wolkenbruch 8 pfau ").await.status, 200);
-    assert!(!with_input(&update, "foobaz\n") && !with_input(&update, ""));
-    assert_eq!(user(&["sessions", login, "--end-all"])["ended"], 1);
-    let changed = user(&["update", login, "--disable", "--no-groups", "--reset-tries"]);
-    assert_eq!(
-        (&changed["disabled"], &changed["groups"]),
-        (&json!(true), &json!([]))
-    );
-    assert_eq!(user(&["update", login, "--enable"])["disabled"], false);
-    assert_eq!(user(&["list", "media-vendor"])["items"][0]["login"], login);
-    assert_eq!(user(&["remove", login])["deleted"], true);
-    assert!(refusal(&env, &["user", "show", login]).contains("404 not_found"));
-    assert!(refusal(&env, &["user", "show", "ann"]).contains("must be name@namespace"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

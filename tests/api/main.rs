@@ -15,6 +15,7 @@ mod access_users;
 mod binding;
 mod claim;
 mod cli;
+mod cli_users;
 mod credential_file;
 mod credential_models;
 mod credential_races;

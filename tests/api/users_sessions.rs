@@ -320,3 +320,50 @@ async fn copy_of_the_database_holds_nothing_to_use() {
     let hash: String = hash.get(0);
     assert_eq!(test.basic_status(&user.login, &hash).await, 401);
 }
+
+/// J-16.
+#[tokio::test]
+async fn no_user_is_there_that_nobody_made() {
+    let test = TestApp::start().await;
+    test.vendor("media-a").await;
+    let sql = "SELECT count(*) FROM users";
+    let users: i64 = test.sql().await.query_one(sql, &[]).await.unwrap().get(0);
+    assert_eq!(users, 0);
+    for password in ["", "admin", "foobaz", "password"] {
+        assert_eq!(test.basic_status("admin@media-a", password).await, 401);
+    }
+}
+
+#[tokio::test]
+async fn trail_says_who_did_what_and_no_secret() {
+    let test = TestApp::start().await;
+    let a = test.vendor("media-a").await;
+    let user = test.user(&a, "ann", &[]).await;
+    let session = test.user_session(&user).await;
+    let token = test.user_token(&session).await;
+    test.delete("/api/user/sessions")
+        .bearer(&token)
+        .send()
+        .await;
+    let sql = "SELECT actor, action, vendor_id, details FROM events WHERE action LIKE 'user.%' ORDER BY id";
+    let rows = test.sql().await.query(sql, &[]).await.unwrap();
+    let said: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let by = |actor: &str, action: &str| (actor.to_owned(), action.to_owned());
+    let wanted = [
+        by("vendor", "user.created"),
+        by("user:ann", "user.logged_in"),
+        by("user:ann", "user.token_made"),
+        by("user:ann", "user.session_revoked"),
+    ];
+    assert_eq!(said, wanted);
+    for row in rows {
+        assert_eq!(row.get::<_, Option<i64>>(2), Some(a.id));
+        let details: Value = row.get(3);
+        assert_eq!(details["user"], "ann");
+        let details = details.to_string();
+        assert!(
+            !details.contains(&user.password) && !details.contains("gho_"),
+            "{details}"
+        );
+    }
+}

@@ -295,7 +295,7 @@ async fn replicas_count_together_and_hear_of_changes_at_once() {
 }
 
 #[tokio::test]
-async fn too_many_at_once_wait_and_are_not_counted() {
+async fn right_ones_at_once_leave_nothing_counted() {
     let test = TestApp::start().await;
     let a = test.vendor("media-a").await;
     let mut users = Vec::new();

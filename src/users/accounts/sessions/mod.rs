@@ -128,7 +128,10 @@ pub async fn user_of(app: &App, token: &Secret, origin: &Origin) -> Result<Optio
     let Some(vendor) = app.directory.by_id(found.account.vendor) else {
         return Ok(None);
     };
-    store::mark_used(&client, vendor.id, id, now).await?;
+    let noted = found.last_used_at;
+    if noted.is_none_or(|at| now.duration_since(at) > SignedDuration::from_mins(1)) {
+        store::mark_used(&client, vendor.id, id, now).await?;
+    }
     Ok(Some(User {
         vendor,
         proof: match found.kind {

@@ -66,6 +66,8 @@ pub struct Found {
     pub enrolling: bool,
     /// What its token is known by.
     pub digest: KeyedDigest,
+    /// When it was used last, to the minute.
+    pub last_used_at: Option<Timestamp>,
 }
 
 fn kind(row: &tokio_postgres::Row) -> Result<Kind> {
@@ -82,7 +84,7 @@ fn kind(row: &tokio_postgres::Row) -> Result<Kind> {
 /// Where the database does not answer.
 pub async fn by_id(client: &impl GenericClient, id: i64, now: Timestamp) -> Result<Option<Found>> {
     let sql = format!(
-        "SELECT {COLUMNS}, s.kind, s.enrolling, s.digest FROM user_sessions s \
+        "SELECT {COLUMNS}, s.kind, s.enrolling, s.digest, s.last_used_at FROM user_sessions s \
          JOIN users u ON u.id = s.user_id AND u.vendor_id = s.vendor_id \
          WHERE s.id = $1 AND s.expires_at > $2 AND u.removed_at IS NULL AND u.disabled_at IS NULL"
     );
@@ -95,6 +97,7 @@ pub async fn by_id(client: &impl GenericClient, id: i64, now: Timestamp) -> Resu
             kind: kind(&row)?,
             enrolling: row.try_get("enrolling")?,
             digest: digest.ok_or(Error::Corrupt("user_sessions.digest"))?,
+            last_used_at: row.try_get("last_used_at")?,
         })
     })
     .transpose()
