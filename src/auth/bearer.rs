@@ -23,13 +23,13 @@ pub enum Bearer {
         /// `X-TL-TOKEN: <sha256hex(public key + private key)>`.
         pair: Secret,
     },
-    /// `gho_…`: an operator's token, or a worker's session.
+    /// `gho_…`: an operator's token, a worker's session, or a session or access token of a user.
     AccessToken(Secret),
     /// The same without `Bearer`, as the workers' SDK sends it: a worker's session only.
     BareAccessToken(Secret),
     /// A site's delete key, sent without `Bearer` as the plugins of 2019 do.
     DeleteKey(Secret),
-    /// HTTP Basic: a user's name and password.
+    /// HTTP Basic: a user's name with its password or an access token.
     Basic(Shown),
     /// No `Authorization` header.
     None,

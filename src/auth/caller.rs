@@ -12,7 +12,7 @@ use super::user::{Administrator, EnrollingUser, User, UserAdmin};
 use super::verify::{Known, active, admit, authenticate, authenticate_active, known, origin};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::request_id;
+use crate::http::{Decided, request_id};
 use crate::types::{KeyId, Namespace, Secret};
 use crate::users::workers::Worker;
 use crate::vendors::{Vendor, create};
@@ -181,7 +181,9 @@ macro_rules! extract {
             fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
                 let found = request.app_data::<web::Data<App>>().cloned();
                 let $request = request.clone();
+                let decided = Decided::begin(request);
                 Box::pin(async move {
+                    let _decided = decided;
                     let $app =
                         found.ok_or_else(|| Error::Internal("the app is not there".to_owned()))?;
                     $body

@@ -3,7 +3,7 @@
 //! ```text
 //! pk_ <id: 16 hex> <HMAC of the id: 48 hex>   <seal: 8 hex>   the public key, derived from its id
 //! sk_ <id: 16 hex> <random: 64 hex>           <seal: 8 hex>   the private key
-//! gho_<id: 16 hex> <random: 64 hex>           <seal: 8 hex>   an operator's token, or a worker's session
+//! gho_<id: 16 hex> <random: 64 hex>           <seal: 8 hex>   an operator's token, a session, or a user's token
 //! gwk_<id: 16 hex> <random: 64 hex>           <seal: 8 hex>   a worker's key, its password
 //! gdk_             <random: 64 hex>           <seal: 8 hex>   a site's delete key
 //! gct_<id: 16 hex> <generation: 8 hex> <expiry: 16 hex> <HMAC: 64 hex>   a claim token
@@ -110,7 +110,7 @@ impl KeyRing {
         self.id_of("sk_", text, 64).map(KeyId)
     }
 
-    /// A new opaque access token: an operator's, or a worker's session.
+    /// A new opaque access token: an operator's, a user's, or of a session.
     #[must_use]
     pub fn new_access_token(&self, id: i64) -> Secret {
         self.sealed("gho_", &format!("{}{}", hex_id(id), random_hex()))

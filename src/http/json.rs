@@ -14,6 +14,7 @@ use serde_json::Value;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
+use super::Decided;
 use crate::error::{Error, FieldError, Result};
 
 /// Of a body, unless its handler says otherwise.
@@ -32,8 +33,11 @@ impl<const MOST: usize> FromRequest for RawBody<MOST> {
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, payload) = (request.clone(), payload.take());
-        Box::pin(async move { read(&request, payload, MOST).await.map(Self) })
+        let (decided, request, payload) = (Decided::wait(request), request.clone(), payload.take());
+        Box::pin(async move {
+            decided.await;
+            read(&request, payload, MOST).await.map(Self)
+        })
     }
 }
 
@@ -44,8 +48,9 @@ impl<const MOST: usize> FromRequest for FileBody<MOST> {
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, payload) = (request.clone(), payload.take());
+        let (decided, request, payload) = (Decided::wait(request), request.clone(), payload.take());
         Box::pin(async move {
+            decided.await;
             let bytes = read(&request, payload, MOST).await?;
             if !bytes.is_empty() && !says(&request, "application/x-ndjson") {
                 return Err(Error::UnsupportedMediaType);
@@ -62,8 +67,9 @@ impl<T: DeserializeOwned + 'static, const MOST: usize> FromRequest for Json<T, M
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, payload) = (request.clone(), payload.take());
+        let (decided, request, payload) = (Decided::wait(request), request.clone(), payload.take());
         Box::pin(async move {
+            decided.await;
             let bytes = read(&request, payload, MOST).await?;
             if bytes.is_empty() {
                 return parse(b"{}").map(Self);

@@ -1,6 +1,7 @@
 //! Shared extractors and middleware.
 
 mod address;
+mod decided;
 mod json;
 pub mod limit;
 mod middleware;
@@ -8,6 +9,7 @@ mod paging;
 mod path;
 
 pub use address::client_address;
+pub use decided::Decided;
 pub use json::{
     BACKUP_LIMIT, ENTRY_LIMIT, FileBody, Json, LIMIT as BODY_LIMIT, RawBody, parse as parse_json,
     read_value,

@@ -27,7 +27,8 @@ type Mark = [u8; 32];
 
 /// The place where passwords are worked on.
 pub struct Passwords {
-    slots: Arc<Semaphore>,
+    /// How many are worked on at once.
+    pub slots: Arc<Semaphore>,
     nobody: String,
     key: Zeroizing<[u8; 32]>,
     remembered: Cache<Mark, ()>,

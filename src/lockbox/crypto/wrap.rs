@@ -1,19 +1,11 @@
-//! How a lockbox is locked.
-//!
-//! ```text
-//! password --Argon2id(salt, parameters)--+
-//!                                        +--HMAC--> key encryption key --wraps--> data key --seals--> values
-//! secret in OpenBao ---------------------+
-//! ```
-//! The data key is random. Whoever has the database and the password lacks the secret in OpenBao, and the other way
-//! round. The tag of the wrap is the only check of a password. A wrap is bound to its vendor, generation and
-//! parameters; a sealed value to its vendor, entry, version, generation, and to all that stands beside it.
+//! The data key under the password and the secret in OpenBao.
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::{DataKey, failed};
 use crate::auth::seal::{Context, open, seal};
 use crate::error::{Error, Result};
 use crate::types::{Namespace, Secret};
@@ -57,52 +49,6 @@ impl Kdf {
         within(floor.memory_kib, self.memory_kib, ceiling.memory_kib)
             && within(floor.passes, self.passes, ceiling.passes)
             && within(floor.lanes, self.lanes, ceiling.lanes)
-    }
-}
-
-/// A data key. Wiped when dropped.
-pub struct DataKey {
-    /// Counts the data keys of a lockbox, from 1.
-    pub generation: i32,
-    bytes: Box<Zeroizing<[u8; 32]>>,
-}
-
-impl DataKey {
-    /// A fresh one.
-    #[must_use]
-    pub fn new(generation: i32) -> Self {
-        let mut bytes = Box::new(Zeroizing::new([0; 32]));
-        rand::fill(bytes.as_mut_slice());
-        Self { generation, bytes }
-    }
-
-    /// From its bytes; `None` where there are not 32.
-    #[must_use]
-    pub fn from_bytes(generation: i32, bytes: &[u8]) -> Option<Self> {
-        let mut own = Box::new(Zeroizing::new([0; 32]));
-        if bytes.len() != own.len() {
-            return None;
-        }
-        own.copy_from_slice(bytes);
-        Some(Self {
-            generation,
-            bytes: own,
-        })
-    }
-
-    pub(super) fn copy(&self) -> Self {
-        let mut bytes = Box::new(Zeroizing::new([0; 32]));
-        bytes.copy_from_slice(self.bytes.as_slice());
-        Self {
-            generation: self.generation,
-            bytes,
-        }
-    }
-
-    /// The key itself: to be sealed for somebody who may have it.
-    #[must_use]
-    pub fn expose(&self) -> &[u8; 32] {
-        &self.bytes
     }
 }
 
@@ -219,99 +165,6 @@ fn wrap_context(namespace: &Namespace, wrap: &Wrap) -> Context {
         .and(wrap.generation.into())
 }
 
-/// Seals the former data key under the one that follows it.
-///
-/// # Errors
-/// Where the library fails.
-pub fn seal_former(namespace: &Namespace, key: &DataKey, former: &DataKey) -> Result<Vec<u8>> {
-    seal(
-        key.expose(),
-        &former_context(namespace, key),
-        former.expose(),
-    )
-    .ok_or_else(failed)
-}
-
-/// Opens the former data key.
-///
-/// # Errors
-/// [`Error::Integrity`] where it was changed.
-pub fn open_former(namespace: &Namespace, key: &DataKey, sealed: &[u8]) -> Result<DataKey> {
-    let opened = open(key.expose(), &former_context(namespace, key), sealed);
-    opened
-        .and_then(|bytes| DataKey::from_bytes(key.generation - 1, &bytes))
-        .ok_or(Error::Integrity("a lockbox's former key"))
-}
-
-fn former_context(namespace: &Namespace, key: &DataKey) -> Context {
-    Context::new("gatehouse lockbox former key")
-        .with(namespace.as_str().as_bytes())
-        .and(key.generation.into())
-}
-
-/// What a value belongs to.
-#[derive(Clone, Copy)]
-pub struct EntryContext<'a> {
-    /// Of the entry.
-    pub id: i64,
-    /// Of the entry.
-    pub version: i32,
-    /// Who may read it.
-    pub required_group: &'a str,
-    /// Which client it is for.
-    pub client_id: &'a str,
-    /// What it is called.
-    pub key: &'a str,
-    /// Of the value.
-    pub kind: &'a str,
-}
-
-impl EntryContext<'_> {
-    fn context(&self, namespace: &Namespace, generation: i32) -> Context {
-        Context::new("gatehouse lockbox entry")
-            .with(namespace.as_str().as_bytes())
-            .and(self.id)
-            .and(self.version.into())
-            .and(generation.into())
-            .with(self.required_group.as_bytes())
-            .with(self.client_id.as_bytes())
-            .with(self.key.as_bytes())
-            .with(self.kind.as_bytes())
-    }
-}
-
-/// Seals a value.
-///
-/// # Errors
-/// Where the library fails.
-pub fn seal_value(
-    namespace: &Namespace,
-    key: &DataKey,
-    entry: &EntryContext<'_>,
-    value: &[u8],
-) -> Result<Vec<u8>> {
-    let context = entry.context(namespace, key.generation);
-    seal(key.expose(), &context, value).ok_or_else(failed)
-}
-
-/// Opens a value.
-///
-/// # Errors
-/// [`Error::Integrity`] where it, or what it belongs to, was changed.
-pub fn open_value(
-    namespace: &Namespace,
-    key: &DataKey,
-    entry: &EntryContext<'_>,
-    sealed: &[u8],
-) -> Result<Zeroizing<Vec<u8>>> {
-    let context = entry.context(namespace, key.generation);
-    open(key.expose(), &context, sealed).ok_or(Error::Integrity("an entry of a lockbox"))
-}
-
-fn failed() -> Error {
-    Error::Internal("the library for cryptography failed".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -397,52 +250,5 @@ mod tests {
             assert!(matches!(got, Err(Error::Integrity(_))), "{kdf:?}");
         }
         assert!(Kdf::DEFAULT.is_sound());
-    }
-
-    #[test]
-    fn a_value_stays_with_its_entry() {
-        let (ours, key) = (namespace("vendor-a"), DataKey::new(1));
-        let entry = EntryContext {
-            id: 1,
-            version: 1,
-            required_group: "",
-            client_id: "",
-            key: "one",
-            kind: "secret",
-        };
-        let sealed = seal_value(&ours, &key, &entry, b"345").expect("sealed");
-        let opened = open_value(&ours, &key, &entry, &sealed).map(|v| v.to_vec());
-        assert_eq!(opened.ok().as_deref(), Some(&b"345"[..]));
-        let others = [
-            EntryContext { id: 2, ..entry },
-            EntryContext {
-                version: 2,
-                ..entry
-            },
-            EntryContext {
-                required_group: "x",
-                ..entry
-            },
-            EntryContext {
-                key: "two",
-                ..entry
-            },
-            EntryContext {
-                client_id: "one",
-                ..entry
-            },
-            EntryContext {
-                kind: "text",
-                ..entry
-            },
-        ];
-        for other in others {
-            assert!(open_value(&ours, &key, &other, &sealed).is_err());
-        }
-        assert!(open_value(&namespace("vendor-b"), &key, &entry, &sealed).is_err());
-        let next = DataKey::new(2);
-        let former = seal_former(&ours, &next, &key).expect("sealed");
-        let former = open_former(&ours, &next, &former).expect("opened");
-        assert_eq!((former.generation, former.expose()), (1, key.expose()));
     }
 }
