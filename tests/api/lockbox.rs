@@ -244,7 +244,7 @@ async fn only_members_of_its_group_have_an_entry() {
             let refused = test.send(who, &call, &body).await;
             refused.expect_problem(403, "group_required");
             let rports = call.replace(ENTRIES, "/api/v1/vault");
-            if !call.contains("history") && !call.starts_with("P") {
+            if !call.contains("history") && !call.starts_with('P') {
                 test.send(who, &rports, &body).await.expect_faults(403);
             }
         }

@@ -16,7 +16,7 @@ async fn keys(test: &TestApp, user: &TestUser, query: &str) -> Vec<String> {
         .collect()
 }
 
-/// Entries a, B, c_d, c%d, cxd, '); …, made a minute apart from 2026-01-02T03:04:05Z on.
+/// Six entries with keys that mean something elsewhere, made a minute apart from 2026-01-02T03:04:05Z on.
 async fn fill(test: &TestApp) -> (TestVendor, TestUser) {
     let (vendor, admin) = test.lockbox("lockbox-vendor").await;
     let other = test.user(&vendor, "bob", &[]).await;

@@ -35,6 +35,7 @@ mod limits;
 mod lockbox;
 mod lockbox_integrity;
 mod lockbox_list;
+mod lockbox_replicas;
 mod openapi;
 mod paths;
 mod plugins_of_2019;

@@ -21,7 +21,6 @@ pub const STRONG: &str = "correct-horse-battery-staple-9";
 /// A user, by what is sent.
 #[derive(Clone, Debug)]
 pub struct TestUser {
-    pub name: String,
     pub basic: String,
 }
 
@@ -46,7 +45,6 @@ impl TestApp {
         let added = store::insert(&client, VendorId(vendor.id), &new, now).await;
         assert!(added.unwrap());
         TestUser {
-            name: name.to_owned(),
             basic: basic(&format!("{name}@{}", vendor.namespace), secret),
         }
     }
