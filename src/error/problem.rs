@@ -113,3 +113,41 @@ impl ResponseError for Error {
         self.into_response(&request_id, dialect)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_and_headers_follow_the_dialect() {
+        let answer = |error: &Error, dialect| {
+            let response = error.into_response("id", dialect);
+            let has = |name| response.headers().contains_key(name);
+            let hints = (has(header::RETRY_AFTER), has(header::WWW_AUTHENTICATE));
+            (response.status().as_u16(), hints)
+        };
+        let (own, rport) = (Dialect::Own, Dialect::RPort);
+        let field = Error::field("key", "is required");
+        let expected = [
+            (field, 422, 400, (false, false)),
+            (Error::LockboxLocked, 423, 409, (false, false)),
+            (Error::Starting, 503, 503, (true, false)),
+            (
+                Error::RateLimited { retry_after: 1 },
+                429,
+                429,
+                (true, false),
+            ),
+            (Error::CredentialsMissing, 401, 401, (false, true)),
+            (Error::GroupRequired, 403, 403, (false, false)),
+            (Error::BodyTooLarge, 413, 413, (false, false)),
+        ];
+        for (error, ours, theirs, hints) in expected {
+            assert_eq!(answer(&error, own), (ours, hints), "{error}");
+            assert_eq!(answer(&error, rport), (theirs, hints), "{error}");
+        }
+        let wrong = Error::LockboxPasswordWrong;
+        assert_eq!(answer(&wrong, own), (403, (false, false)));
+        assert_eq!(answer(&wrong, rport), (401, (false, true)));
+    }
+}

@@ -137,10 +137,16 @@ impl From<Entry> for EntryView {
     }
 }
 
+/// What an answer about one entry is.
+#[derive(Serialize)]
+struct OneEntryView<'a> {
+    entry: &'a EntryView,
+}
+
 fn answer(mut answer: HttpResponseBuilder, entry: &EntryView) -> HttpResponse {
     answer
         .insert_header((ETAG, format!("\"{}\"", entry.version)))
-        .json(json!({ "entry": entry }))
+        .json(OneEntryView { entry })
 }
 
 /// `GET /api/lockbox/entries`: a page of entries without their values.

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::TestApp;
 use crate::support::lockbox::{PASSWORD, STRONG};
 use crate::support::users::basic;
+use crate::support::{Place, TestApp};
 
 const INIT: &str = "POST /api/v1/vault-admin/init";
 const OPEN: &str = "POST /api/v1/vault-admin/sesame";
@@ -325,4 +325,28 @@ async fn values_come_back_to_the_letter_and_stay_inside() {
     let dump = test.dump().await;
     assert!(!dump.contains(canary) && !dump.contains("canary-markdown"));
     assert!(dump.contains("kept"));
+}
+
+#[tokio::test]
+async fn too_many_wrong_passwords_are_told_so_in_rports_form() {
+    let place = Place::shared().await;
+    let mut config = place.config().await;
+    config.limits.refused.per_second = 1;
+    config.limits.refused.burst = 2;
+    let test = TestApp::start_at(place, config).await;
+    let (_, admin) = test.lockbox("rport-vendor").await;
+    let wrong = basic("admin@rport-vendor", "wrong-password");
+    let mut last = 401;
+    for _ in 0..20 {
+        let call = test.get("/api/v1/vault").header("authorization", &wrong);
+        let answer = call.send().await;
+        last = answer.status;
+        answer.expect_faults(last);
+        if last == 429 {
+            assert!(answer.headers.contains_key("retry-after"));
+            break;
+        }
+    }
+    assert_eq!(last, 429);
+    assert_eq!(test.ask(&admin, "GET /api/v1/vault").await.status, 200);
 }

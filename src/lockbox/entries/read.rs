@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::create::context;
-use super::store::{self, Past};
-use super::trail::{self, About, DONE, GROUP_REQUIRED};
-use super::{EntryId, Opened, admit};
+use super::store::{self, Past, Sealed};
+use super::trail::{self, About, DONE, GROUP_REQUIRED, INTEGRITY};
+use super::{Entry, EntryId, Opened, admit};
 use crate::app::App;
 use crate::auth::User;
 use crate::error::{Error, Result};
@@ -37,12 +37,18 @@ async fn attempt(app: &App, by: &User, id: EntryId, keys: &Keys) -> Result<Under
         trail::record(&client, by, (READ, GROUP_REQUIRED), (&entry).into(), now).await?;
         return Err(refused);
     }
-    let mut value = keys.open(&context(&entry), sealed.generation, &sealed.bytes)?;
-    let text = String::from_utf8(std::mem::take(&mut *value));
-    let value = text.map_err(|_| Error::Integrity("an entry of a lockbox"))?;
-    let value = Secret::new(value);
-    trail::record(&client, by, (READ, DONE), (&entry).into(), now).await?;
+    let opened = open(keys, &entry, &sealed);
+    let outcome = if opened.is_ok() { DONE } else { INTEGRITY };
+    trail::record(&client, by, (READ, outcome), (&entry).into(), now).await?;
+    let value = opened?;
     Ok(Under::Epoch(Opened { entry, value }))
+}
+
+fn open(keys: &Keys, entry: &Entry, sealed: &Sealed) -> Result<Secret> {
+    let mut value = keys.open(&context(entry), sealed.generation, &sealed.bytes)?;
+    let text = String::from_utf8(std::mem::take(&mut *value));
+    let text = text.map_err(|_| Error::Integrity("an entry of a lockbox"))?;
+    Ok(Secret::new(text))
 }
 
 /// What became of an entry, the newest first, of versions before `before`; one row more than asked where there is more.

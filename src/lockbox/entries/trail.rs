@@ -45,3 +45,5 @@ pub(super) async fn record(
 pub(super) const DONE: &str = "done";
 /// The outcome of what only members of a group may.
 pub(super) const GROUP_REQUIRED: &str = "group_required";
+/// The outcome where what is stored cannot be trusted.
+pub(super) const INTEGRITY: &str = "integrity";
