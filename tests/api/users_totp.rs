@@ -307,5 +307,5 @@ async fn sealed_secret_opens_for_its_user_only() {
                totp_confirmed_at = now() WHERE name = 'bob'";
     test.sql().await.batch_execute(sql).await.unwrap();
     let swapped = test.log_in_with(&bob, &test.code(&secret, 0)).await;
-    swapped.expect_problem(500, "internal");
+    swapped.expect_problem(500, "integrity");
 }
