@@ -25,6 +25,8 @@ const FILE_LIMIT: usize = 4 * 1024 * 1024;
 /// Of the body with a backup of a lockbox.
 pub const BACKUP_LIMIT: usize = 64 * 1024 * 1024;
 const TIME: Duration = Duration::from_secs(5);
+/// For the body with a backup.
+const BACKUP_TIME: Duration = Duration::from_mins(1);
 
 /// A body as it came: at most 64 KiB unless it says otherwise, within 5 seconds.
 pub struct RawBody<const MOST: usize = LIMIT>(pub Bytes);
@@ -104,7 +106,12 @@ async fn read(request: &HttpRequest, mut payload: Payload, limit: usize) -> Resu
         }
         Ok(body.freeze())
     };
-    tokio::time::timeout(TIME, collect)
+    let time = if limit == BACKUP_LIMIT {
+        BACKUP_TIME
+    } else {
+        TIME
+    };
+    tokio::time::timeout(time, collect)
         .await
         .unwrap_or(Err(Error::BodyTimeout))
 }

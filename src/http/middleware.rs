@@ -11,6 +11,8 @@ use actix_web::middleware::Next;
 use crate::error::Error;
 
 const WHOLE_REQUEST: Duration = Duration::from_secs(10);
+/// For the one call whose body is a backup.
+const WHOLE_RESTORE: Duration = Duration::from_mins(2);
 
 /// Every answer is kept out of caches, says its type and means it, and names its request.
 ///
@@ -53,7 +55,7 @@ pub fn answered(error: actix_web::Error, change: impl FnOnce(&mut HeaderMap)) ->
     InternalError::from_response(error, response).into()
 }
 
-/// No request takes longer than 10 seconds. What it began in a tracked task of its own goes on to its end.
+/// No request takes longer than 10 seconds, a restore of a lockbox no longer than two minutes. What it began in a tracked task of its own goes on to its end.
 ///
 /// # Errors
 /// [`Error::RequestTimeout`], or those of the request.
@@ -61,7 +63,11 @@ pub async fn time_limit(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    match tokio::time::timeout(WHOLE_REQUEST, next.call(request)).await {
+    let limit = match request.path() {
+        "/api/lockbox/restore" => WHOLE_RESTORE,
+        _ => WHOLE_REQUEST,
+    };
+    match tokio::time::timeout(limit, next.call(request)).await {
         Ok(done) => done,
         Err(_) => Err(Error::RequestTimeout.into()),
     }
