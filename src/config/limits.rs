@@ -11,7 +11,8 @@ pub struct LimitConfig {
     pub address: Rate,
     /// All requests in one vendor's name: `GATEHOUSE_LIMIT_VENDOR`, default `100/400`.
     pub vendor: Rate,
-    /// Refused credentials of one client address: `GATEHOUSE_LIMIT_REFUSED`, default `5/20`.
+    /// Refused credentials of one client address, and passwords of users that are looked at for it, right or wrong:
+    /// `GATEHOUSE_LIMIT_REFUSED`, default `5/20`.
     pub refused: Rate,
 }
 

@@ -37,6 +37,7 @@ pub struct Limits {
     address: DefaultKeyedRateLimiter<IpAddr>,
     refused: DefaultKeyedRateLimiter<IpAddr>,
     vendor: DefaultKeyedRateLimiter<(VendorId, Share)>,
+    passwords: DefaultKeyedRateLimiter<IpAddr>,
     tests: DefaultKeyedRateLimiter<VendorId>,
 }
 
@@ -54,6 +55,7 @@ impl Limits {
             address: RateLimiter::keyed(quota(config.address)),
             refused: RateLimiter::keyed(quota(config.refused)),
             vendor: RateLimiter::keyed(quota(config.vendor)),
+            passwords: RateLimiter::keyed(quota(config.refused)),
             tests: RateLimiter::keyed(quota(TESTS)),
         }
     }
@@ -74,6 +76,15 @@ impl Limits {
         check(&self.refused, &network(address))
     }
 
+    /// Counts a password of this address that is to be looked at, right or wrong: that takes memory and time. One that
+    /// was right a moment ago is not looked at again.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] over the limit.
+    pub fn check_password(&self, address: IpAddr) -> Result<()> {
+        check(&self.passwords, &network(address))
+    }
+
     /// Counts a request in this vendor's name.
     ///
     /// # Errors
@@ -92,7 +103,7 @@ impl Limits {
 
     /// Forgets who has not called for a while.
     pub fn tidy(&self) {
-        for limiter in [&self.address, &self.refused] {
+        for limiter in [&self.address, &self.refused, &self.passwords] {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }

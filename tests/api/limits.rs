@@ -51,6 +51,25 @@ async fn expect_burst<'a>(call: impl Fn() -> Call<'a>, passed: u16) {
 }
 
 #[tokio::test]
+async fn passwords_of_an_address_are_looked_at_so_many_a_second() {
+    let refused = LimitConfig {
+        refused: tight(),
+        ..limits(FREE)
+    };
+    let test = start(refused, &[]).await;
+    test.vendor("vendor-a").await;
+    let before = test.app.passwords.verified();
+    let started = Instant::now();
+    let names: Vec<String> = (0..12).map(|n| format!("nobody-{n}@vendor-a")).collect();
+    let tries = names.iter().map(|name| test.basic_status(name, "x"));
+    let answers = join_all(tries).await;
+    let seconds = started.elapsed().as_secs();
+    let looked_at = test.app.passwords.verified() - before;
+    assert!(looked_at <= u64::from(BURST) + seconds, "{looked_at}");
+    assert!(answers.contains(&429), "{answers:?}");
+}
+
+#[tokio::test]
 async fn an_address_is_held_back_and_machines_that_watch_are_not() {
     let address = LimitConfig {
         address: tight(),

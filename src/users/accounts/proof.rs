@@ -113,6 +113,7 @@ pub async fn prove(app: &Arc<App>, shown: Try, second: Second) -> Result<()> {
 }
 
 async fn counted(app: &Arc<App>, shown: &Try, second: &Second) -> Result<()> {
+    app.limits.check_password(shown.origin.address)?;
     let counted = begin(app, &shown.place).await?;
     match is_right(app, shown, second).await {
         Ok(true) => {
