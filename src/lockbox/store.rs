@@ -2,12 +2,15 @@
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::crypto::{Kdf, Wrap};
 use super::throttle::Tries;
 use crate::db::{Error, GenericClient, Result};
 use crate::types::VendorId;
+
+type Parameter<'a> = dyn ToSql + Sync + 'a;
 
 /// A replica that was not seen for so long is gone.
 pub const SEEN: &str = "interval '3 seconds'";
@@ -114,8 +117,36 @@ pub async fn ensure(client: &impl GenericClient, vendor: VendorId, now: Timestam
     Ok(())
 }
 
-pub(super) fn int(number: u32) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
+/// The parameters of a wrap as they are stored.
+pub(super) fn numbers(wrap: &Wrap) -> [i32; 3] {
+    let Kdf {
+        memory_kib,
+        passes,
+        lanes,
+    } = wrap.kdf;
+    [memory_kib, passes, lanes].map(|number| i32::try_from(number).unwrap_or(i32::MAX))
+}
+
+/// What [`NEW_WRAP`] takes, from `$1` to `$8`, and more.
+pub(super) fn with_wrap<'a>(
+    vendor: &'a i64,
+    wrap: &'a Wrap,
+    numbers: &'a [i32; 3],
+    more: &[&'a Parameter<'a>],
+) -> Vec<&'a Parameter<'a>> {
+    let [memory, passes, lanes] = numbers;
+    let mut all: Vec<&'a Parameter<'a>> = vec![
+        vendor,
+        &wrap.sealed,
+        memory,
+        passes,
+        lanes,
+        &wrap.salt,
+        &wrap.secret_version,
+        &wrap.generation,
+    ];
+    all.extend_from_slice(more);
+    all
 }
 
 pub(super) const NEW_WRAP: &str = "wrapped_key = $2, kdf_memory_kib = $3, kdf_passes = $4, kdf_lanes = $5, salt = $6, \
@@ -135,26 +166,9 @@ pub async fn initialize(
         "UPDATE lockboxes SET {NEW_WRAP}, locked = false, epoch = epoch + 1, unlocked_at = now(), initialized_at = $9 \
          WHERE vendor_id = $1 AND wrapped_key IS NULL RETURNING epoch"
     );
-    let Kdf {
-        memory_kib,
-        passes,
-        lanes,
-    } = wrap.kdf;
+    let numbers = numbers(wrap);
     let row = client
-        .query_opt(
-            &sql,
-            &[
-                &vendor.0,
-                &wrap.sealed,
-                &int(memory_kib),
-                &int(passes),
-                &int(lanes),
-                &wrap.salt,
-                &wrap.secret_version,
-                &wrap.generation,
-                &now,
-            ],
-        )
+        .query_opt(&sql, &with_wrap(&vendor.0, wrap, &numbers, &[&now]))
         .await?;
     row.map(|row| Ok(row.try_get("epoch")?)).transpose()
 }
@@ -172,26 +186,9 @@ pub async fn rewrap(
     let sql = format!(
         "UPDATE lockboxes SET {NEW_WRAP} WHERE vendor_id = $1 AND wrap_edition = $9 AND generation = $8"
     );
-    let Kdf {
-        memory_kib,
-        passes,
-        lanes,
-    } = wrap.kdf;
+    let numbers = numbers(wrap);
     let changed = client
-        .execute(
-            &sql,
-            &[
-                &vendor.0,
-                &wrap.sealed,
-                &int(memory_kib),
-                &int(passes),
-                &int(lanes),
-                &wrap.salt,
-                &wrap.secret_version,
-                &wrap.generation,
-                &edition,
-            ],
-        )
+        .execute(&sql, &with_wrap(&vendor.0, wrap, &numbers, &[&edition]))
         .await?;
     Ok(changed == 1)
 }
@@ -220,26 +217,11 @@ pub async fn rotate(
         "UPDATE lockboxes SET {NEW_WRAP}, former_key = $10, epoch = epoch + 1 \
          WHERE vendor_id = $1 AND wrap_edition = $9 AND generation = $8 - 1 AND former_key IS NULL RETURNING epoch, locked"
     );
-    let Kdf {
-        memory_kib,
-        passes,
-        lanes,
-    } = wrap.kdf;
+    let numbers = numbers(wrap);
     let row = client
         .query_opt(
             &sql,
-            &[
-                &vendor.0,
-                &wrap.sealed,
-                &int(memory_kib),
-                &int(passes),
-                &int(lanes),
-                &wrap.salt,
-                &wrap.secret_version,
-                &wrap.generation,
-                &edition,
-                &former,
-            ],
+            &with_wrap(&vendor.0, wrap, &numbers, &[&edition, &former]),
         )
         .await?;
     row.map(|row| {

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::Opened;
 use crate::db::{GenericClient, Result};
-use crate::lockbox::crypto::{Kdf, Wrap};
-use crate::lockbox::store::{NEW_WRAP, WRAP, int, wrap};
+use crate::lockbox::crypto::Wrap;
+use crate::lockbox::store::{NEW_WRAP, WRAP, numbers, with_wrap, wrap};
 use crate::types::VendorId;
 
 /// An entry as it is stored.
@@ -113,26 +113,11 @@ pub async fn replace(
         "UPDATE lockboxes SET {NEW_WRAP}, former_key = NULL, locked = false, epoch = epoch + 1, unlocked_at = now(), \
          initialized_at = coalesce(initialized_at, $10) WHERE vendor_id = $1 AND wrap_edition = $9 RETURNING epoch"
     );
-    let Kdf {
-        memory_kib,
-        passes,
-        lanes,
-    } = wrap.kdf;
+    let numbers = numbers(wrap);
     let row = client
         .query_opt(
             &sql,
-            &[
-                &vendor.0,
-                &wrap.sealed,
-                &int(memory_kib),
-                &int(passes),
-                &int(lanes),
-                &wrap.salt,
-                &wrap.secret_version,
-                &wrap.generation,
-                &edition,
-                &now,
-            ],
+            &with_wrap(&vendor.0, wrap, &numbers, &[&edition, &now]),
         )
         .await?;
     row.map(|row| Ok(row.try_get("epoch")?)).transpose()

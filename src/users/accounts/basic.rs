@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::proof::{self, Second, Try};
-use super::{Origin, sessions, tries};
+use super::proof::{self, Second};
+use super::{Origin, sessions};
 use crate::app::App;
 use crate::auth::{Proof, User};
 use crate::error::{Error, Result};
@@ -32,19 +32,10 @@ pub async fn user_of(app: &Arc<App>, shown: &Shown, origin: &Origin) -> Result<U
     {
         return token_user(app, shown, origin).await;
     }
-    let named = proof::named(app, &shown.login, shown.host.as_deref(), origin).await?;
-    let client = app.db.get().await?;
-    // Before what is remembered: that is no way around a block.
-    tries::look(&client, &named.place, app.clock.now()).await?;
-    let secrets = named.secrets(&client).await?;
-    drop(client);
-    let attempt = Try {
-        place: named.place,
-        secrets: secrets.clone(),
-        password: shown.password.clone(),
-        origin: origin.clone(),
-    };
-    let (Some(secrets), Some(vendor)) = (secrets, named.vendor) else {
+    let host = shown.host.as_deref();
+    let met = proof::meet(app, &shown.login, &shown.password, host, origin).await?;
+    let attempt = met.attempt;
+    let Some((secrets, vendor)) = met.found else {
         proof::prove(app, attempt, Second::Missing).await?;
         return Err(Error::CredentialsInvalid);
     };

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::proof::{self, Second, Try};
+use super::proof::{self, Second};
 use super::sessions::{self, Kind, Made, NewSession};
 use super::store::Secrets;
-use super::{Origin, event, store, tries};
+use super::{Origin, event, store};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::limit::Share;
@@ -36,18 +36,10 @@ pub struct LoggedIn {
 /// # Errors
 /// As for [`proof::prove`], and where the vendor is not active.
 pub async fn log_in(app: &Arc<App>, shown: Shown, origin: &Origin) -> Result<LoggedIn> {
-    let named = proof::named(app, &shown.login, shown.host.as_deref(), origin).await?;
-    let client = app.db.get().await?;
-    tries::look(&client, &named.place, app.clock.now()).await?;
-    let secrets = named.secrets(&client).await?;
-    drop(client);
-    let attempt = Try {
-        place: named.place,
-        secrets: secrets.clone(),
-        password: shown.password.clone(),
-        origin: origin.clone(),
-    };
-    let (Some(secrets), Some(vendor)) = (secrets, named.vendor) else {
+    let host = shown.host.as_deref();
+    let met = proof::meet(app, &shown.login, &shown.password, host, origin).await?;
+    let attempt = met.attempt;
+    let Some((secrets, vendor)) = met.found else {
         proof::prove(app, attempt, Second::Missing).await?;
         return Err(Error::CredentialsInvalid);
     };

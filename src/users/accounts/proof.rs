@@ -91,6 +91,43 @@ pub struct Try {
     pub origin: Origin,
 }
 
+/// A try, and whom it can be of.
+pub struct Met {
+    /// What was tried.
+    pub attempt: Try,
+    /// The user of that name, where there is one.
+    pub found: Option<(Secrets, Arc<Vendor>)>,
+}
+
+/// Finds the user a log-in name means. Whoever is shut out gets no further, whatever is shown: so what is remembered
+/// of right passwords is no way around a block.
+///
+/// # Errors
+/// [`Error::RateLimited`], [`Error::LockedOut`], or trouble with the database.
+pub async fn meet(
+    app: &App,
+    login: &str,
+    password: &Secret,
+    host: Option<&str>,
+    origin: &Origin,
+) -> Result<Met> {
+    let named = named(app, login, host, origin).await?;
+    let client = app.db.get().await?;
+    tries::look(&client, &named.place, app.clock.now()).await?;
+    let secrets = named.secrets(&client).await?;
+    drop(client);
+    let attempt = Try {
+        place: named.place,
+        secrets: secrets.clone(),
+        password: password.clone(),
+        origin: origin.clone(),
+    };
+    Ok(Met {
+        attempt,
+        found: secrets.zip(named.vendor),
+    })
+}
+
 /// What must be shown besides the password.
 #[derive(Clone)]
 pub enum Second {
