@@ -205,6 +205,9 @@ pub enum Error {
     /// OpenBao lacks the secret that lockboxes are locked with.
     #[error("OpenBao holds no secret for lockboxes in version {0:?}")]
     LockboxSecretMissing(Option<u32>),
+    /// It would be larger than what is taken back.
+    #[error("the lockbox is too large for a backup")]
+    BackupTooLarge,
     /// The lockbox has an entry of that key for that client.
     #[error("the entry exists")]
     EntryExists,

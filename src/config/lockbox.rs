@@ -28,7 +28,7 @@ impl LockboxConfig {
             _ => None,
         };
         let kdf = kdf.filter(|kdf| kdf.is_sound()).ok_or_else(|| {
-            let rule = "must be <KiB>/<passes>/<lanes>, from 19456/2/1 to 1048576/64/16";
+            let rule = "must be <KiB>/<passes>/<lanes>, from 19456/2/1 to 262144/16/8";
             invalid(name, &rule)
         })?;
         Ok(Self { kdf })

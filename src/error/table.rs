@@ -227,6 +227,11 @@ impl Error {
                 "lockbox_secret_missing",
                 "OpenBao lacks the secret that lockboxes are locked with. An operator must look.",
             ),
+            Self::BackupTooLarge => (
+                409,
+                "backup_too_large",
+                "The lockbox is too large for a file of 64 MiB: back up PostgreSQL and OpenBao instead.",
+            ),
             Self::EntryExists => (
                 409,
                 "entry_exists",

@@ -22,10 +22,8 @@ pub const LIMIT: usize = 64 * 1024;
 /// Of a body with an entry of a lockbox: a value of 64 KiB, however its characters are escaped.
 pub const ENTRY_LIMIT: usize = 512 * 1024;
 const FILE_LIMIT: usize = 4 * 1024 * 1024;
-/// Of the body with a backup of a lockbox.
-pub const BACKUP_LIMIT: usize = 64 * 1024 * 1024;
 const TIME: Duration = Duration::from_secs(5);
-/// For the body with a backup.
+/// For bodies larger than that.
 const BACKUP_TIME: Duration = Duration::from_mins(1);
 
 /// A body as it came: at most 64 KiB unless it says otherwise, within 5 seconds.
@@ -106,7 +104,7 @@ async fn read(request: &HttpRequest, mut payload: Payload, limit: usize) -> Resu
         }
         Ok(body.freeze())
     };
-    let time = if limit == BACKUP_LIMIT {
+    let time = if limit > FILE_LIMIT {
         BACKUP_TIME
     } else {
         TIME

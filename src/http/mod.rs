@@ -11,8 +11,7 @@ mod path;
 pub use address::client_address;
 pub use decided::Decided;
 pub use json::{
-    BACKUP_LIMIT, ENTRY_LIMIT, FileBody, Json, LIMIT as BODY_LIMIT, RawBody, parse as parse_json,
-    read_value,
+    ENTRY_LIMIT, FileBody, Json, LIMIT as BODY_LIMIT, RawBody, parse as parse_json, read_value,
 };
 pub use middleware::{answered, harden, time_limit};
 pub use paging::{Cursor, Page, PageRequest};

@@ -83,7 +83,7 @@ impl Follower {
         for (vendor, keys) in held {
             if epochs.get(&vendor) == Some(&keys.epoch) {
                 still.push((vendor, keys.epoch, keys.take_use()));
-            } else if epochs.get(&vendor).is_none_or(|now| *now > keys.epoch) {
+            } else {
                 app.lockboxes.forget(vendor, keys.epoch);
             }
         }
@@ -126,11 +126,14 @@ impl Follower {
                 continue;
             };
             let wanted = asked.wanted;
-            match asked.open(app.keys()?, &answer) {
-                Ok(key) => take(app, client, &wanted, key).await?,
-                Err(_) => {
-                    tracing::error!(vendor.id = %wanted.vendor, "An answer with a lockbox's key was forged");
-                }
+            let taken = match asked.open(app.keys()?, &answer) {
+                Ok(key) => take(app, client, &wanted, key).await,
+                Err(error) => Err(error),
+            };
+            // One lockbox whose rows were changed does not keep the others from their keys.
+            if let Err(error) = taken {
+                let cause = crate::error::cause_chain(&error);
+                tracing::error!(vendor.id = %wanted.vendor, error.cause = %cause, "A lockbox's key could not be taken over");
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! The data keys of unlocked lockboxes, in the memory of this replica.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::crypto::{self, DataKey, EntryContext};
 use super::store;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::types::{Namespace, VendorId};
+use crate::types::{Namespace, UserId, VendorId};
 use crate::vendors::Vendor;
 
 /// How long a request waits for a key that another replica has.
@@ -27,6 +27,8 @@ pub struct Keys {
     current: DataKey,
     former: Option<DataKey>,
     used: AtomicBool,
+    /// Entries that cannot be opened, and were reported.
+    broken: Mutex<HashSet<i64>>,
 }
 
 impl Keys {
@@ -44,6 +46,7 @@ impl Keys {
             current,
             former,
             used: AtomicBool::new(false),
+            broken: Mutex::default(),
         }
     }
 
@@ -92,6 +95,12 @@ impl Keys {
         crypto::open_value(&self.namespace, key, entry, sealed)
     }
 
+    /// Notes that an entry cannot be opened; `true` the first time.
+    pub fn note_broken(&self, id: i64) -> bool {
+        let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        broken.insert(id)
+    }
+
     /// Notes that somebody uses the lockbox: it locks itself only after a time without.
     pub fn note_use(&self) {
         self.used.store(true, Ordering::Relaxed);
@@ -113,6 +122,10 @@ pub struct Lockboxes {
     pub wake: Notify,
     /// How many passwords are stretched at once.
     pub stretching: Semaphore,
+    /// The same for backups that are restored.
+    pub restoring: Semaphore,
+    /// Who waits to try a password.
+    trying: Mutex<HashSet<(VendorId, UserId)>>,
 }
 
 impl Default for Lockboxes {
@@ -123,6 +136,8 @@ impl Default for Lockboxes {
             changed: watch::Sender::new(()),
             wake: Notify::new(),
             stretching: Semaphore::new(2),
+            restoring: Semaphore::new(1),
+            trying: Mutex::default(),
         }
     }
 }
@@ -167,6 +182,18 @@ impl Lockboxes {
         let any = !held.is_empty();
         held.clear();
         any
+    }
+
+    /// Begins a try of a password; `false` where this user is at one already.
+    pub(super) fn begin_try(&self, vendor: VendorId, user: UserId) -> bool {
+        let mut trying = self.trying.lock().unwrap_or_else(PoisonError::into_inner);
+        trying.insert((vendor, user))
+    }
+
+    /// Ends it.
+    pub(super) fn end_try(&self, vendor: VendorId, user: UserId) {
+        let mut trying = self.trying.lock().unwrap_or_else(PoisonError::into_inner);
+        trying.remove(&(vendor, user));
     }
 
     /// The keys of a lockbox: those here, or another replica's, where this one may have them.

@@ -1,6 +1,7 @@
 //! What it takes to open a lockbox: the password, the secret in OpenBao, and the time to stretch the one over the other.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::crypto::{self, DataKey, OpenBaoPart, Wrap};
 use super::store::Wrapped;
@@ -13,6 +14,11 @@ use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::types::{Namespace, Secret};
 use crate::vault::kv;
+
+/// How long a password waits for its turn to be stretched.
+const WAIT: Duration = Duration::from_secs(3);
+/// A little less than what a request may take.
+const PATIENCE: Duration = Duration::from_secs(9);
 
 /// A lockbox that a password opened.
 pub(super) struct Opened {
@@ -33,23 +39,19 @@ pub(super) async fn open(
     password: &Secret,
     patience: Patience,
 ) -> Result<Opened> {
-    let vendor = &by.0.vendor;
-    let stored = read(app, by).await?.ok_or(Error::LockboxUninitialized)?;
-    drop(stored);
-    throttle::admit(app, vendor.id, patience).await?;
-    // Read after the wait: the password may be another one by now.
+    let (vendor, begun) = (&by.0.vendor, Instant::now());
     let stored = read(app, by).await?.ok_or(Error::LockboxUninitialized)?;
     let part = openbao_part(app, None).await?;
     let theirs = if part.version == stored.wrap.secret_version {
         Arc::clone(&part)
     } else {
-        openbao_part(app, u32::try_from(stored.wrap.secret_version).ok()).await?
+        openbao_part(app, Some(version_of(&stored.wrap))).await?
     };
-    let key = unwrapped(app, &vendor.namespace, password, theirs, &stored.wrap).await?;
-    let Some(key) = key else {
-        refused(app, by).await?;
-        return Err(Error::LockboxPasswordWrong);
-    };
+    let key = key_of(app, by, password, patience, &theirs, &stored.wrap).await?;
+    // Whoever asked was told that it took too long: it is not done behind their back.
+    if begun.elapsed() > PATIENCE {
+        return Err(Error::RequestTimeout);
+    }
     let former = stored.former.as_deref();
     let former = former.map(|sealed| crypto::open_former(&vendor.namespace, &key, sealed));
     Ok(Opened {
@@ -60,12 +62,44 @@ pub(super) async fn open(
     })
 }
 
+/// The version of the secret in OpenBao that a wrap takes.
+pub(super) fn version_of(wrap: &Wrap) -> u32 {
+    u32::try_from(wrap.secret_version).unwrap_or(u32::MAX)
+}
+
+/// The data key of a wrap, if the password is right; counted as a wrong one until that is known.
+pub(super) async fn key_of(
+    app: &App,
+    by: &Administrator,
+    password: &Secret,
+    patience: Patience,
+    part: &Arc<OpenBaoPart>,
+    wrap: &Wrap,
+) -> Result<DataKey> {
+    let vendor = &by.0.vendor;
+    let counted = throttle::admit(app, vendor.id, by.0.account.id, patience).await?;
+    match unwrapped(app, &vendor.namespace, password, Arc::clone(part), wrap).await {
+        Ok(Some(key)) => {
+            counted.succeeded().await?;
+            Ok(key)
+        }
+        Ok(None) => {
+            refused(app, by).await?;
+            Err(Error::LockboxPasswordWrong)
+        }
+        Err(error) => {
+            counted.undecided().await;
+            Err(error)
+        }
+    }
+}
+
 async fn read(app: &App, by: &Administrator) -> Result<Option<Wrapped>> {
     let client = app.db.get().await?;
     Ok(store::wrapped(&client, by.0.vendor.id).await?)
 }
 
-pub(super) async fn refused(app: &App, by: &Administrator) -> Result<()> {
+async fn refused(app: &App, by: &Administrator) -> Result<()> {
     metrics::counter!("gatehouse_lockbox_refused_passwords_total").increment(1);
     let client = app.db.get().await?;
     let refused = Event {
@@ -147,8 +181,10 @@ async fn stretching<T: Send + 'static>(
     app: &App,
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let slot = app.lockboxes.stretching.acquire().await;
-    let _slot = slot.map_err(|e| Error::Internal(e.to_string()))?;
+    let slot = tokio::time::timeout(WAIT, app.lockboxes.stretching.acquire()).await;
+    let Ok(Ok(_slot)) = slot else {
+        return Err(Error::PasswordsBusy);
+    };
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|e| Error::Internal(format!("hashing ended: {e}")))?
 }

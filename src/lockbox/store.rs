@@ -258,7 +258,7 @@ pub struct Locked {
     pub was_held: bool,
 }
 
-/// Locks a lockbox on every replica; `None` where it was locked.
+/// Locks a lockbox on every replica, in a transaction; `None` where it was locked.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -267,6 +267,9 @@ pub async fn lock(
     vendor: VendorId,
     replica: Uuid,
 ) -> Result<Option<Locked>> {
+    // Held first: what the second statement sees of the holders is then no older than the row.
+    let held = "SELECT 1 FROM lockboxes WHERE vendor_id = $1 FOR NO KEY UPDATE";
+    client.query_opt(held, &[&vendor.0]).await?;
     let sql = format!(
         "UPDATE lockboxes l SET locked = true, epoch = epoch + 1 WHERE vendor_id = $1 AND NOT locked \
          RETURNING epoch, EXISTS (SELECT 1 FROM lockbox_holders h JOIN replicas r ON r.id = h.replica_id \
@@ -293,8 +296,8 @@ pub async fn hold(
     replica: Uuid,
     epoch: i64,
 ) -> Result<()> {
-    let sql = "INSERT INTO lockbox_holders (vendor_id, replica_id, epoch, used_at) VALUES ($1, $2, $3, now()) \
-               ON CONFLICT (vendor_id, replica_id) DO UPDATE SET epoch = $3, used_at = now()";
+    let sql = "INSERT INTO lockbox_holders (vendor_id, replica_id, epoch, used_at) VALUES ($1, $2, $3, clock_timestamp()) \
+               ON CONFLICT (vendor_id, replica_id) DO UPDATE SET epoch = $3, used_at = clock_timestamp()";
     client.execute(sql, &[&vendor.0, &replica, &epoch]).await?;
     Ok(())
 }
@@ -327,6 +330,16 @@ pub async fn note_try(client: &impl GenericClient, vendor: VendorId, tries: &Tri
             &[&vendor.0, &tries.failures, &tries.failed_at, &tries.next_at],
         )
         .await?;
+    Ok(())
+}
+
+/// Takes the last try back.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn take_try_back(client: &impl GenericClient, vendor: VendorId) -> Result<()> {
+    let sql = "UPDATE lockboxes SET unlock_failures = greatest(unlock_failures - 1, 0), unlock_next_at = NULL WHERE vendor_id = $1";
+    client.execute(sql, &[&vendor.0]).await?;
     Ok(())
 }
 

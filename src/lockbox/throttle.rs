@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::store;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::types::VendorId;
+use crate::types::{UserId, VendorId};
 
 /// So many wrong ones in a row cost nothing.
 const FREE: i32 = 3;
@@ -79,11 +79,57 @@ fn slot(before: &Tries, now: Timestamp, patience: Patience) -> std::result::Resu
     Ok(Slot { begin, after })
 }
 
+/// A try that was counted as a wrong one until it is known to be none. One of each user waits at a time, so that one
+/// who guesses does not keep the others out.
+pub struct Try<'a> {
+    app: &'a App,
+    vendor: VendorId,
+    user: UserId,
+}
+
+impl Drop for Try<'_> {
+    fn drop(&mut self) {
+        self.app.lockboxes.end_try(self.vendor, self.user);
+    }
+}
+
+impl Try<'_> {
+    /// The password was right: all wrong ones before are forgotten.
+    ///
+    /// # Errors
+    /// Where the database does not answer.
+    pub async fn succeeded(self) -> Result<()> {
+        let client = self.app.db.get().await?;
+        Ok(store::forget_tries(&client, self.vendor).await?)
+    }
+
+    /// It could not be decided: it is taken back, as far as the database is in reach.
+    pub async fn undecided(self) {
+        let done = async {
+            let client = self.app.db.get().await?;
+            store::take_try_back(&client, self.vendor).await
+        };
+        if let Err(error) = done.await {
+            let cause = crate::error::cause_chain(&error);
+            tracing::warn!(error.cause = %cause, "A try to unlock stays counted as a wrong one");
+        }
+    }
+}
+
 /// Takes the next slot for a try, and waits for it.
 ///
 /// # Errors
 /// [`Error::RateLimited`] where too many wait already, or trouble with the database.
-pub async fn admit(app: &App, vendor: VendorId, patience: Patience) -> Result<()> {
+pub async fn admit(
+    app: &App,
+    vendor: VendorId,
+    user: UserId,
+    patience: Patience,
+) -> Result<Try<'_>> {
+    if !app.lockboxes.begin_try(vendor, user) {
+        return Err(Error::RateLimited { retry_after: 1 });
+    }
+    let counted = Try { app, vendor, user };
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
     let (before, now) = store::tries(&transaction, vendor).await?;
@@ -96,7 +142,7 @@ pub async fn admit(app: &App, vendor: VendorId, patience: Patience) -> Result<()
     drop(client);
     let wait = Duration::try_from(slot.begin.duration_since(now)).unwrap_or(Duration::ZERO);
     tokio::time::sleep(wait).await;
-    Ok(())
+    Ok(counted)
 }
 
 #[cfg(test)]

@@ -114,7 +114,6 @@ pub async fn unlock(
     }
     let epoch = store::unlock(&transaction, vendor.id, edition).await?;
     let epoch = epoch.ok_or(Error::Conflict)?;
-    store::forget_tries(&transaction, vendor.id).await?;
     held(app, &transaction, vendor, epoch).await?;
     prove::record(&transaction, app, by, "lockbox.unlocked").await?;
     transaction.commit().await?;

@@ -51,23 +51,27 @@ async fn a_lockbox_comes_back_as_it_was() {
     let admin = test.administrator(&vendor).await;
     test.init(&admin, PASSWORD).await;
     for n in 0..250 {
-        test.stored(&admin, &format!("k{n}"), &format!("canary-value-{n}"))
-            .await;
+        test.stored(
+            &admin,
+            &format!("name-of-{n}"),
+            &format!("canary-value-{n}"),
+        )
+        .await;
     }
     let file = backup(&test, &admin).await;
     assert_eq!(file.lines().count(), 1 + 3);
-    assert!(!file.contains("canary") && !file.contains("k17"));
+    assert!(!file.contains("canary") && !file.contains("name-of-17"));
     for line in file.lines().skip(1) {
         let part: Value = serde_json::from_str(line).unwrap();
         let sealed = BASE64_STANDARD
             .decode(part["sealed"].as_str().unwrap())
             .unwrap();
         let seen = String::from_utf8_lossy(&sealed);
-        assert!(!seen.contains("canary") && !seen.contains("k17"));
+        assert!(!seen.contains("canary") && !seen.contains("name-of-17"));
     }
     let before = list(&test, &admin).await;
     // Somebody changes one, deletes another, adds a third; the password is another one by now too.
-    let body = json!({ "key": "k0", "value": "other", "type": "text" });
+    let body = json!({ "key": "name-of-0", "value": "other", "type": "text" });
     let changed = test
         .rport(Method::PUT, "vault/1", &admin)
         .json(&body)
@@ -104,8 +108,12 @@ async fn a_file_that_is_not_whole_changes_nothing() {
     let admin = test.administrator(&vendor).await;
     test.init(&admin, PASSWORD).await;
     for n in 0..150 {
-        test.stored(&admin, &format!("k{n}"), &format!("canary-value-{n}"))
-            .await;
+        test.stored(
+            &admin,
+            &format!("name-of-{n}"),
+            &format!("canary-value-{n}"),
+        )
+        .await;
     }
     let file = backup(&test, &admin).await;
     let lines: Vec<&str> = file.split_inclusive('\n').collect();

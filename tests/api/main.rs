@@ -42,6 +42,7 @@ mod lockbox_keys;
 mod lockbox_kills;
 mod lockbox_list;
 mod lockbox_replicas;
+mod lockbox_trouble;
 mod openapi;
 mod paths;
 mod plugins_of_2019;

@@ -14,11 +14,12 @@ use futures_util::stream;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::BACKUP_LIMIT;
 use super::Backup;
 use crate::app::App;
 use crate::auth::Administrator;
 use crate::error::{Error, Result};
-use crate::http::{BACKUP_LIMIT, FileBody, in_background, parse_json};
+use crate::http::{FileBody, in_background, parse_json};
 use crate::types::Secret;
 
 /// `GET /api/lockbox/backup`: the lockbox as a file, `application/x-ndjson`, line by line. A file without its last line
@@ -40,7 +41,7 @@ pub async fn write(app: web::Data<App>, by: Administrator) -> Result<HttpRespons
 type Step = Option<(Bytes, (Arc<App>, Backup))>;
 
 async fn next((app, mut backup): (Arc<App>, Backup)) -> Result<Step> {
-    let line = backup.next(&app).await?;
+    let line = backup.next(&app)?;
     Ok(line.map(|line| (Bytes::from(line), (app, backup))))
 }
 
@@ -72,9 +73,12 @@ pub async fn read(
     let end = body.0.iter().position(|b| *b == b'\n');
     let first = end.map_or(&body.0[..], |end| &body.0[..end]);
     let RestoreRequest { password } = parse_json(first)?;
-    let file = end.map(|end| body.0.slice(end + 1..)).unwrap_or_default();
+    let file = end
+        .map(|end| body.0[end + 1..].to_vec())
+        .unwrap_or_default();
+    drop(body);
     let restored = in_background(&app, move |app| async move {
-        super::restore(&app, &by, &password, &file, replace).await
+        super::restore(&app, &by, &password, file, replace).await
     });
     Ok(HttpResponse::Ok().json(json!({ "restored": restored.await? })))
 }

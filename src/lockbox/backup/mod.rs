@@ -10,6 +10,7 @@ mod read;
 mod restore;
 mod store;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -37,7 +38,9 @@ pub use restore::restore;
 const FORMAT: &str = "gatehouse-lockbox";
 const VERSION: u32 = 1;
 /// Entries of a part.
-const BATCH: i64 = 100;
+const BATCH: usize = 100;
+/// Bytes of a file: what is taken back.
+pub const BACKUP_LIMIT: usize = 64 * 1024 * 1024;
 
 /// The first line.
 #[derive(Serialize, Deserialize)]
@@ -137,28 +140,42 @@ fn part_context(number: i64, last: bool) -> Context {
         .and(last.into())
 }
 
-/// A backup that is being written, line by line. Entries that change meanwhile are in it as they were or as they are.
+/// A backup that is being written, line by line: of all entries as they were at one moment. It holds no key: where the
+/// lockbox is locked meanwhile, it has no end.
 pub struct Backup {
     vendor: Arc<Vendor>,
-    keys: Arc<Keys>,
-    file_key: Zeroizing<[u8; 32]>,
-    header: Option<Vec<u8>>,
+    epoch: i64,
+    header: Vec<u8>,
+    entries: VecDeque<Entry>,
     part: i64,
-    after: i64,
-    is_done: bool,
+    stage: Stage,
+    written: usize,
+}
+
+#[derive(PartialEq, Eq)]
+enum Stage {
+    Header,
+    Parts,
+    Over,
 }
 
 /// Begins a backup of a lockbox that is unlocked.
 ///
 /// # Errors
-/// [`Error::LockboxUninitialized`], [`Error::LockboxLocked`], or trouble with the database.
+/// [`Error::LockboxUninitialized`], [`Error::LockboxLocked`], [`Error::BackupTooLarge`], [`Error::Integrity`] where an
+/// entry cannot be opened, or trouble with the database.
 pub async fn begin(app: &Arc<App>, by: &Administrator) -> Result<Backup> {
     let vendor = &by.0.vendor;
-    let (keys, wrap) = lockbox::with_keys(app, vendor, |keys| async move {
+    let (keys, wrap, entries) = lockbox::with_keys(app, vendor, |keys| async move {
         let client = app.db.get().await?;
-        let read = store::wrap_at(&client, vendor.id, keys.epoch).await?;
-        Ok(match read {
-            Some(wrap) => lockbox::Under::Epoch((keys, wrap)),
+        if store::size(&client, vendor.id).await? > BACKUP_LIMIT {
+            return Err(Error::BackupTooLarge);
+        }
+        let entries = store::entries(&client, vendor.id).await?;
+        // Last: the entries are then of no later epoch.
+        let wrap = store::wrap_at(&client, vendor.id, keys.epoch).await?;
+        Ok(match wrap {
+            Some(wrap) => lockbox::Under::Epoch((keys, wrap, entries)),
             None => lockbox::Under::Moved,
         })
     })
@@ -171,18 +188,50 @@ pub async fn begin(app: &Arc<App>, by: &Administrator) -> Result<Backup> {
         created_at: app.clock.now(),
         key: WrappedKey::new(&wrap),
     };
-    let header = line(&header)?;
+    let epoch = keys.epoch;
+    let entries = whole(app, by, keys, entries).await?;
     let client = app.db.get().await?;
     prove::record(&client, app, by, "lockbox.backed_up").await?;
     Ok(Backup {
         vendor: Arc::clone(vendor),
-        file_key: file_key(keys.current(), &header)?,
-        keys,
-        header: Some(header),
+        epoch,
+        header: line(&header)?,
+        entries: entries.into(),
         part: 0,
-        after: 0,
-        is_done: false,
+        stage: Stage::Header,
+        written: 0,
     })
+}
+
+/// The entries, if each can be opened: a file that breaks off says nothing of the reason.
+async fn whole(
+    app: &App,
+    by: &Administrator,
+    keys: Arc<Keys>,
+    entries: Vec<Entry>,
+) -> Result<Vec<Entry>> {
+    let opened = tokio::task::spawn_blocking(move || {
+        let broken = entries.iter().find(|entry| open(&keys, entry).is_err());
+        match broken.map(|entry| entry.id) {
+            None => Ok(entries),
+            Some(id) => Err(id),
+        }
+    });
+    let opened = opened
+        .await
+        .map_err(|e| Error::Internal(format!("opening ended: {e}")))?;
+    match opened {
+        Ok(entries) => Ok(entries),
+        Err(id) => {
+            tracing::error!(vendor.id = %by.0.vendor.id, entry.id = id, "An entry cannot be opened: no backup");
+            let (client, actor) = (app.db.get().await?, by.0.account.actor());
+            let mut refused = prove::event(by, "lockbox.backed_up", &actor);
+            refused.outcome = "integrity";
+            refused.details = serde_json::json!({ "entry": id });
+            refused.record(&client, app.clock.now()).await?;
+            Err(Error::Integrity("an entry of a lockbox"))
+        }
+    }
 }
 
 fn line(value: &impl Serialize) -> Result<Vec<u8>> {
@@ -203,32 +252,38 @@ impl Backup {
     /// The next line; `None` after the last.
     ///
     /// # Errors
-    /// [`Error::LockboxLocked`] where it was locked meanwhile, or [`Error::Integrity`]: then the file has no end.
-    pub async fn next(&mut self, app: &App) -> Result<Option<Vec<u8>>> {
-        if let Some(header) = self.header.take() {
-            return Ok(Some(header));
+    /// [`Error::LockboxLocked`] where it was locked or its key changed meanwhile: then the file has no end.
+    pub fn next(&mut self, app: &App) -> Result<Option<Vec<u8>>> {
+        let line = match self.stage {
+            Stage::Over => return Ok(None),
+            Stage::Header => {
+                self.stage = Stage::Parts;
+                self.header.clone()
+            }
+            Stage::Parts => self.next_part(app)?,
+        };
+        self.written += line.len();
+        if self.written > BACKUP_LIMIT {
+            return Err(Error::BackupTooLarge);
         }
-        if self.is_done {
-            return Ok(None);
-        }
-        let client = app.db.get().await?;
-        let page = store::page(
-            &client,
-            self.vendor.id,
-            self.keys.epoch,
-            self.after,
-            BATCH + 1,
-        );
-        let mut page = page.await?.ok_or(Error::LockboxLocked)?;
-        drop(client);
-        let most = usize::try_from(BATCH).unwrap_or(usize::MAX);
-        let last = page.len() <= most;
-        page.truncate(most);
-        self.after = page.last().map_or(self.after, |entry| entry.id);
-        let opened: Result<Vec<Opened>> = page.into_iter().map(|entry| self.open(entry)).collect();
+        Ok(Some(line))
+    }
+
+    fn next_part(&mut self, app: &App) -> Result<Vec<u8>> {
+        let keys = app.lockboxes.held(self.vendor.id);
+        let keys = keys.filter(|keys| keys.epoch == self.epoch);
+        let keys = keys.ok_or(Error::LockboxLocked)?;
+        let most = self.entries.len().min(BATCH);
+        let opened: Result<Vec<Opened>> = self
+            .entries
+            .drain(..most)
+            .map(|entry| shown(&keys, entry))
+            .collect();
+        let last = self.entries.is_empty();
         let plain = serde_json::to_vec(&opened?).map(Zeroizing::new);
         let plain = plain.map_err(|e| Error::Internal(format!("a part of a backup: {e}")))?;
-        let sealed = seal(&self.file_key, &part_context(self.part, last), &plain);
+        let file_key = file_key(keys.current(), &self.header)?;
+        let sealed = seal(&file_key, &part_context(self.part, last), &plain);
         let sealed = sealed
             .ok_or_else(|| Error::Internal("the library for cryptography failed".to_owned()))?;
         let part = Part {
@@ -237,34 +292,40 @@ impl Backup {
             sealed: BASE64_STANDARD.encode(sealed),
         };
         self.part += 1;
-        self.is_done = last;
-        self.keys.note_use();
-        line(&part).map(Some)
+        if last {
+            self.stage = Stage::Over;
+        }
+        keys.note_use();
+        line(&part)
     }
+}
 
-    fn open(&self, entry: Entry) -> Result<Opened> {
-        let context = EntryContext {
-            id: entry.id,
-            version: entry.version,
-            required_group: &entry.required_group,
-            client_id: &entry.client_id,
-            key: &entry.key,
-            kind: &entry.kind,
-        };
-        let value = self.keys.open(&context, entry.generation, &entry.sealed)?;
-        let value = std::str::from_utf8(&value).map(|text| Zeroizing::new(text.to_owned()));
-        Ok(Opened {
-            value: value.map_err(|_| Error::Integrity("an entry of a lockbox"))?,
-            id: entry.id,
-            client_id: entry.client_id,
-            required_group: entry.required_group,
-            key: entry.key,
-            kind: entry.kind,
-            version: entry.version,
-            created_at: entry.created_at,
-            created_by: entry.created_by,
-            updated_at: entry.updated_at,
-            updated_by: entry.updated_by,
-        })
-    }
+fn open(keys: &Keys, entry: &Entry) -> Result<Zeroizing<String>> {
+    let context = EntryContext {
+        id: entry.id,
+        version: entry.version,
+        required_group: &entry.required_group,
+        client_id: &entry.client_id,
+        key: &entry.key,
+        kind: &entry.kind,
+    };
+    let value = keys.open(&context, entry.generation, &entry.sealed)?;
+    let value = std::str::from_utf8(&value).map(|text| Zeroizing::new(text.to_owned()));
+    value.map_err(|_| Error::Integrity("an entry of a lockbox"))
+}
+
+fn shown(keys: &Keys, entry: Entry) -> Result<Opened> {
+    Ok(Opened {
+        value: open(keys, &entry)?,
+        id: entry.id,
+        client_id: entry.client_id,
+        required_group: entry.required_group,
+        key: entry.key,
+        kind: entry.kind,
+        version: entry.version,
+        created_at: entry.created_at,
+        created_by: entry.created_by,
+        updated_at: entry.updated_at,
+        updated_by: entry.updated_by,
+    })
 }

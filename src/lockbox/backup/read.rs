@@ -6,13 +6,14 @@ use base64::prelude::BASE64_STANDARD;
 use super::{FORMAT, Header, Opened, Part, VERSION, file_key, part_context};
 use crate::auth::seal::open;
 use crate::error::{Error, Result};
-use crate::lockbox::crypto::{DataKey, Wrap};
+use crate::lockbox::crypto::{DataKey, Kdf, Wrap};
 use crate::types::Namespace;
 
 /// A file whose header was read.
-pub(super) struct File<'a> {
-    header: &'a [u8],
-    lines: Vec<&'a [u8]>,
+pub(super) struct File {
+    bytes: Vec<u8>,
+    /// Where the header ends.
+    header: usize,
     /// The data key that the file takes.
     pub wrap: Wrap,
 }
@@ -21,13 +22,13 @@ fn broken(detail: &'static str) -> Error {
     Error::field("backup", detail)
 }
 
-impl<'a> File<'a> {
+impl File {
     /// Reads the header.
-    pub fn read(bytes: &'a [u8], namespace: &Namespace) -> Result<Self> {
-        let mut lines = bytes.split_inclusive(|b| *b == b'\n');
-        let first = lines.next().unwrap_or_default();
-        let header: Header =
-            serde_json::from_slice(first).map_err(|_| broken("is no backup of a lockbox"))?;
+    pub fn read(bytes: Vec<u8>, namespace: &Namespace, most: Kdf) -> Result<Self> {
+        let end = bytes.iter().position(|b| *b == b'\n');
+        let end = end.map_or(bytes.len(), |at| at + 1);
+        let header: Header = serde_json::from_slice(&bytes[..end])
+            .map_err(|_| broken("is no backup of a lockbox"))?;
         if header.format != FORMAT || header.version != VERSION {
             return Err(broken("is a backup of another format"));
         }
@@ -35,21 +36,23 @@ impl<'a> File<'a> {
             return Err(broken("is a backup of another vendor's lockbox"));
         }
         let wrap = header.key.wrap();
-        let wrap = wrap.filter(|wrap| wrap.kdf.is_sound() && wrap.generation >= 1);
+        let wrap = wrap.filter(|wrap| wrap.is_sound() && !wrap.kdf.is_far_above(most));
         Ok(Self {
-            header: first,
-            lines: lines.collect(),
+            bytes,
+            header: end,
             wrap: wrap.ok_or_else(|| broken("holds a key of parameters that are not taken"))?,
         })
     }
 
-    /// Opens every part.
+    /// Opens every part. Takes its time: not to be called on a request's thread.
     pub fn entries(&self, key: &DataKey) -> Result<Vec<Opened>> {
-        let over = file_key(key, self.header)?;
+        let (header, parts) = self.bytes.split_at(self.header);
+        let over = file_key(key, header)?;
         let changed = || broken("was changed, or is not complete");
         let mut entries = Vec::new();
         let mut is_whole = false;
-        for (line, number) in self.lines.iter().zip(0i64..) {
+        let lines = parts.split_inclusive(|b| *b == b'\n');
+        for (line, number) in lines.zip(0i64..) {
             let part: Part = serde_json::from_slice(line).map_err(|_| changed())?;
             if is_whole || part.number != number {
                 return Err(changed());

@@ -10,7 +10,7 @@ use crate::auth::Administrator;
 use crate::db::GenericClient;
 use crate::error::{Error, Result};
 use crate::lockbox::crypto::{DataKey, EntryContext, seal_value};
-use crate::lockbox::throttle::{self, Patience};
+use crate::lockbox::throttle::Patience;
 use crate::lockbox::{self, Keys, prove, unlock};
 use crate::types::{Namespace, Secret, VendorId};
 
@@ -26,11 +26,14 @@ pub async fn restore(
     app: &App,
     by: &Administrator,
     password: &Secret,
-    file: &[u8],
+    file: Vec<u8>,
     replace: bool,
 ) -> Result<usize> {
     let vendor = &by.0.vendor;
-    let file = File::read(file, &vendor.namespace)?;
+    let Ok(_alone) = app.lockboxes.restoring.try_acquire() else {
+        return Err(Error::PasswordsBusy);
+    };
+    let file = File::read(file, &vendor.namespace, app.config.lockbox.kdf)?;
     let client = app.db.get().await?;
     lockbox::store::ensure(&client, vendor.id, app.clock.now()).await?;
     let before = lockbox::store::wrapped(&client, vendor.id).await?;
@@ -38,15 +41,7 @@ pub async fn restore(
     if before.is_some() && !replace {
         return Err(Error::LockboxInitialized);
     }
-    throttle::admit(app, vendor.id, Patience::Strict).await?;
-    let version = u32::try_from(file.wrap.secret_version).ok();
-    let theirs = prove::openbao_part(app, version).await?;
-    let key = prove::unwrapped(app, &vendor.namespace, password, theirs, &file.wrap).await?;
-    let Some(key) = key else {
-        prove::refused(app, by).await?;
-        return Err(Error::LockboxPasswordWrong);
-    };
-    let entries = file.entries(&key)?;
+    let (key, entries) = opened(app, by, password, file).await?;
     let edition = before.as_ref().map_or(0, |wrapped| wrapped.edition);
     let generation = before.map_or(0, |wrapped| wrapped.wrap.generation);
     let next = DataKey::new(generation.max(key.generation) + 1);
@@ -58,13 +53,37 @@ pub async fn restore(
     let epoch = store::replace(&transaction, vendor.id, edition, &wrap, app.clock.now()).await?;
     let epoch = epoch.ok_or(Error::Conflict)?;
     fill(&transaction, app, by, &next, &entries).await?;
-    lockbox::store::forget_tries(&transaction, vendor.id).await?;
     unlock::held(app, &transaction, vendor, epoch).await?;
     prove::record(&transaction, app, by, "lockbox.restored").await?;
     transaction.commit().await?;
     let keys = Keys::new(&vendor.namespace, epoch, next, None);
     app.lockboxes.hold(vendor.id, keys);
     Ok(entries.len())
+}
+
+/// The data key of a file, and what is in it.
+async fn opened(
+    app: &App,
+    by: &Administrator,
+    password: &Secret,
+    file: File,
+) -> Result<(DataKey, Vec<Opened>)> {
+    let theirs = prove::openbao_part(app, Some(prove::version_of(&file.wrap))).await;
+    let theirs = theirs.map_err(|error| match error {
+        Error::LockboxSecretMissing(_) => Error::field(
+            "backup",
+            "takes a version of the secret in OpenBao that is not there",
+        ),
+        error => error,
+    })?;
+    let key = prove::key_of(app, by, password, Patience::Strict, &theirs, &file.wrap).await?;
+    let opened = tokio::task::spawn_blocking(move || {
+        let entries = file.entries(&key)?;
+        Ok((key, entries))
+    });
+    opened
+        .await
+        .map_err(|e| Error::Internal(format!("reading ended: {e}")))?
 }
 
 /// Deletes what is there, and adds the entries of the backup.

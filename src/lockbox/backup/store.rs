@@ -53,48 +53,43 @@ pub async fn wrap_at(
     row.as_ref().map(wrap).transpose()
 }
 
-/// Entries after this one, in the order of their ids; `None` where the epoch moved.
+/// About how many bytes a lockbox takes as a file.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn page(
-    client: &impl GenericClient,
-    vendor: VendorId,
-    epoch: i64,
-    after: i64,
-    limit: i64,
-) -> Result<Option<Vec<Entry>>> {
-    let sql = "SELECT e.id, e.client_id, e.required_group, e.key, e.type, e.sealed, e.generation, e.version, e.created_at, \
-               e.created_by, e.updated_at, e.updated_by FROM lockboxes l LEFT JOIN LATERAL ( \
-                   SELECT * FROM lockbox_entries e WHERE e.vendor_id = l.vendor_id AND e.id > $3 ORDER BY e.id LIMIT $4 \
-               ) e ON true WHERE l.vendor_id = $1 AND l.epoch = $2 AND NOT l.locked ORDER BY e.id";
-    let rows = client
-        .query(sql, &[&vendor.0, &epoch, &after, &limit])
-        .await?;
-    if rows.is_empty() {
-        return Ok(None);
-    }
-    let mut entries = Vec::new();
-    for row in &rows {
-        let Some(id) = row.try_get("id")? else {
-            continue;
-        };
-        entries.push(Entry {
-            id,
-            client_id: row.try_get("client_id")?,
-            required_group: row.try_get("required_group")?,
-            key: row.try_get("key")?,
-            kind: row.try_get("type")?,
-            sealed: row.try_get("sealed")?,
-            generation: row.try_get("generation")?,
-            version: row.try_get("version")?,
-            created_at: row.try_get("created_at")?,
-            created_by: row.try_get("created_by")?,
-            updated_at: row.try_get("updated_at")?,
-            updated_by: row.try_get("updated_by")?,
-        });
-    }
-    Ok(Some(entries))
+pub async fn size(client: &impl GenericClient, vendor: VendorId) -> Result<usize> {
+    let sql = "SELECT coalesce(sum(octet_length(sealed) + octet_length(key) + octet_length(client_id) + 300) * 4 / 3, 0)::bigint \
+               AS size FROM lockbox_entries WHERE vendor_id = $1";
+    let row = client.query_one(sql, &[&vendor.0]).await?;
+    Ok(usize::try_from(row.try_get::<_, i64>("size")?).unwrap_or(usize::MAX))
+}
+
+/// All entries, in the order of their ids.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn entries(client: &impl GenericClient, vendor: VendorId) -> Result<Vec<Entry>> {
+    let sql = "SELECT id, client_id, required_group, key, type, sealed, generation, version, created_at, created_by, \
+               updated_at, updated_by FROM lockbox_entries WHERE vendor_id = $1 ORDER BY id";
+    let rows = client.query(sql, &[&vendor.0]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Entry {
+                id: row.try_get("id")?,
+                client_id: row.try_get("client_id")?,
+                required_group: row.try_get("required_group")?,
+                key: row.try_get("key")?,
+                kind: row.try_get("type")?,
+                sealed: row.try_get("sealed")?,
+                generation: row.try_get("generation")?,
+                version: row.try_get("version")?,
+                created_at: row.try_get("created_at")?,
+                created_by: row.try_get("created_by")?,
+                updated_at: row.try_get("updated_at")?,
+                updated_by: row.try_get("updated_by")?,
+            })
+        })
+        .collect()
 }
 
 /// Gives a lockbox a fresh wrapped key in the place of this edition, and unlocks it: the epoch, or `None` where the key

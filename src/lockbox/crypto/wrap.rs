@@ -30,9 +30,9 @@ impl Kdf {
     };
     /// More is refused too: a changed row must not take the service's memory.
     pub const CEILING: Self = Self {
-        memory_kib: 1024 * 1024,
-        passes: 64,
-        lanes: 16,
+        memory_kib: 256 * 1024,
+        passes: 16,
+        lanes: 8,
     };
     /// Where nothing else is said.
     pub const DEFAULT: Self = Self {
@@ -40,6 +40,13 @@ impl Kdf {
         passes: 3,
         lanes: 1,
     };
+
+    /// Whether these take much more than others: somebody else's choice must not take this service's time.
+    #[must_use]
+    pub fn is_far_above(self, other: Self) -> bool {
+        let cost = |kdf: Self| u64::from(kdf.memory_kib) * u64::from(kdf.passes);
+        cost(self) > 4 * cost(other).max(cost(Self::DEFAULT))
+    }
 
     /// Whether these are parameters that this service takes.
     #[must_use]
@@ -68,6 +75,10 @@ impl OpenBaoPart {
     }
 }
 
+/// Bytes of a salt, and of a wrapped key: format, nonce, key, tag.
+const SALT: usize = 16;
+const SEALED: usize = 1 + 12 + 32 + 16;
+
 /// A wrapped data key, and what it takes to unwrap it besides the two secrets.
 #[derive(Clone)]
 pub struct Wrap {
@@ -83,6 +94,18 @@ pub struct Wrap {
     pub sealed: Vec<u8>,
 }
 
+impl Wrap {
+    /// Whether it could be one that this service made.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.kdf.is_sound()
+            && self.salt.len() == SALT
+            && self.sealed.len() == SEALED
+            && self.secret_version >= 1
+            && self.generation >= 1
+    }
+}
+
 /// Wraps a data key. Takes a tenth of a second and the memory it says: not to be called on a request's thread.
 ///
 /// # Errors
@@ -94,7 +117,7 @@ pub fn wrap(
     kdf: Kdf,
     key: &DataKey,
 ) -> Result<Wrap> {
-    let salt: [u8; 16] = rand::random();
+    let salt: [u8; SALT] = rand::random();
     let wrap = Wrap {
         kdf,
         salt: salt.to_vec(),
@@ -120,7 +143,7 @@ pub fn unwrap(
     part: &OpenBaoPart,
     wrap: &Wrap,
 ) -> Result<Option<DataKey>> {
-    if !wrap.kdf.is_sound() || wrap.secret_version != part.version {
+    if !wrap.is_sound() || wrap.secret_version != part.version {
         return Err(Error::Integrity("a lockbox's wrapped key"));
     }
     let over = encryption_key(namespace, password, part, wrap)?;

@@ -33,7 +33,6 @@ pub async fn change_password(
     if !store::rewrap(&transaction, vendor.id, stored.edition, &wrap).await? {
         return Err(Error::Conflict);
     }
-    store::forget_tries(&transaction, vendor.id).await?;
     prove::record(&transaction, app, by, "lockbox.password_changed").await?;
     transaction.commit().await?;
     Ok(())
@@ -59,7 +58,6 @@ pub async fn rotate(app: &App, by: &Administrator, password: &Secret) -> Result<
     let transaction = client.transaction().await?;
     let rotated = store::rotate(&transaction, vendor.id, stored.edition, &wrap, &former).await?;
     let rotated = rotated.ok_or(Error::Conflict)?;
-    store::forget_tries(&transaction, vendor.id).await?;
     if !rotated.locked {
         unlock::held(app, &transaction, vendor, rotated.epoch).await?;
     }

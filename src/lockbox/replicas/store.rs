@@ -68,6 +68,12 @@ pub async fn hold_only(
     let sql = "DELETE FROM lockbox_holders WHERE replica_id = $1 AND vendor_id <> ALL($2) \
                AND used_at < now() - interval '2 seconds'";
     client.execute(sql, &[&replica, &all]).await?;
+    let epochs: Vec<i64> = held.iter().map(|(_, epoch, _)| *epoch).collect();
+    let sql = "INSERT INTO lockbox_holders (vendor_id, replica_id, epoch, used_at) \
+               SELECT u.vendor, $1, u.epoch, now() FROM unnest($2::bigint[], $3::bigint[]) AS u (vendor, epoch) \
+               WHERE NOT EXISTS (SELECT 1 FROM lockbox_holders h WHERE h.vendor_id = u.vendor AND h.replica_id = $1) \
+               ON CONFLICT DO NOTHING";
+    client.execute(sql, &[&replica, &all, &epochs]).await?;
     let used = || held.iter().filter(|(.., used)| *used);
     let vendors: Vec<i64> = used().map(|(vendor, ..)| vendor.0).collect();
     if vendors.is_empty() {

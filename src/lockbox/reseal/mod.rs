@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::types::VendorId;
 
-const BATCH: i64 = 200;
+const BATCH: i64 = 50;
 
 /// What a pass did.
 #[derive(Default)]
@@ -64,7 +64,9 @@ async fn one(app: &App, vendor: VendorId, keys: &Keys, report: &mut Report) -> R
                 Err(error) => {
                     report.broken += 1;
                     let cause = crate::error::cause_chain(&error);
-                    tracing::error!(vendor.id = %vendor, entry.id = entry.id, error.cause = %cause, "An entry cannot be sealed again");
+                    if keys.note_broken(entry.id) {
+                        tracing::error!(vendor.id = %vendor, entry.id = entry.id, error.cause = %cause, "An entry cannot be sealed again");
+                    }
                 }
             }
         }
