@@ -14,7 +14,8 @@
 //! PostgreSQL ([`db`]) holds who, what and when; OpenBao holds secrets. What requests and tasks share is built once
 //! ([`app`]). Who may call is held in memory and kept fresh by notifications ([`auth::Directory`]). What takes longer
 //! than a request, or must survive one, is a task ([`tasks`]). What vendors are told waits in a queue ([`webhooks`]).
-//! Connections to addresses that vendors name leave through one guard ([`egress`]).
+//! Connections to addresses that vendors name leave through one guard ([`egress`]). What a vendor's users share under a
+//! password is a domain of its own ([`lockbox`]), and so are they ([`users`]).
 
 pub mod access_logs;
 pub mod app;
