@@ -1,10 +1,15 @@
-//! Who calls is decided before the body is read.
+//! Who calls is decided before anything else is looked at.
+
+use std::pin::Pin;
 
 use actix_web::{HttpMessage, HttpRequest};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// What is decided of a request's caller. Extractors of one handler run side by side; this puts those of bodies behind
-/// the one of the caller, so that a stranger is told 401 whatever the body says, and no body of a stranger is kept.
+use crate::error::Result;
+
+/// What is decided of a request's caller. Extractors of one handler run side by side; this puts those of bodies,
+/// paths and queries behind the one of the caller, so that a stranger is told 401 whatever these say, and no body of a
+/// stranger is kept.
 #[derive(Clone)]
 pub struct Decided(CancellationToken);
 
@@ -27,3 +32,36 @@ impl Decided {
         }
     }
 }
+
+/// What an extractor gives.
+pub type Extracted<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
+
+/// Reads something of a request once it is decided who calls.
+pub fn read_decided<T: 'static>(
+    request: &HttpRequest,
+    read: fn(&HttpRequest) -> Result<T>,
+) -> Extracted<T> {
+    let (decided, request) = (Decided::wait(request), request.clone());
+    Box::pin(async move {
+        decided.await;
+        read(&request)
+    })
+}
+
+/// An extractor of what stands in the head of a request.
+macro_rules! after_caller {
+    ($what:ty, $read:expr) => {
+        impl actix_web::FromRequest for $what {
+            type Error = $crate::error::Error;
+            type Future = $crate::http::decided::Extracted<Self>;
+            fn from_request(
+                request: &actix_web::HttpRequest,
+                _: &mut actix_web::dev::Payload,
+            ) -> Self::Future {
+                $crate::http::decided::read_decided(request, $read)
+            }
+        }
+    };
+}
+
+pub(super) use after_caller;

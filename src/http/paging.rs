@@ -1,14 +1,11 @@
 //! Pages by cursor.
 
-use std::future::{Ready, ready};
-
-use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::decided::after_caller;
 use crate::error::{Error, Result};
 
 const DEFAULT: i64 = 50;
@@ -94,13 +91,9 @@ impl PageRequest {
     }
 }
 
-impl FromRequest for PageRequest {
-    type Error = Error;
-    type Future = Ready<Result<Self>>;
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::parse(request.query_string()))
-    }
-}
+after_caller!(PageRequest, |request| PageRequest::parse(
+    request.query_string()
+));
 
 /// One page: the rows, and the cursor of the next page where there is one.
 #[derive(Serialize)]

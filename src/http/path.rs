@@ -1,10 +1,8 @@
 //! Identifiers in paths. One that breaks its grammar names nothing: 404, as for one that is unknown.
 
-use std::future::{Ready, ready};
+use actix_web::HttpRequest;
 
-use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest};
-
+use super::decided::after_caller;
 use crate::auth::{UserAdmin, VendorAdmin};
 use crate::error::{Error, Result};
 use crate::lockbox::entries::EntryId;
@@ -76,14 +74,10 @@ pub struct DeliveryPath(pub WebhookId, pub DeliveryId);
 /// `{entry}`.
 pub struct EntryPath(pub EntryId);
 
-impl FromRequest for EntryPath {
-    type Error = Error;
-    type Future = Ready<Result<Self>>;
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let entry = segment(request, "entry").map(|text| EntryId::parse(&text));
-        ready(entry.and_then(|entry| entry.map(Self).ok_or(Error::NotFound)))
-    }
-}
+after_caller!(EntryPath, |request| {
+    let entry = segment(request, "entry").map(|text| EntryId::parse(&text));
+    entry.and_then(|entry| entry.map(EntryPath).ok_or(Error::NotFound))
+});
 
 fn segment(request: &HttpRequest, name: &str) -> Result<String> {
     request
@@ -105,47 +99,21 @@ fn webhook(request: &HttpRequest) -> Result<WebhookId> {
     WebhookId::parse(&segment(request, "webhook")?).ok_or(Error::NotFound)
 }
 
-impl FromRequest for WebhookPath {
-    type Error = Error;
-    type Future = Ready<Result<Self>>;
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(webhook(request).map(Self))
-    }
-}
+after_caller!(WebhookPath, |request| webhook(request).map(WebhookPath));
 
-impl FromRequest for DeliveryPath {
-    type Error = Error;
-    type Future = Ready<Result<Self>>;
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let delivery = segment(request, "delivery")
-            .and_then(|text| DeliveryId::parse(&text).ok_or(Error::NotFound));
-        ready(webhook(request).and_then(|id| delivery.map(|delivery| Self(id, delivery))))
-    }
-}
+after_caller!(DeliveryPath, |request| {
+    let delivery = segment(request, "delivery")
+        .and_then(|text| DeliveryId::parse(&text).ok_or(Error::NotFound));
+    webhook(request).and_then(|id| delivery.map(|delivery| DeliveryPath(id, delivery)))
+});
 
-impl FromRequest for SiteId {
-    type Error = Error;
-    type Future = Ready<Result<Self>>;
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(segment(request, "secretId").map(Self))
-    }
-}
+after_caller!(SiteId, |request| segment(request, "secretId").map(SiteId));
 
-impl FromRequest for NamespacePath {
-    type Error = Error;
-    type Future = Ready<Result<Self>>;
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(namespace(request).map(Self))
-    }
-}
+after_caller!(NamespacePath, |request| namespace(request)
+    .map(NamespacePath));
 
-impl FromRequest for NamespaceSitePath {
-    type Error = Error;
-    type Future = Ready<Result<Self>>;
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(namespace(request).and_then(|ns| secret_id(request).map(|id| Self(ns, id))))
-    }
-}
+after_caller!(NamespaceSitePath, |request| namespace(request)
+    .and_then(|ns| secret_id(request).map(|id| NamespaceSitePath(ns, id))));
 
 /// What stands at the end of the path where the route is `{key}` or a word that is a key too.
 fn key(request: &HttpRequest) -> Result<CredentialKey> {
@@ -155,14 +123,10 @@ fn key(request: &HttpRequest) -> Result<CredentialKey> {
         .ok_or(Error::NotFound)
 }
 
-impl FromRequest for WorkerPath {
-    type Error = Error;
-    type Future = Ready<Result<Self>>;
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let login = segment(request, "login").map(|text| WorkerLogin::parse(&text));
-        ready(login.and_then(|login| login.map(Self).ok_or(Error::NotFound)))
-    }
-}
+after_caller!(WorkerPath, |request| {
+    let login = segment(request, "login").map(|text| WorkerLogin::parse(&text));
+    login.and_then(|login| login.map(WorkerPath).ok_or(Error::NotFound))
+});
 
 fn user(request: &HttpRequest) -> Result<UserPath> {
     let login = UserLogin::parse(&segment(request, "user")?);
@@ -173,50 +137,26 @@ fn session(request: &HttpRequest) -> Result<SessionId> {
     SessionId::parse(&segment(request, "session")?).ok_or(Error::NotFound)
 }
 
-impl FromRequest for UserPath {
-    type Error = Error;
-    type Future = Ready<Result<Self>>;
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(user(request))
-    }
-}
+after_caller!(UserPath, user);
 
-impl FromRequest for SessionPath {
-    type Error = Error;
-    type Future = Ready<Result<Self>>;
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(match segment(request, "session").as_deref() {
-            Ok("current") => Ok(Self(None)),
-            _ => session(request).map(|id| Self(Some(id))),
-        })
+after_caller!(
+    SessionPath,
+    |request| match segment(request, "session").as_deref() {
+        Ok("current") => Ok(SessionPath(None)),
+        _ => session(request).map(|id| SessionPath(Some(id))),
     }
-}
+);
 
-impl FromRequest for UserSessionPath {
-    type Error = Error;
-    type Future = Ready<Result<Self>>;
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(user(request).and_then(|user| session(request).map(|id| Self(user, id))))
-    }
-}
+after_caller!(UserSessionPath, |request| user(request)
+    .and_then(|user| session(request).map(|id| UserSessionPath(user, id))));
 
-impl FromRequest for KeyPath {
-    type Error = Error;
-    type Future = Ready<Result<Self>>;
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(key(request).map(Self))
-    }
-}
+after_caller!(KeyPath, |request| key(request).map(KeyPath));
 
-impl FromRequest for KeyVersionPath {
-    type Error = Error;
-    type Future = Ready<Result<Self>>;
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let version = segment(request, "version").and_then(|text| {
-            let plain = !text.starts_with(['+', '0']);
-            let number = text.parse().ok().filter(|_| plain);
-            number.ok_or(Error::NotFound)
-        });
-        ready(key(request).and_then(|key| version.map(|version| Self(key, version))))
-    }
-}
+after_caller!(KeyVersionPath, |request| {
+    let version = segment(request, "version").and_then(|text| {
+        let plain = !text.starts_with(['+', '0']);
+        let number = text.parse().ok().filter(|_| plain);
+        number.ok_or(Error::NotFound)
+    });
+    key(request).and_then(|key| version.map(|version| KeyVersionPath(key, version)))
+});
