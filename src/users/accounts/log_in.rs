@@ -49,12 +49,7 @@ pub async fn log_in(app: &Arc<App>, shown: Shown, origin: &Origin) -> Result<Log
     } else {
         let verified = proof::prove(app, attempt, Second::None);
         app.passwords
-            .once(
-                account.id,
-                account.password_edition,
-                &shown.password,
-                verified,
-            )
+            .once(account, &origin.network(), &shown.password, verified)
             .await?;
     }
     vendor.refuse_inactive()?;

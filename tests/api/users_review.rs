@@ -1,0 +1,104 @@
+//! Users at their edges: many tries at once, what is remembered, and who waits for whom.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::{join, join_all};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+use crate::support::users::{GOOD, behind_proxy};
+
+async fn pause(millis: u64) {
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+}
+
+async fn failures(test: &TestApp) -> i64 {
+    let sql = "SELECT coalesce(sum(failures), 0)::bigint FROM login_tries";
+    test.sql().await.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn right_password_is_remembered_for_its_network_only() {
+    let test = behind_proxy().await;
+    let a = test.vendor("media-a").await;
+    let user = test.user(&a, "ann", &[]).await;
+    let status = async |address: &str| {
+        let call = test.get("/api/user").from(address);
+        call.basic(&user.login, &user.password).send().await.status
+    };
+    let before = test.app.passwords.verified();
+    for (address, verified) in [("198.51.100.7", 1), ("198.51.100.7", 1), ("203.0.113.9", 2)] {
+        assert_eq!(status(address).await, 200);
+        assert_eq!(test.app.passwords.verified() - before, verified);
+    }
+}
+
+#[tokio::test]
+async fn right_guess_among_many_at_once_is_looked_at_in_its_turn() {
+    let test = TestApp::start().await;
+    let a = test.vendor("media-a").await;
+    let user = test.user(&a, "ann", &[]).await;
+    assert_eq!(test.basic_status(&user.login, &user.password).await, 200);
+    // Nobody gets to know whether a name is shut out until all 60 have asked.
+    let mut sql = test.sql().await;
+    let lock = sql.transaction().await.unwrap();
+    let held = "LOCK TABLE login_tries IN ACCESS EXCLUSIVE MODE";
+    lock.batch_execute(held).await.unwrap();
+    let guesses = (0..60_u64).map(|n| {
+        let (test, user) = (&test, &user);
+        async move {
+            pause(15 * n.min(10)).await;
+            if n == 6 {
+                return test.basic_status(&user.login, &user.password).await;
+            }
+            let wrong = format!("wrong {n}");
+            if n % 2 == 0 {
+                test.log_in(&user.login, &wrong).await.status
+            } else {
+                test.basic_status(&user.login, &wrong).await
+            }
+        }
+    });
+    let release = async {
+        pause(500).await;
+        lock.commit().await.unwrap();
+    };
+    let (answers, ()) = join(join_all(guesses), release).await;
+    let refused = answers.iter().filter(|status| **status == 401).count();
+    let slowed = answers.iter().filter(|status| **status == 429).count();
+    assert_eq!((refused, slowed, answers[6]), (5, 55, 429), "{answers:?}");
+}
+
+#[tokio::test]
+async fn try_that_waits_for_a_slot_is_not_counted_yet() {
+    let test = TestApp::start().await;
+    let a = test.vendor("media-a").await;
+    let user = test.user(&a, "ann", &[]).await;
+    let slots = std::sync::Arc::clone(&test.app.passwords.slots);
+    let all = u32::try_from(slots.available_permits()).unwrap();
+    let taken = slots.acquire_many(all).await.unwrap();
+    let session = async { test.log_in(&user.login, &user.password).await.status };
+    let watch = async {
+        pause(700).await;
+        let counted = failures(&test).await;
+        drop(taken);
+        counted
+    };
+    let (status, counted) = join(session, watch).await;
+    assert_eq!((status, counted), (200, 0));
+}
+
+#[tokio::test]
+async fn right_password_that_cannot_be_noted_is_no_failure() {
+    let test = TestApp::start().await;
+    let a = test.vendor("media-a").await;
+    let user = test.user(&a, "ann", &[]).await;
+    let sql = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$; \
+               CREATE TRIGGER refuse BEFORE INSERT ON login_tries FOR EACH ROW \
+               WHEN (NEW.known_until IS NOT NULL) EXECUTE FUNCTION refuse()";
+    test.sql().await.batch_execute(sql).await.unwrap();
+    let refused = test.log_in(&user.login, &user.password).await;
+    assert!(refused.status >= 500, "{refused:?}");
+    assert_eq!(failures(&test).await, 0);
+}
