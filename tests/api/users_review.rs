@@ -102,3 +102,53 @@ async fn right_password_that_cannot_be_noted_is_no_failure() {
     assert!(refused.status >= 500, "{refused:?}");
     assert_eq!(failures(&test).await, 0);
 }
+
+#[tokio::test]
+async fn new_passwords_are_measured_beside_those_that_log_in() {
+    let test = TestApp::start().await;
+    let a = test.vendor("media-a").await;
+    let user = test.user(&a, "ann", &[]).await;
+    let make = async |name: &str, password: &str| {
+        let body = json!({ "name": name, "password": password });
+        test.as_vendor(&a, Method::POST, "/users", body).await
+    };
+    let long = format!("{}{GOOD}", "a".repeat(64));
+    make("bob", &long)
+        .await
+        .expect_problem(422, "invalid_field");
+    let slots = std::sync::Arc::clone(&test.app.passwords.slots);
+    let all = u32::try_from(slots.available_permits()).unwrap();
+    let taken = slots.acquire_many(all).await.unwrap();
+    make("bob", "foobaz")
+        .await
+        .expect_problem(422, "invalid_field");
+    make("ann", GOOD).await.expect_problem(409, "user_exists");
+    drop(taken);
+    let strength = std::sync::Arc::clone(&test.app.passwords.strength);
+    let taken = strength.acquire_owned().await.unwrap();
+    let (bob, session) = join(make("bob", GOOD), test.log_in(&user.login, &user.password)).await;
+    bob.expect_problem(503, "passwords_busy");
+    assert_eq!(session.status, 200, "{session:?}");
+    drop(taken);
+    assert_eq!(make("bob", GOOD).await.status, 201);
+    test.keep_secret(GOOD);
+}
+
+#[tokio::test]
+async fn nothing_to_change_changes_nothing() {
+    let test = TestApp::start().await;
+    let a = test.vendor("media-a").await;
+    test.user(&a, "ann", &[]).await;
+    let show = || test.as_vendor(&a, Method::GET, "/users/ann", Value::Null);
+    let before = show().await.json;
+    test.app.clock.advance(60);
+    for body in [
+        json!({}),
+        json!({ "resetTotp": false, "resetTries": false }),
+    ] {
+        let same = test.as_vendor(&a, Method::PATCH, "/users/ann", body).await;
+        assert_eq!((same.status, &same.json), (200, &before));
+    }
+    assert_eq!(show().await.json, before);
+    assert_eq!(test.user_events().await, ["user.created done"]);
+}

@@ -33,6 +33,8 @@ pub type Slot = OwnedSemaphorePermit;
 pub struct Passwords {
     /// How many are worked on at once.
     pub slots: Arc<Semaphore>,
+    /// How many new passwords are measured at once: that can take long, and keeps nobody from logging in.
+    pub strength: Arc<Semaphore>,
     /// Of those who try one name from one network: what is found out of one try counts for the next.
     pub tries: Turns,
     /// Of those who make sessions and access tokens of one user.
@@ -49,6 +51,7 @@ impl Default for Passwords {
         let remembered = Cache::builder().max_capacity(REMEMBER_MOST);
         Self {
             slots: Arc::new(Semaphore::new(2 * cores)),
+            strength: Arc::new(Semaphore::new(1)),
             tries: Turns::default(),
             sessions: Turns::default(),
             nobody: password::of_nobody(),
@@ -98,15 +101,13 @@ impl Passwords {
         password: &Secret,
         rules: Option<&Rules>,
     ) -> Result<String> {
-        let (password, rules) = (password.clone(), rules.cloned());
-        let slot = self.slot().await?;
-        work(app, slot, move |ring| {
-            if let Some(rules) = rules {
-                rules.check(&password)?;
-            }
-            password::hash(ring, &password)
-        })
-        .await
+        if let Some(rules) = rules {
+            let (password, rules) = (password.clone(), rules.clone());
+            let slot = free(&self.strength).await?;
+            work(app, slot, move |_| rules.check(&password)).await?;
+        }
+        let (password, slot) = (password.clone(), self.slot().await?);
+        work(app, slot, move |ring| password::hash(ring, &password)).await
     }
 
     /// Runs `verify`, unless this password of this user was right from this network within the last half minute, or is
