@@ -152,3 +152,33 @@ async fn nothing_to_change_changes_nothing() {
     assert_eq!(show().await.json, before);
     assert_eq!(test.user_events().await, ["user.created done"]);
 }
+
+#[tokio::test]
+async fn access_token_of_an_administrator_reads_only() {
+    let test = TestApp::start().await;
+    let a = test.vendor("media-a").await;
+    let admin = test.user(&a, "one", &["Administrators"]).await;
+    let session = test.user_session(&admin).await;
+    let token = test.user_token(&session).await;
+    let read = test.as_bearer(&token, Method::GET, "/users", Value::Null);
+    assert_eq!(read.await.status, 200);
+    for (method, path, body) in [
+        (Method::POST, "/users", json!({ "name": "evil" })),
+        (Method::PATCH, "/users/one", json!({ "groups": [] })),
+        (Method::DELETE, "/users/one/sessions", Value::Null),
+        (
+            Method::PATCH,
+            "/user-rules",
+            json!({ "requireTotp": false }),
+        ),
+    ] {
+        let refused = test.as_bearer(&token, method, path, body).await;
+        refused.expect_problem(403, "session_needed");
+    }
+    let by_basic = test.post("/api/users").basic(&admin.login, &token);
+    let by_basic = by_basic.json(&json!({ "name": "evil" })).send().await;
+    by_basic.expect_problem(403, "session_needed");
+    let by_password = test.post("/api/users").basic(&admin.login, &admin.password);
+    let by_password = by_password.json(&json!({ "name": "new" })).send().await;
+    assert_eq!(by_password.status, 201, "{by_password:?}");
+}
