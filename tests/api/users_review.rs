@@ -182,3 +182,50 @@ async fn access_token_of_an_administrator_reads_only() {
     let by_password = by_password.json(&json!({ "name": "new" })).send().await;
     assert_eq!(by_password.status, 201, "{by_password:?}");
 }
+
+#[tokio::test]
+async fn demand_of_a_second_factor_counts_at_once_for_all_sessions() {
+    let test = TestApp::start().await;
+    let a = test.vendor("media-a").await;
+    let user = test.user(&a, "ann", &[]).await;
+    let demand = async |is: bool| {
+        let body = json!({ "requireTotp": is });
+        let set = test.as_vendor(&a, Method::PATCH, "/user-rules", body).await;
+        assert_eq!(set.status, 200, "{set:?}");
+    };
+    let own = async |bearer: &str| {
+        let answer = test.as_bearer(bearer, Method::GET, "/user/sessions", Value::Null);
+        answer.await.status
+    };
+    let (session, other) = (
+        test.user_session(&user).await,
+        test.user_session(&user).await,
+    );
+    let token = test.user_token(&session).await;
+    demand(true).await;
+    for (bearer, status) in [(&session, 403), (&other, 403), (&token, 200)] {
+        assert_eq!(own(bearer).await, status);
+    }
+    let enrolling = test.user_session(&user).await;
+    demand(false).await;
+    for bearer in [&session, &enrolling] {
+        assert_eq!(own(bearer).await, 200);
+    }
+    demand(true).await;
+    let secret = test.second_factor(&user, &session).await;
+    assert_eq!(own(&session).await, 200);
+    for bearer in [&other, &enrolling] {
+        assert_eq!(own(bearer).await, 401);
+    }
+    let body = json!({ "password": user.password, "code": test.code(&secret, 0) });
+    let removed = test.as_bearer(&session, Method::DELETE, "/user/totp", body);
+    assert_eq!(removed.await.status, 200);
+    let refused = test.as_bearer(&session, Method::GET, "/user/sessions", Value::Null);
+    refused.await.expect_problem(403, "totp_enrolment_only");
+    assert_eq!(own(&token).await, 200);
+    // Without the demand a second factor ends nothing that is whole.
+    demand(false).await;
+    let other = test.user_session(&user).await;
+    test.second_factor(&user, &session).await;
+    assert_eq!((own(&session).await, own(&other).await), (200, 200));
+}
