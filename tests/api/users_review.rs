@@ -229,3 +229,33 @@ async fn demand_of_a_second_factor_counts_at_once_for_all_sessions() {
     test.second_factor(&user, &session).await;
     assert_eq!((own(&session).await, own(&other).await), (200, 200));
 }
+
+#[tokio::test]
+async fn tokens_of_one_user_are_made_one_after_the_other_and_keep_nobody_waiting() {
+    let test = TestApp::start().await;
+    let a = test.vendor("media-a").await;
+    let (ann, bob) = (
+        test.user(&a, "ann", &[]).await,
+        test.user(&a, "bob", &[]).await,
+    );
+    let (of_ann, of_bob) = (test.user_session(&ann).await, test.user_session(&bob).await);
+    let mut sql = test.sql().await;
+    let lock = sql.transaction().await.unwrap();
+    let held = "SELECT 1 FROM users WHERE name = 'ann' FOR UPDATE";
+    lock.batch_execute(held).await.unwrap();
+    let made = (0..20).map(|n| {
+        let body = json!({ "name": format!("t{n}") });
+        test.as_bearer(&of_ann, Method::POST, "/user/sessions", body)
+    });
+    let others = async {
+        pause(500).await;
+        let started = Instant::now();
+        assert_eq!(test.bearer_status(&of_bob).await, 200);
+        let waited = started.elapsed();
+        lock.commit().await.unwrap();
+        waited
+    };
+    let (made, waited) = join(join_all(made), others).await;
+    assert!(waited < Duration::from_millis(500), "{waited:?}");
+    assert!(made.iter().all(|answer| answer.status == 201), "{made:?}");
+}
