@@ -259,3 +259,15 @@ async fn tokens_of_one_user_are_made_one_after_the_other_and_keep_nobody_waiting
     assert!(waited < Duration::from_millis(500), "{waited:?}");
     assert!(made.iter().all(|answer| answer.status == 201), "{made:?}");
 }
+
+#[tokio::test]
+async fn cursor_with_a_nul_is_refused() {
+    let test = TestApp::start().await;
+    let a = test.vendor("media-a").await;
+    // "a\u0000" in JSON.
+    let path = "/users?cursor=ImFcdTAwMDAi";
+    for path in [path, &path.replace("users", "groups")] {
+        let refused = test.as_vendor(&a, Method::GET, path, Value::Null).await;
+        assert_eq!(refused.status, 400, "{refused:?}");
+    }
+}
