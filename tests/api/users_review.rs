@@ -271,3 +271,19 @@ async fn cursor_with_a_nul_is_refused() {
         assert_eq!(refused.status, 400, "{refused:?}");
     }
 }
+
+#[tokio::test]
+async fn host_name_may_end_with_a_dot() {
+    let test = TestApp::start().await;
+    let a = test.vendor("media-a").await;
+    let user = test.user(&a, "ann", &[]).await;
+    for (host, status) in [
+        ("media-a.gatehouse.test.", 200),
+        ("media-a.gatehouse.test.:443", 200),
+        ("media-a.gatehouse.test..", 401),
+    ] {
+        let call = test.get("/api/user").header("host", host);
+        let answer = call.basic("ann", &user.password).send().await;
+        assert_eq!(answer.status, status, "{host}");
+    }
+}

@@ -64,6 +64,7 @@ fn by_host(app: &App, host: Option<&str>) -> Option<Namespace> {
     let name = host
         .rsplit_once(':')
         .map_or(host.as_str(), |(name, _)| name);
+    let name = name.strip_suffix('.').unwrap_or(name);
     let label = name.strip_suffix(base)?.strip_suffix('.')?;
     Namespace::parse(label).ok()
 }
