@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
+use actix_web::http::Method;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::bearer::Bearer;
@@ -239,7 +240,10 @@ extract!(VendorAdmin, |app, request| {
 extract!(UserAdmin, |app, request| {
     let known = authenticate_active(&app, &request).await?;
     match request.match_info().get("namespace") {
-        None => known.user_admin(request_id(&request)),
+        None => {
+            let reads = request.method() == Method::GET;
+            known.user_admin(request_id(&request), reads)
+        }
         Some(namespace) => {
             let by = for_operator(&app, known, namespace, &request).await?;
             Ok(UserAdmin { by, user: None })

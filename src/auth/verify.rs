@@ -71,10 +71,13 @@ impl Known {
         self.user()?.administrator()
     }
 
-    /// The vendor, or a member of `Administrators`.
-    pub fn user_admin(self, request_id: String) -> Result<UserAdmin> {
+    /// The vendor, or a member of `Administrators`; an access token of one may read only.
+    pub fn user_admin(self, request_id: String, reads: bool) -> Result<UserAdmin> {
         if matches!(self, Self::User(_)) {
             let Administrator(user) = self.administrator()?;
+            if !reads {
+                user.without_token()?;
+            }
             return Ok(UserAdmin {
                 user: Some(user.account.id),
                 by: VendorAdmin {

@@ -1,7 +1,7 @@
 //! `gatehouse user`.
 
 use anyhow::Context;
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
@@ -44,6 +44,7 @@ pub enum Args {
         user: User,
     },
     /// Change a user: groups, password, whether it may log in
+    #[command(group = change())]
     Update {
         /// `name@namespace`
         #[arg(value_parser = user)]
@@ -115,6 +116,23 @@ struct Resets {
     /// Forget wrong tries to log in
     #[arg(long)]
     reset_tries: bool,
+}
+
+/// At least one of them must be given.
+fn change() -> ArgGroup {
+    let all = [
+        "groups",
+        "no_groups",
+        "password_stdin",
+        "disable",
+        "enable",
+        "reset_totp",
+        "reset_tries",
+    ];
+    ArgGroup::new("change")
+        .required(true)
+        .multiple(true)
+        .args(all)
 }
 
 impl Changes {

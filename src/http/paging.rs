@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::decided::after_caller;
 use crate::error::{Error, Result};
@@ -33,8 +34,20 @@ impl Cursor {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(&self.0);
         bytes
             .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
+            .filter(|key| !holds_nul(key))
+            .and_then(|key| serde_json::from_value(key).ok())
             .ok_or(bad)
+    }
+}
+
+/// Whether a text of the key has a NUL, which no text in PostgreSQL has.
+fn holds_nul(key: &Value) -> bool {
+    match key {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(parts) => parts.iter().any(holds_nul),
+        Value::Object(parts) => parts.values().any(holds_nul),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
@@ -166,5 +179,10 @@ mod tests {
                 .and_then(|p| p.cursor)
                 .is_some_and(|c| c.key::<i64>().is_err())
         );
+        for (text, good) in [("a\0b", false), ("a\\u0000b", true), ("", true)] {
+            let cursor = Cursor::after(&(1, text));
+            let key = cursor.and_then(|c| c.key::<(i64, String)>().ok());
+            assert_eq!(key.is_some(), good, "{text:?}");
+        }
     }
 }

@@ -127,6 +127,7 @@ pub enum Who {
     TokenUser,
     EnrollingUser,
     Administrator,
+    TokenAdministrator,
     OtherUser,
     OtherAdministrator,
 }
@@ -139,6 +140,7 @@ impl Who {
                 | Self::TokenUser
                 | Self::EnrollingUser
                 | Self::Administrator
+                | Self::TokenAdministrator
                 | Self::OtherUser
                 | Self::OtherAdministrator
         )
@@ -162,7 +164,8 @@ impl Who {
 fn refusal(route: Caller, who: Who) -> Option<u16> {
     use Who::{
         Administrator, DeleteKey, EnrollingUser, Nobody, Operator, OtherAdministrator,
-        OtherPublicKey, OtherVendor, OtherWorker, PublicKey, Refused, Vendor, Worker,
+        OtherPublicKey, OtherVendor, OtherWorker, PublicKey, Refused, TokenAdministrator, Vendor,
+        Worker,
     };
     match (route, who) {
         (Caller::Anyone | Caller::Billing | Caller::ClaimHolder | Caller::LogIn, _) => None,
@@ -172,7 +175,8 @@ fn refusal(route: Caller, who: Who) -> Option<u16> {
         (_, Nobody | Refused) => Some(401),
         (Caller::User, EnrollingUser) => Some(403),
         (Caller::User | Caller::EnrollingUser, who) => (!who.is_user()).then_some(403),
-        (Caller::UserAdmin, Administrator | OtherAdministrator | Vendor | OtherVendor) => None,
+        (Caller::UserAdmin, Administrator | TokenAdministrator | OtherAdministrator) => None,
+        (Caller::UserAdmin, Vendor | OtherVendor) => None,
         (Caller::UserAdmin, _) => Some(403),
         (_, who) if who.is_user() => Some(403),
         // It is good at its own path only.

@@ -1,6 +1,6 @@
 //! The table of `access.rs` for users: their routes, and everybody they can be.
 
-use gatehouse::routes::Route;
+use gatehouse::routes::{Caller, Route};
 use serde_json::{Value, json};
 
 use crate::access::{Case, Who, case};
@@ -46,7 +46,13 @@ pub fn request(route: &Route) -> Option<Case> {
 pub fn refusal(route: &Route, who: Who) -> Option<u16> {
     let of_totp = route.path == "/api/user/totp";
     let of_another = route.path == "/api/user/sessions/{session}";
-    let refused = (of_totp && who == Who::TokenUser) || (of_another && who == Who::EnrollingUser);
+    let managing = route.caller == Caller::UserAdmin && route.method != "GET";
+    let refused = match who {
+        Who::TokenUser => of_totp,
+        Who::TokenAdministrator => of_totp || managing,
+        Who::EnrollingUser => of_another,
+        _ => false,
+    };
     refused.then_some(403)
 }
 
@@ -85,11 +91,16 @@ pub async fn callers(
     let enrolling = make(a, "enrolling", administrators).await;
     let enrolling_session = test.user_session(&enrolling).await;
     let sql = format!(
-        "UPDATE user_sessions s SET enrolling = true FROM users u WHERE u.id = s.user_id AND u.name = '{}'",
+        "UPDATE user_sessions s SET enrolling = true FROM users u WHERE u.id = s.user_id AND u.name = '{0}'; \
+         UPDATE users SET totp_confirmed_at = now() WHERE name = '{0}'",
         enrolling.name
     );
     test.sql().await.batch_execute(&sql).await.unwrap();
     let admin = make(a, "admin", administrators).await;
+    let scripted_admin = make(a, "scriptedadmin", administrators).await;
+    let admin_token = test
+        .user_token(&test.user_session(&scripted_admin).await)
+        .await;
     let basic_admin = make(a, "basicadmin", administrators).await;
     let (theirs, other_admin) = (
         make(b, "plain", &[]).await,
@@ -130,6 +141,11 @@ pub async fn callers(
             Who::Administrator,
             "administrator of A by password",
             with_basic(&basic_admin, &basic_admin.password),
+        ),
+        (
+            Who::TokenAdministrator,
+            "administrator of A by token",
+            bearer(admin_token),
         ),
         (
             Who::OtherUser,

@@ -64,6 +64,7 @@ async fn operator_manages_users_from_the_command_line() {
         (&json!(true), &json!([]))
     );
     assert_eq!(user(&["update", login, "--enable"])["disabled"], false);
+    assert!(refusal(&env, &["user", "update", login]).contains("Usage:"));
     assert_eq!(user(&["list", "media-vendor"])["items"][0]["login"], login);
     assert_eq!(user(&["remove", login])["deleted"], true);
     assert!(refusal(&env, &["user", "show", login]).contains("404 not_found"));

@@ -59,6 +59,7 @@ mod sites;
 mod tokens;
 mod urls;
 mod users;
+mod users_review;
 mod users_sessions;
 mod users_throttle;
 mod users_totp;

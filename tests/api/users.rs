@@ -243,7 +243,11 @@ async fn administrators_manage_users_and_the_last_one_stays() {
         answer.expect_problem(404, "not_found");
     }
     // What proves it to be itself it changes by what proves it now.
-    for body in [json!({ "password": GOOD }), json!({ "resetTotp": true })] {
+    for body in [
+        json!({ "password": GOOD }),
+        json!({ "resetTotp": true }),
+        json!({ "resetTries": true }),
+    ] {
         let own = test
             .as_bearer(&session, Method::PATCH, "/users/one", body)
             .await;

@@ -45,9 +45,8 @@ pub async fn user_of(app: &Arc<App>, shown: &Shown, origin: &Origin) -> Result<U
     }
     let account = secrets.account;
     let verified = proof::prove(app, attempt, Second::None);
-    let (id, edition) = (account.id, account.password_edition);
     app.passwords
-        .once(id, edition, &shown.password, verified)
+        .once(&account, &origin.network(), &shown.password, verified)
         .await?;
     Ok(User {
         vendor,

@@ -49,12 +49,7 @@ pub async fn log_in(app: &Arc<App>, shown: Shown, origin: &Origin) -> Result<Log
     } else {
         let verified = proof::prove(app, attempt, Second::None);
         app.passwords
-            .once(
-                account.id,
-                account.password_edition,
-                &shown.password,
-                verified,
-            )
+            .once(account, &origin.network(), &shown.password, verified)
             .await?;
     }
     vendor.refuse_inactive()?;
@@ -67,6 +62,7 @@ pub async fn log_in(app: &Arc<App>, shown: Shown, origin: &Origin) -> Result<Log
 async fn begin(app: &App, secrets: &Secrets, origin: &Origin) -> Result<LoggedIn> {
     let (now, account) = (app.clock.now(), &secrets.account);
     let enrolling = secrets.totp_demanded && account.totp_confirmed_at.is_none();
+    let _turn = app.passwords.sessions.take(&account.id.0).await?;
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
     if !store::hold(&transaction, account.vendor, account).await? {

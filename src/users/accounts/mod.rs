@@ -16,6 +16,7 @@ pub mod sessions;
 pub mod store;
 pub mod totp;
 pub mod tries;
+mod turns;
 
 use std::net::IpAddr;
 

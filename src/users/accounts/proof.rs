@@ -4,9 +4,12 @@
 //! somebody has: the same statements, the same hashing, the same answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::hashing::Slot;
 use super::store::{self, Secrets};
 use super::tries::{self, Counted, LOCKED_OUT, Place, folded};
+use super::turns::Turn;
 use super::{Account, Origin, event, password, totp};
 use crate::app::App;
 use crate::db::Client;
@@ -61,6 +64,7 @@ fn by_host(app: &App, host: Option<&str>) -> Option<Namespace> {
     let name = host
         .rsplit_once(':')
         .map_or(host.as_str(), |(name, _)| name);
+    let name = name.strip_suffix('.').unwrap_or(name);
     let label = name.strip_suffix(base)?.strip_suffix('.')?;
     Namespace::parse(label).ok()
 }
@@ -78,8 +82,7 @@ impl Named {
     }
 }
 
-/// A password to be verified.
-#[derive(Clone)]
+/// A password to be verified. Whoever tries the same name from the same network waits until it is decided.
 pub struct Try {
     /// Counted for.
     pub place: Place,
@@ -89,6 +92,8 @@ pub struct Try {
     pub password: Secret,
     /// By whom.
     pub origin: Origin,
+    /// Of the place.
+    pub turn: Turn,
 }
 
 /// A try, and whom it can be of.
@@ -99,11 +104,21 @@ pub struct Met {
     pub found: Option<(Secrets, Arc<Vendor>)>,
 }
 
+/// Waits for the turn of those who try this name from this network: until one is decided the next is not looked at, so
+/// that many at once learn no more than one after the other.
+///
+/// # Errors
+/// [`Error::PasswordsBusy`] where it does not come within seconds.
+pub async fn turn(app: &App, place: &Place) -> Result<Turn> {
+    let thing = (place.vendor, place.name.index(), &place.network);
+    app.passwords.tries.take(&thing).await
+}
+
 /// Finds the user a log-in name means. Whoever is shut out gets no further, whatever is shown: so what is remembered
 /// of right passwords is no way around a block.
 ///
 /// # Errors
-/// [`Error::RateLimited`], [`Error::LockedOut`], or trouble with the database.
+/// [`Error::RateLimited`], [`Error::LockedOut`], [`Error::PasswordsBusy`], or trouble with the database.
 pub async fn meet(
     app: &App,
     login: &str,
@@ -112,6 +127,7 @@ pub async fn meet(
     origin: &Origin,
 ) -> Result<Met> {
     let named = named(app, login, host, origin).await?;
+    let turn = turn(app, &named.place).await?;
     let client = app.db.get().await?;
     tries::look(&client, &named.place, app.clock.now()).await?;
     let secrets = named.secrets(&client).await?;
@@ -121,6 +137,7 @@ pub async fn meet(
         secrets: secrets.clone(),
         password: password.clone(),
         origin: origin.clone(),
+        turn,
     };
     Ok(Met {
         attempt,
@@ -151,19 +168,15 @@ pub async fn prove(app: &Arc<App>, shown: Try, second: Second) -> Result<()> {
 
 async fn counted(app: &Arc<App>, shown: &Try, second: &Second) -> Result<()> {
     app.limits.check_password(shown.origin.address)?;
+    let slot = app.passwords.slot().await?;
     let counted = begin(app, &shown.place).await?;
-    match is_right(app, shown, second).await {
+    match is_right(app, slot, shown, second).await {
         Ok(true) => {
-            let client = app.db.get().await?;
-            let now = app.clock.now();
-            tries::store::succeeded(&client, &shown.place, &counted, now).await?;
-            if let Some(secrets) = &shown.secrets {
-                let account = &secrets.account;
-                store::mark_log_in(&client, account.vendor, account.id, now).await?;
-                drop(client);
-                renew_hash(app, secrets, &shown.password).await;
+            let noted = succeeded(app, shown, &counted).await;
+            if noted.is_err() {
+                take_back(app, &shown.place, &counted).await;
             }
-            Ok(())
+            noted
         }
         Ok(false) => {
             refused(app, shown, &counted, "credentials_invalid");
@@ -177,10 +190,24 @@ async fn counted(app: &Arc<App>, shown: &Try, second: &Second) -> Result<()> {
     }
 }
 
-async fn is_right(app: &Arc<App>, shown: &Try, second: &Second) -> Result<bool> {
+async fn succeeded(app: &Arc<App>, shown: &Try, counted: &Counted) -> Result<()> {
+    let client = app.db.get().await?;
+    let now = app.clock.now();
+    tries::store::succeeded(&client, &shown.place, counted, now).await?;
+    if let Some(secrets) = &shown.secrets {
+        let account = &secrets.account;
+        store::mark_log_in(&client, account.vendor, account.id, now).await?;
+        drop(client);
+        renew_hash(app, secrets, &shown.password).await;
+    }
+    Ok(())
+}
+
+async fn is_right(app: &Arc<App>, slot: Slot, shown: &Try, second: &Second) -> Result<bool> {
     let secrets = shown.secrets.as_ref();
     let stored = secrets.map(|secrets| secrets.password.as_str());
-    let right = app.passwords.verify(app, &shown.password, stored).await?;
+    let right = app.passwords.verify(app, slot, &shown.password, stored);
+    let right = right.await?;
     let Some(secrets) = secrets.filter(|found| right && found.account.disabled_at.is_none()) else {
         return Ok(false);
     };
@@ -202,16 +229,30 @@ pub async fn begin(app: &App, place: &Place) -> Result<Counted> {
     tries::begin(&client, place, app.clock.now()).await
 }
 
-/// Takes a try back that was no failure, and no log-in either.
-pub async fn take_back(app: &App, place: &Place, counted: &Counted) {
-    let done = async {
-        let client = app.db.get().await?;
-        tries::store::take_back(&client, place, counted).await
-    };
-    if let Err(error) = done.await {
-        let cause = crate::error::cause_chain(&error);
-        tracing::warn!(error.cause = %cause, "A try to log in stays counted as a failure");
+/// Takes a try back that was no failure, and no log-in either. Where the database does not answer it is tried again
+/// aside.
+pub async fn take_back(app: &Arc<App>, place: &Place, counted: &Counted) {
+    if taken_back(app, place, counted).await.is_ok() {
+        return;
     }
+    let (worker, place, counted) = (Arc::clone(app), place.clone(), counted.clone());
+    app.aside(async move {
+        for seconds in [1, 5, 20] {
+            let wait = tokio::time::sleep(Duration::from_secs(seconds));
+            if worker.stop.run_until_cancelled(wait).await.is_none() {
+                break;
+            }
+            if taken_back(&worker, &place, &counted).await.is_ok() {
+                return;
+            }
+        }
+        tracing::warn!("A try to log in stays counted as a failure: the database does not answer");
+    });
+}
+
+async fn taken_back(app: &App, place: &Place, counted: &Counted) -> Result<()> {
+    let client = app.db.get().await?;
+    Ok(tries::store::take_back(&client, place, counted).await?)
 }
 
 /// Notes a failure in the trail, where it is about somebody. Aside, so that the answer takes as long for nobody.

@@ -87,6 +87,13 @@ pub struct Changes {
     pub reset_tries: bool,
 }
 
+impl Changes {
+    fn is_empty(&self) -> bool {
+        let sets = self.groups.is_some() || self.password.is_some() || self.disabled.is_some();
+        !(sets || self.reset_totp || self.reset_tries)
+    }
+}
+
 /// Makes a user. Gives the password too where the service made it.
 ///
 /// # Errors
@@ -97,6 +104,9 @@ pub async fn create(
     wanted: &Wanted,
 ) -> Result<(Account, Option<Secret>)> {
     let vendor = &by.by.vendor;
+    if is_taken(app, by, &wanted.name).await? {
+        return Err(Error::UserExists);
+    }
     let made = wanted.password.is_none().then(rules::made);
     let rules = own::rules(app, vendor, wanted.name.as_str(), "password");
     let password = wanted.password.as_ref().or(made.as_ref());
@@ -125,6 +135,12 @@ pub async fn create(
     Ok((account.ok_or(Error::NotFound)?, made))
 }
 
+async fn is_taken(app: &App, by: &UserAdmin, name: &UserName) -> Result<bool> {
+    let client = app.db.get().await?;
+    let found = store::by_name(&client, by.by.vendor.id, name, false).await?;
+    Ok(found.is_some())
+}
+
 /// A user of the vendor.
 ///
 /// # Errors
@@ -146,7 +162,11 @@ pub async fn update(
     changes: &Changes,
 ) -> Result<Account> {
     let vendor = &by.by.vendor;
-    refuse_own(&find(app, by, name).await?, by, changes)?;
+    let before = find(app, by, name).await?;
+    if changes.is_empty() {
+        return Ok(before);
+    }
+    refuse_own(&before, by, changes)?;
     let hash = match &changes.password {
         None => None,
         Some(password) => {
@@ -185,6 +205,12 @@ fn refuse_own(account: &Account, by: &UserAdmin, changes: &Changes) -> Result<()
         return Err(Error::field(
             "resetTotp",
             "is yours: remove it at /api/user/totp",
+        ));
+    }
+    if changes.reset_tries {
+        return Err(Error::field(
+            "resetTries",
+            "is yours: another administrator resets it",
         ));
     }
     Ok(())

@@ -8,6 +8,7 @@ pub mod store;
 
 use std::sync::Arc;
 
+use super::hashing::Slot;
 use super::proof::{self, Try};
 use super::rules::Rules;
 use super::sessions::{self, Which};
@@ -42,16 +43,12 @@ pub fn rules(app: &App, vendor: &Vendor, name: &str, field: &'static str) -> Rul
 struct Pending {
     shown: Try,
     counted: Counted,
+    slot: Option<Slot>,
 }
 
 impl Pending {
     async fn begin(app: &Arc<App>, user: &User, password: Option<&Secret>) -> Result<Self> {
         let account = &user.account;
-        let client = app.db.get().await?;
-        let secrets = users::with_secrets(&client, account.vendor, &account.name).await?;
-        drop(client);
-        // Removed a moment ago, and perhaps made anew.
-        let secrets = secrets.filter(|found| found.account.id == account.id);
         let place = Place {
             vendor: account.vendor,
             name: app
@@ -59,14 +56,41 @@ impl Pending {
                 .name_digest(account.vendor, account.name.as_str()),
             network: user.origin.network(),
         };
+        let turn = proof::turn(app, &place).await?;
+        let slot = match password {
+            Some(_) => Some(app.passwords.slot().await?),
+            None => None,
+        };
+        let client = app.db.get().await?;
+        let secrets = users::with_secrets(&client, account.vendor, &account.name).await?;
+        drop(client);
+        // Removed a moment ago, and perhaps made anew.
+        let secrets = secrets.filter(|found| found.account.id == account.id);
         let counted = proof::begin(app, &place).await?;
         let shown = Try {
             place,
             secrets: Some(secrets.ok_or(Error::CredentialsInvalid)?),
             password: password.cloned().unwrap_or(Secret::new(String::new())),
             origin: user.origin.clone(),
+            turn,
         };
-        Ok(Self { shown, counted })
+        Ok(Self {
+            shown,
+            counted,
+            slot,
+        })
+    }
+
+    /// Whether the password is right.
+    async fn verified(&mut self, app: &Arc<App>) -> Result<bool> {
+        let slot = match self.slot.take() {
+            Some(slot) => slot,
+            None => app.passwords.slot().await?,
+        };
+        let stored = self.secrets()?.password.clone();
+        let password = &self.shown.password;
+        let right = app.passwords.verify(app, slot, password, Some(&stored));
+        right.await
     }
 
     fn secrets(&self) -> Result<&Secrets> {
@@ -95,9 +119,8 @@ impl Pending {
 
 /// The user's secrets, if the password is right.
 async fn with_password(app: &Arc<App>, user: &User, password: &Secret) -> Result<Secrets> {
-    let pending = Pending::begin(app, user, Some(password)).await?;
-    let stored = pending.secrets()?.password.clone();
-    let right = app.passwords.verify(app, password, Some(&stored)).await;
+    let mut pending = Pending::begin(app, user, Some(password)).await?;
+    let right = pending.verified(app).await;
     pending.end(app, right, Error::PasswordWrong).await
 }
 
@@ -202,10 +225,9 @@ pub async fn remove_totp(
     if user.account.totp_confirmed_at.is_none() {
         return Err(Error::TotpAbsent);
     }
-    let pending = Pending::begin(app, user, Some(password)).await?;
+    let mut pending = Pending::begin(app, user, Some(password)).await?;
     let secrets = pending.secrets()?.clone();
-    let stored = secrets.password.as_str();
-    let (found, refusal) = match app.passwords.verify(app, password, Some(stored)).await {
+    let (found, refusal) = match pending.verified(app).await {
         Ok(true) => (totp::accept(app, &secrets, code).await, Error::TotpWrong),
         other => (other, Error::PasswordWrong),
     };

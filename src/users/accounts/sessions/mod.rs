@@ -152,6 +152,7 @@ pub async fn user_of(app: &App, token: &Secret, origin: &Origin) -> Result<Optio
 pub async fn make_token(app: &App, user: &User, name: &Name, life: SignedDuration) -> Result<Made> {
     user.without_token()?;
     let (now, account) = (app.clock.now(), &user.account);
+    let _turn = app.passwords.sessions.take(&account.id.0).await?;
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
     if !super::store::hold(&transaction, account.vendor, account).await? {

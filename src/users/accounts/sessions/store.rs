@@ -78,14 +78,17 @@ fn kind(row: &tokio_postgres::Row) -> Result<Kind> {
     }
 }
 
-/// A live session of a user who may log in. Its own row says which vendor's.
+/// A live session of a user who may log in. Its own row says which vendor's. What the vendor demands counts from now on
+/// for sessions that were made before too; access tokens go on.
 ///
 /// # Errors
 /// Where the database does not answer.
 pub async fn by_id(client: &impl GenericClient, id: i64, now: Timestamp) -> Result<Option<Found>> {
     let sql = format!(
-        "SELECT {COLUMNS}, s.kind, s.enrolling, s.digest, s.last_used_at FROM user_sessions s \
-         JOIN users u ON u.id = s.user_id AND u.vendor_id = s.vendor_id \
+        "SELECT {COLUMNS}, s.kind, s.digest, s.last_used_at, s.kind = 'session' AND CASE \
+             WHEN u.totp_confirmed_at IS NULL THEN coalesce(r.require_totp, false) ELSE s.enrolling END AS enrolling \
+         FROM user_sessions s JOIN users u ON u.id = s.user_id AND u.vendor_id = s.vendor_id \
+         LEFT JOIN user_rules r ON r.vendor_id = s.vendor_id \
          WHERE s.id = $1 AND s.expires_at > $2 AND u.removed_at IS NULL AND u.disabled_at IS NULL"
     );
     let statement = client.prepare_cached(&sql).await?;
@@ -214,7 +217,8 @@ pub async fn end(
         .await?)
 }
 
-/// Makes a session good for everything, and ends the others that are not.
+/// Makes a session good for everything, and ends the others that are not: where the vendor demands a second factor, all
+/// that the password alone began.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -226,8 +230,10 @@ pub async fn enrol(
 ) -> Result<()> {
     let sql = "UPDATE user_sessions SET enrolling = false WHERE vendor_id = $1 AND user_id = $2 AND id = $3";
     client.execute(sql, &[&vendor.0, &user.0, &id]).await?;
-    let sql = "DELETE FROM user_sessions WHERE vendor_id = $1 AND user_id = $2 AND enrolling";
-    client.execute(sql, &[&vendor.0, &user.0]).await?;
+    let sql = "DELETE FROM user_sessions s WHERE s.vendor_id = $1 AND s.user_id = $2 AND s.kind = 'session' \
+               AND s.id IS DISTINCT FROM $3 AND (s.enrolling \
+               OR EXISTS (SELECT 1 FROM user_rules r WHERE r.vendor_id = $1 AND r.require_totp))";
+    client.execute(sql, &[&vendor.0, &user.0, &id]).await?;
     Ok(())
 }
 
