@@ -44,7 +44,8 @@ pub struct Administrator(pub User);
 #[derive(Clone)]
 pub struct EnrollingUser(pub User);
 
-/// Whoever manages users: the vendor, a member of `Administrators` (by an access token: to read only), or, where the path names the vendor, an operator.
+/// Whoever manages users: the vendor, a member of `Administrators` (by an access token: to read only), or, where the path
+/// names the vendor, an operator.
 #[derive(Clone)]
 pub struct UserAdmin {
     /// As what.
