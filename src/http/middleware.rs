@@ -55,7 +55,8 @@ pub fn answered(error: actix_web::Error, change: impl FnOnce(&mut HeaderMap)) ->
     InternalError::from_response(error, response).into()
 }
 
-/// No request takes longer than 10 seconds, a restore of a lockbox no longer than two minutes. What it began in a tracked task of its own goes on to its end.
+/// No request takes longer than 10 seconds, a restore of a lockbox no longer than two minutes. What it began in a tracked
+/// task of its own goes on to its end.
 ///
 /// # Errors
 /// [`Error::RequestTimeout`], or those of the request.

@@ -239,7 +239,8 @@ pub struct Joined {
     pub former: Option<Vec<u8>>,
 }
 
-/// Notes that a replica got a key, if the lockbox is still unlocked at that epoch with that data key. Being handed a key is no use of the lockbox.
+/// Notes that a replica got a key, if the lockbox is still unlocked at that epoch with that data key. Being handed a key
+/// is no use of the lockbox.
 ///
 /// # Errors
 /// Where the database does not answer.
