@@ -22,7 +22,7 @@ use crate::tokens::sweep::Foreign;
 use crate::tokens::{Brokered, Ledger};
 use crate::users::accounts::Passwords;
 use crate::vault::Vault;
-use crate::{config::ConfigError, db, vault};
+use crate::{config::ConfigError, db, telemetry, vault};
 
 /// The running service. Handlers and tasks hold it in an `Arc`.
 pub struct App {
@@ -137,14 +137,14 @@ impl App {
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        let work = work.instrument(tracing::Span::current());
+        let work = telemetry::carried(work.instrument(tracing::Span::current()));
         let done = self.tracker.spawn_on(work, &self.runtime).await;
         done.map_err(|e| Error::Internal(format!("detached work ended: {e}")))?
     }
 
     /// Starts work that nobody waits for; the service does not end before it.
     pub fn aside(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let work = work.instrument(tracing::Span::current());
+        let work = telemetry::carried(work.instrument(tracing::Span::current()));
         self.tracker.spawn_on(work, &self.runtime);
     }
 

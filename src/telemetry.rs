@@ -1,23 +1,42 @@
 //! Logs and metrics. Logs are JSON, one line per request; a path's parameters and query never stand in them.
 
-use std::sync::OnceLock;
+use std::net::IpAddr;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::{Error, HttpMessage};
+use actix_web::http::header::USER_AGENT;
+use actix_web::{Error, HttpMessage, web};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing::Span;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::app::App;
 use crate::error::Dialect;
 
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
 tokio::task_local! {
-    static CURRENT: (String, Dialect);
+    static CURRENT: Current;
+}
+
+/// What is known of a request wherever its work is done. The default is of work that no request asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Current {
+    /// The request's id.
+    pub request_id: String,
+    /// How its errors look.
+    pub dialect: Dialect,
+    /// Where it came from.
+    pub address: Option<IpAddr>,
+    /// What sent it, as it says: at most 200 characters.
+    pub user_agent: String,
+    /// Whether its refusal is on record already.
+    pub told: Arc<AtomicBool>,
 }
 
 /// Log levels: `filter` as in `RUST_LOG`. The client library's own lines are always off, as they hold secret paths.
@@ -48,14 +67,18 @@ pub fn metrics() -> Option<&'static PrometheusHandle> {
     METRICS.get()
 }
 
-/// The id of the request being answered in this task, and how its errors look: for errors made where the request is out
-/// of sight.
+/// The request being answered in this task: for errors and events made where it is out of sight.
 #[must_use]
-pub fn current_request() -> (String, Dialect) {
+pub fn current() -> Current {
     CURRENT.try_with(Clone::clone).unwrap_or_default()
 }
 
-/// Runs the handling of a request with what [`current_request`] gives.
+/// Takes what [`current`] gives here along into another task.
+pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    CURRENT.scope(current(), work)
+}
+
+/// Runs the handling of a request with what [`current`] gives.
 ///
 /// # Errors
 /// Those of the request.
@@ -63,13 +86,21 @@ pub async fn with_request_id(
     request: ServiceRequest,
     next: actix_web::middleware::Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let id = super::http::request_id(request.request());
-    let dialect = Dialect::of(request.path());
+    let user_agent = request.headers().get(USER_AGENT);
+    let user_agent = user_agent.and_then(|text| text.to_str().ok());
+    let app = request.app_data::<web::Data<App>>();
+    let current = Current {
+        request_id: super::http::request_id(request.request()),
+        dialect: Dialect::of(request.path()),
+        address: app.map(|app| super::http::client_address(app, request.request())),
+        user_agent: user_agent.unwrap_or_default().chars().take(200).collect(),
+        told: Arc::default(),
+    };
     let answer = async {
         let done = next.call(request).await;
         done.map_err(|error| super::http::answered(error, |_| ()))
     };
-    CURRENT.scope((id, dialect), answer).await
+    CURRENT.scope(current, answer).await
 }
 
 /// The span of a request, and its one line in the log.

@@ -89,9 +89,10 @@ pub async fn append(client: &impl GenericClient, entries: &[Entry], now: Timesta
                                             openbao_request_id) \
                    SELECT vendor_id, at, area, name, operation, outcome, issuance_id, remote_address, request_id FROM told \
                ) \
-               INSERT INTO events (at, vendor_id, actor, action, outcome, secret_id, details) \
+               INSERT INTO events (at, vendor_id, actor, action, outcome, code, client_address, secret_id, details) \
                SELECT $10, vendor_id, 'openbao', 'access.unknown_token', outcome, \
-                      CASE WHEN area = 'store' AND name <> '' THEN name END, \
+                      CASE outcome WHEN 'refused' THEN 'openbao_refused' WHEN 'failed' THEN 'openbao_failed' END, \
+                      remote_address, CASE WHEN area = 'store' AND name <> '' THEN name END, \
                       jsonb_build_object('area', area, 'name', name, 'operation', operation, 'openbaoRequestId', request_id) \
                FROM told WHERE issuance_id IS NULL";
     let strangers = client
@@ -156,8 +157,8 @@ pub async fn mark_used(client: &impl GenericClient, entries: &[Entry]) -> Result
 /// # Errors
 /// Where the database does not answer.
 pub async fn note_lost(client: &impl GenericClient, node: &str, now: Timestamp) -> Result<()> {
-    let sql = "INSERT INTO events (at, actor, action, outcome, details) \
-               VALUES ($2, 'openbao', 'audit.lines_lost', 'failed', jsonb_build_object('node', $1::text))";
+    let sql = "INSERT INTO events (at, actor, action, outcome, code, details) \
+               VALUES ($2, 'openbao', 'audit.lines_lost', 'failed', 'lines_lost', jsonb_build_object('node', $1::text))";
     client.execute(sql, &[&node, &now]).await?;
     Ok(())
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::USER_AGENT;
 
 use super::KeyedDigest;
 use super::bearer::Bearer;
@@ -13,8 +12,9 @@ use super::caller::{
 use super::user::{Administrator, EnrollingUser, User, UserAdmin};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::http::client_address;
 use crate::http::limit::Share;
-use crate::http::{client_address, request_id};
+use crate::telemetry;
 use crate::types::{KeyId, Secret};
 use crate::users::accounts::{self, Origin, basic};
 use crate::users::workers::{Worker, sessions};
@@ -189,12 +189,11 @@ pub fn refused(app: &App, request: &HttpRequest) -> Error {
 /// Where a request comes from.
 #[must_use]
 pub fn origin(app: &App, request: &HttpRequest) -> Origin {
-    let user_agent = request.headers().get(USER_AGENT);
-    let user_agent = user_agent.and_then(|text| text.to_str().ok());
+    let current = telemetry::current();
     Origin {
         address: client_address(app, request),
-        user_agent: user_agent.unwrap_or_default().chars().take(200).collect(),
-        request_id: request_id(request),
+        user_agent: current.user_agent,
+        request_id: current.request_id,
     }
 }
 

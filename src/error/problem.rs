@@ -109,8 +109,8 @@ impl ResponseError for Error {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let (request_id, dialect) = crate::telemetry::current_request();
-        self.into_response(&request_id, dialect)
+        let current = crate::telemetry::current();
+        self.into_response(&current.request_id, current.dialect)
     }
 }
 

@@ -1,28 +1,56 @@
 //! The trail of what this service did: rows that are only ever added, in the transaction of what they record.
 
+mod store;
+
+use std::sync::atomic::Ordering;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::db::{GenericClient, Result};
+use crate::telemetry;
 use crate::types::{IssuanceId, SecretId, VendorId};
+
+/// How something ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// It was refused, with the code of the refusal.
+    Refused(&'static str),
+    /// It could not be done, with the code of the failure.
+    Failed(&'static str),
+}
+
+impl Outcome {
+    /// As stored: the outcome, and its code where it has one.
+    #[must_use]
+    pub fn parts(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Done => ("done", None),
+            Self::Refused(code) => ("refused", Some(code)),
+            Self::Failed(code) => ("failed", Some(code)),
+        }
+    }
+}
 
 /// One thing that happened. Never holds a secret.
 #[derive(Debug)]
 pub struct Event<'a> {
     /// Whose, if a vendor's.
     pub vendor: Option<VendorId>,
-    /// Who did it: `public-key`, `vendor`, `operator:<name>`, `worker:<id>`, `user:<name>`, `billing`, or the name of
-    /// a task.
+    /// Who did it, its kind first: `public-key`, `vendor`, `operator:<name>`, `worker:<id>`, `user:<name>`, `billing`,
+    /// `claim-token`, `delete-key`, `task:<name>`, `gatehouse`, `openbao`, `anyone`.
     pub actor: &'a str,
     /// What, as `noun.verb`.
     pub action: &'static str,
-    /// `done`, or the code of the refusal.
-    pub outcome: &'static str,
+    /// How it ended.
+    pub outcome: Outcome,
     /// Which site.
     pub secret_id: Option<&'a SecretId>,
     /// Which token.
     pub issuance: Option<IssuanceId>,
-    /// By which request.
+    /// By which request, where it is not the one being answered.
     pub request_id: &'a str,
     /// More.
     pub details: Value,
@@ -41,7 +69,7 @@ impl<'a> Event<'a> {
             vendor,
             actor,
             action,
-            outcome: "done",
+            outcome: Outcome::Done,
             secret_id: None,
             issuance: None,
             request_id,
@@ -56,32 +84,16 @@ impl<'a> Event<'a> {
         self
     }
 
-    /// Adds the event.
+    /// Adds the event, with where the request being answered came from.
     ///
     /// # Errors
     /// Where the database does not answer.
     pub async fn record(&self, client: &impl GenericClient, now: Timestamp) -> Result<()> {
-        let sql = "INSERT INTO events (at, vendor_id, actor, action, outcome, secret_id, issuance_id, request_id, details) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-        let vendor = self.vendor.map(|id| id.0);
-        let secret_id = self.secret_id.map(SecretId::as_str);
-        let issuance = self.issuance.map(|id| id.0);
-        client
-            .execute(
-                sql,
-                &[
-                    &now,
-                    &vendor,
-                    &self.actor,
-                    &self.action,
-                    &self.outcome,
-                    &secret_id,
-                    &issuance,
-                    &self.request_id,
-                    &self.details,
-                ],
-            )
-            .await?;
+        let current = telemetry::current();
+        store::insert(client, self, &current, now).await?;
+        if self.outcome != Outcome::Done {
+            current.told.store(true, Ordering::Relaxed);
+        }
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::auth::Administrator;
 use crate::db::GenericClient;
 use crate::error::{Error, Result};
-use crate::events::Event;
+use crate::events::{Event, Outcome};
 use crate::types::{Namespace, Secret};
 use crate::vault::kv;
 
@@ -103,7 +103,7 @@ async fn refused(app: &App, by: &Administrator) -> Result<()> {
     metrics::counter!("gatehouse_lockbox_refused_passwords_total").increment(1);
     let client = app.db.get().await?;
     let refused = Event {
-        outcome: "lockbox_password_wrong",
+        outcome: Outcome::Refused("lockbox_password_wrong"),
         ..event(by, "lockbox.unlock_refused", &by.0.account.actor())
     }
     .record(&client, app.clock.now())

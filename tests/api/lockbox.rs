@@ -269,7 +269,7 @@ async fn only_members_of_its_group_have_an_entry() {
         .await
         .expect_problem(403, "group_required");
     assert_eq!(test.ask(&member, &format!("GET {place}")).await.status, 200);
-    let sql = "SELECT count(*) FROM events WHERE outcome = 'group_required'";
+    let sql = "SELECT count(*) FROM events WHERE code = 'group_required'";
     let row = test.sql().await.query_one(sql, &[]).await.unwrap();
     assert_eq!(row.get::<_, i64>(0), 2 * 7 + 2);
 }

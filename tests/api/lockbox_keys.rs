@@ -299,7 +299,7 @@ async fn wrong_passwords_are_held_back_and_the_right_one_gets_in() {
         sql.query_one(failures, &[]).await.unwrap().get::<_, i32>(0),
         0
     );
-    let events = "SELECT count(*) FROM events WHERE action = 'lockbox.unlock_refused' AND outcome = 'lockbox_password_wrong' \
+    let events = "SELECT count(*) FROM events WHERE action = 'lockbox.unlock_refused' AND code = 'lockbox_password_wrong' \
                   AND actor = 'user:admin'";
     let events: i64 = sql.query_one(events, &[]).await.unwrap().get(0);
     assert_eq!(events, i64::try_from(5 + tried).unwrap());

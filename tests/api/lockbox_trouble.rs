@@ -94,7 +94,7 @@ async fn what_could_not_be_restored_is_not_backed_up() {
     test.sql().await.batch_execute(few).await.unwrap();
     let broken = test.get("/api/lockbox/backup").user(&admin).send().await;
     broken.expect_problem(500, "integrity");
-    let told = "SELECT details->>'entry' FROM events WHERE action = 'lockbox.backed_up' AND outcome = 'integrity'";
+    let told = "SELECT details->>'entry' FROM events WHERE action = 'lockbox.backed_up' AND code = 'integrity'";
     let told = test.sql().await.query_one(told, &[]).await.unwrap();
     assert_eq!(told.get::<_, &str>(0), "1001");
 }

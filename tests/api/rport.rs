@@ -123,7 +123,7 @@ async fn admin_calls_answer_as_the_table_says() {
     }
     let opened = test.send(&admin, OPEN, &password).await;
     assert_eq!((opened.status, opened.text.as_str()), (201, ""));
-    let sql = "SELECT string_agg(action || ' ' || outcome, ',' ORDER BY id) FROM events WHERE action LIKE 'lockbox.%'";
+    let sql = "SELECT string_agg(action || ' ' || coalesce(code, outcome), ',' ORDER BY id) FROM events WHERE action LIKE 'lockbox.%'";
     let row = test.sql().await.query_one(sql, &[]).await.unwrap();
     let wrong = "lockbox.unlock_refused lockbox_password_wrong";
     assert_eq!(

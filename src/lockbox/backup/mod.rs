@@ -29,6 +29,7 @@ use crate::app::App;
 use crate::auth::Administrator;
 use crate::auth::seal::{Context, seal};
 use crate::error::{Error, Result};
+use crate::events::Outcome;
 use crate::lockbox;
 use crate::types::Namespace;
 use crate::vendors::Vendor;
@@ -226,7 +227,7 @@ async fn whole(
             tracing::error!(vendor.id = %by.0.vendor.id, entry.id = id, "An entry cannot be opened: no backup");
             let (client, actor) = (app.db.get().await?, by.0.account.actor());
             let mut refused = prove::event(by, "lockbox.backed_up", &actor);
-            refused.outcome = "integrity";
+            refused.outcome = Outcome::Failed("integrity");
             refused.details = serde_json::json!({ "entry": id });
             refused.record(&client, app.clock.now()).await?;
             Err(Error::Integrity("an entry of a lockbox"))

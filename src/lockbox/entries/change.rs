@@ -6,12 +6,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::create::sealed;
-use super::trail::{self, DONE, GROUP_REQUIRED};
+use super::trail::{self, GROUP_REQUIRED};
 use super::{Draft, Entry, EntryId, admit, store, whole_seconds};
 use crate::app::App;
 use crate::auth::User;
 use crate::db::GenericClient;
 use crate::error::{Error, Result};
+use crate::events::Outcome;
 use crate::lockbox::{Keys, Under, with_keys};
 
 /// Which entry, and which version of it is to be changed.
@@ -94,7 +95,7 @@ impl Change<'_> {
         trail::record(
             &transaction,
             self.by,
-            (self.action, DONE),
+            (self.action, Outcome::Done),
             (&next).into(),
             now,
         )

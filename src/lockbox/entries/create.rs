@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::store::{self, Sealed};
-use super::trail::{self, About, DONE, GROUP_REQUIRED};
+use super::trail::{self, About, GROUP_REQUIRED};
 use super::{Draft, Entry, admit, whole_seconds};
 use crate::app::App;
 use crate::auth::User;
 use crate::error::{Error, Result};
+use crate::events::Outcome;
 use crate::lockbox::crypto::EntryContext;
 use crate::lockbox::{Keys, Under, with_keys};
 
@@ -63,7 +64,14 @@ async fn attempt(app: &App, by: &User, draft: &Draft, keys: &Keys) -> Result<Und
     let sealed = sealed(keys, &entry, draft)?;
     store::insert(&transaction, vendor, &entry, &sealed).await?;
     store::note(&transaction, vendor, "created", &entry).await?;
-    trail::record(&transaction, by, (ACTION, DONE), (&entry).into(), now).await?;
+    trail::record(
+        &transaction,
+        by,
+        (ACTION, Outcome::Done),
+        (&entry).into(),
+        now,
+    )
+    .await?;
     transaction.commit().await?;
     Ok(Under::Epoch(entry))
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::create::context;
 use super::store::{self, Past, Sealed};
-use super::trail::{self, About, DONE, GROUP_REQUIRED, INTEGRITY};
+use super::trail::{self, About, GROUP_REQUIRED, INTEGRITY};
 use super::{Entry, EntryId, Opened, admit};
 use crate::app::App;
 use crate::auth::User;
 use crate::error::{Error, Result};
+use crate::events::Outcome;
 use crate::lockbox::{Keys, Under, with_keys};
 use crate::types::Secret;
 
@@ -38,7 +39,11 @@ async fn attempt(app: &App, by: &User, id: EntryId, keys: &Keys) -> Result<Under
         return Err(refused);
     }
     let opened = open(keys, &entry, &sealed);
-    let outcome = if opened.is_ok() { DONE } else { INTEGRITY };
+    let outcome = if opened.is_ok() {
+        Outcome::Done
+    } else {
+        INTEGRITY
+    };
     trail::record(&client, by, (READ, outcome), (&entry).into(), now).await?;
     let value = opened?;
     Ok(Under::Epoch(Opened { entry, value }))
@@ -82,7 +87,7 @@ pub async fn history(
             trail::record(&client, by, (action, GROUP_REQUIRED), about(), now).await?;
             return Err(refused);
         }
-        trail::record(&client, by, (action, DONE), about(), now).await?;
+        trail::record(&client, by, (action, Outcome::Done), about(), now).await?;
         Ok(Under::Epoch(rows))
     })
     .await

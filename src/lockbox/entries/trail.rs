@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Entry, EntryId};
 use crate::auth::User;
 use crate::db::{self, GenericClient};
-use crate::events::Event;
+use crate::events::{Event, Outcome};
 
 /// What an event says of an entry.
 pub(super) struct About<'a> {
@@ -30,7 +30,7 @@ impl<'a> From<&'a Entry> for About<'a> {
 pub(super) async fn record(
     client: &impl GenericClient,
     by: &User,
-    (action, outcome): (&'static str, &'static str),
+    (action, outcome): (&'static str, Outcome),
     about: About<'_>,
     now: Timestamp,
 ) -> db::Result<()> {
@@ -41,9 +41,7 @@ pub(super) async fn record(
     event.record(client, now).await
 }
 
-/// The outcome of what was done.
-pub(super) const DONE: &str = "done";
 /// The outcome of what only members of a group may.
-pub(super) const GROUP_REQUIRED: &str = "group_required";
+pub(super) const GROUP_REQUIRED: Outcome = Outcome::Refused("group_required");
 /// The outcome where what is stored cannot be trusted.
-pub(super) const INTEGRITY: &str = "integrity";
+pub(super) const INTEGRITY: Outcome = Outcome::Failed("integrity");

@@ -14,6 +14,7 @@ use super::{Account, Origin, event, password, totp};
 use crate::app::App;
 use crate::db::Client;
 use crate::error::{Error, Result};
+use crate::events::Outcome;
 use crate::types::{Namespace, Secret, UserLogin, VendorId};
 use crate::vendors::Vendor;
 
@@ -282,7 +283,7 @@ async fn record(
     let event = event::own("user.login_refused", account, &actor, &origin.request_id);
     let event = event::with(event, "failures", counted.failures);
     let mut event = event::with(event, "address", origin.address.to_string());
-    event.outcome = code;
+    event.outcome = Outcome::Refused(code);
     event.record(&client, now).await?;
     if counted.source.is_empty() && counted.failures >= LOCKED_OUT {
         event::own("user.locked_out", account, &actor, &origin.request_id)

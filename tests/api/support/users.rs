@@ -143,7 +143,7 @@ impl TestApp {
 
     /// What the trail says of users, in order: `action outcome`.
     pub async fn user_events(&self) -> Vec<String> {
-        let sql = "SELECT action, outcome FROM events WHERE action LIKE 'user.%' ORDER BY id";
+        let sql = "SELECT action, coalesce(code, outcome) AS outcome FROM events WHERE action LIKE 'user.%' ORDER BY id";
         let rows = self.sql().await.query(sql, &[]).await.unwrap();
         let line = |row: &tokio_postgres::Row| {
             format!("{} {}", row.get::<_, &str>(0), row.get::<_, &str>(1))
