@@ -14,6 +14,7 @@ use crate::credentials::probe::Slots;
 use crate::db::Pool;
 use crate::egress::Egress;
 use crate::error::{Error, Result};
+use crate::events::refused::Refusals;
 use crate::health::Probe;
 use crate::http::limit::Limits;
 use crate::lockbox::Lockboxes;
@@ -40,6 +41,8 @@ pub struct App {
     pub brokered: Brokered,
     /// Tokens in OpenBao that are not ours to judge.
     pub foreign: Foreign,
+    /// Refusals that are only counted.
+    pub refusals: Refusals,
     /// Rate limits.
     pub limits: Limits,
     /// The way out to addresses that vendors name.
@@ -109,6 +112,7 @@ impl App {
             ledger: Ledger::default(),
             brokered: Brokered::default(),
             foreign: Foreign::default(),
+            refusals: Refusals::default(),
             limits: Limits::new(&config.limits),
             egress: Egress::new(&config.egress)?,
             clock: Clock::default(),

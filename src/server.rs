@@ -17,6 +17,8 @@ use tracing_actix_web::TracingLogger;
 use crate::app::{App, StartError};
 use crate::config::Config;
 use crate::error::cause_chain;
+use crate::events::http::keep_refusals;
+use crate::events::refused;
 use crate::http::{harden, limit, time_limit};
 use crate::tasks::TASKS;
 use crate::telemetry::{RequestSpan, with_request_id};
@@ -24,6 +26,8 @@ use crate::vault::Vault;
 use crate::{access_logs, lockbox, routes, telemetry};
 
 const DRAIN_SECONDS: u64 = 15;
+/// For what can be lost.
+const STOP_LIMIT: Duration = Duration::from_secs(2);
 
 /// A service that runs.
 pub struct Running {
@@ -68,6 +72,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             .configure(routes::configure)
             .wrap(from_fn(time_limit))
             .wrap(from_fn(limit::by_address))
+            .wrap(from_fn(keep_refusals))
             .wrap(from_fn(with_request_id))
             .wrap(from_fn(harden))
             .wrap(TracingLogger::<RequestSpan>::new())
@@ -127,6 +132,9 @@ impl Running {
             .is_err()
         {
             tracing::error!("Work was still going on at the end of the time to stop");
+        }
+        if let Ok(Err(error)) = tokio::time::timeout(STOP_LIMIT, refused::tell(&self.app)).await {
+            tracing::warn!(error.cause = %cause_chain(&error), "Counted refusals could not be put on record");
         }
         self.app.stop.cancel();
         self.drained.cancel();

@@ -1,7 +1,6 @@
 //! Logs and metrics. Logs are JSON, one line per request; a path's parameters and query never stand in them.
 
 use std::net::IpAddr;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -17,6 +16,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::app::App;
 use crate::error::Dialect;
+use crate::events::refused::Seen;
 
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
@@ -35,8 +35,8 @@ pub struct Current {
     pub address: Option<IpAddr>,
     /// What sent it, as it says: at most 200 characters.
     pub user_agent: String,
-    /// Whether its refusal is on record already.
-    pub told: Arc<AtomicBool>,
+    /// What turned out about it so far.
+    pub seen: Arc<Seen>,
 }
 
 /// Log levels: `filter` as in `RUST_LOG`. The client library's own lines are always off, as they hold secret paths.
@@ -94,7 +94,7 @@ pub async fn with_request_id(
         dialect: Dialect::of(request.path()),
         address: app.map(|app| super::http::client_address(app, request.request())),
         user_agent: user_agent.unwrap_or_default().chars().take(200).collect(),
-        told: Arc::default(),
+        seen: Arc::default(),
     };
     let answer = async {
         let done = next.call(request).await;

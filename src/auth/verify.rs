@@ -120,6 +120,18 @@ impl Known {
         }
     }
 
+    /// As the events name the caller; `None` while that is not proved.
+    fn actor(&self) -> Option<String> {
+        match self {
+            Self::Plugin(_) => Some("public-key".to_owned()),
+            Self::Vendor(_) => Some("vendor".to_owned()),
+            Self::Worker(_, worker) => Some(worker.actor()),
+            Self::User(user) => Some(user.account.actor()),
+            Self::Operator(operator) => Some(operator.actor()),
+            Self::DeleteKey(_) => None,
+        }
+    }
+
     pub fn credential_reader(self, request_id: String) -> Result<CredentialReader> {
         match self {
             Self::Vendor(caller) => Ok(CredentialReader {
@@ -164,6 +176,10 @@ pub(super) fn admit(
         Err(Error::CredentialsInvalid) => return Err(refused(app, request)),
         other => other?,
     };
+    if let Some(actor) = known.actor() {
+        let vendor = known.tenant().map(|vendor| vendor.id);
+        telemetry::current().seen.note_caller(vendor, actor);
+    }
     if let Some(vendor) = known.tenant() {
         tracing::Span::current().record("vendor.id", vendor.id.0);
         let share = match known {

@@ -1,8 +1,8 @@
 //! The trail of what this service did: rows that are only ever added, in the transaction of what they record.
 
+pub mod http;
+pub mod refused;
 mod store;
-
-use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -92,7 +92,7 @@ impl<'a> Event<'a> {
         let current = telemetry::current();
         store::insert(client, self, &current, now).await?;
         if self.outcome != Outcome::Done {
-            current.told.store(true, Ordering::Relaxed);
+            current.seen.note_told();
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::auth::{self, Operator, Remover, StorerOrBody, VendorCaller};
 use crate::error::{Error, Result};
 use crate::http::{Json, NamespacePath, NamespaceSitePath, Page, PageRequest, SiteId, request_id};
+use crate::telemetry;
 use crate::types::{AccessKey, Namespace, SecretId, VendorId};
 use crate::vendors::{self, Vendor};
 
@@ -61,6 +62,7 @@ pub async fn register(
     let (caller, by_body_key) = caller
         .or_public_key(&app, &request, body.0.public_key.as_ref())
         .await?;
+    telemetry::current().seen.note_site(&body.0.secret_id);
     let request_id = request_id(&request);
     let asked = Registering {
         caller,
@@ -152,6 +154,7 @@ async fn list_of(app: &App, vendor: &Vendor, page: PageRequest) -> Result<HttpRe
 /// `GET /sites/{secretId}`.
 pub async fn show(app: web::Data<App>, caller: VendorCaller, id: SiteId) -> Result<HttpResponse> {
     let id = SecretId::parse(&id.0).map_err(|_| Error::NotFound)?;
+    telemetry::current().seen.note_site(&id);
     let client = app.db.get().await?;
     let site = store::find(&client, caller.vendor.id, &id).await?;
     let site = site
@@ -170,6 +173,7 @@ pub async fn delete(
     let (vendor, secret_id, actor) = match caller {
         Remover::Known(caller) => {
             let secret_id = SecretId::parse(&id.0).map_err(|_| Error::NotFound)?;
+            telemetry::current().seen.note_site(&secret_id);
             (caller.vendor().clone(), secret_id, caller.actor())
         }
         Remover::DeleteKey(key) => {

@@ -15,6 +15,7 @@ mod reseal_entries;
 mod revoke_tokens;
 mod shut_lockboxes;
 mod sweep_tokens;
+mod tell_refusals;
 mod tidy_credentials;
 
 use std::collections::BTreeMap;
@@ -44,7 +45,7 @@ pub struct Task {
 }
 
 /// All tasks.
-pub static TASKS: [Task; 12] = [
+pub static TASKS: [Task; 13] = [
     Task {
         name: "remove_sites",
         every: Duration::from_secs(5),
@@ -94,6 +95,11 @@ pub static TASKS: [Task; 12] = [
         name: "reseal_entries",
         every: Duration::from_secs(2),
         pass: |app| Box::pin(reseal_entries::pass(app)),
+    },
+    Task {
+        name: "tell_refusals",
+        every: Duration::from_mins(1),
+        pass: |app| Box::pin(tell_refusals::pass(app)),
     },
     Task {
         name: "delete_entities",

@@ -17,6 +17,7 @@ use crate::auth::{PluginOrVendor, VendorCaller};
 use crate::error::{Error, Result};
 use crate::http::{Json, request_id};
 use crate::sites;
+use crate::telemetry;
 use crate::types::{AccessKey, Metadata, SecretId};
 use crate::vault::tokens::Auth;
 
@@ -180,6 +181,7 @@ pub async fn issue_write(
     body: Json<WriteTokenRequest>,
 ) -> Result<HttpResponse> {
     let body = body.0;
+    note_site(body.secret_id.as_ref());
     let kind = if body.secret_id.is_some() {
         Kind::WriteSite
     } else {
@@ -211,6 +213,7 @@ pub async fn issue_read(
     body: Json<ReadTokenRequest>,
 ) -> Result<HttpResponse> {
     let body = body.0;
+    note_site(body.secret_id.as_ref());
     if caller.vendor.is_support_paused(app.clock.now()) {
         return Err(Error::SupportPaused);
     }
@@ -227,6 +230,13 @@ pub async fn issue_read(
     let issued = issue(&app, grant).await?;
     let place = Place::of_site(&app, &issued, body.secret_id.as_ref());
     Ok(HttpResponse::Ok().json(IssuedView::new(&app, &issued, true, place)))
+}
+
+/// A refusal stands in the log of the site it is about.
+fn note_site(secret_id: Option<&SecretId>) {
+    if let Some(id) = secret_id {
+        telemetry::current().seen.note_site(id);
+    }
 }
 
 /// A store-wide read token for the vendor itself.

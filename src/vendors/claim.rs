@@ -8,6 +8,7 @@ use super::{ApiKey, Status, Vendor, VendorView, create, store};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::events::Event;
+use crate::telemetry;
 use crate::types::Secret;
 
 /// The body.
@@ -30,6 +31,9 @@ pub struct KeyPairView {
     pub private_key: String,
 }
 
+/// As the events name whoever holds a claim token.
+const CLAIM_TOKEN: &str = "claim-token";
+
 /// Makes the private key. Claiming again replaces it until it is first used; then the claim token is dead.
 ///
 /// # Errors
@@ -49,6 +53,8 @@ pub async fn claim(app: &App, request: &ClaimRequest, request_id: &str) -> Resul
         .by_key(&app.db, claim.key)
         .await?
         .ok_or(Error::ClaimInvalid)?;
+    let seen = telemetry::current().seen;
+    seen.note_caller(Some(vendor.id), CLAIM_TOKEN);
     match vendor.status {
         Status::Active => {}
         Status::Suspended => return Err(Error::VendorSuspended),
@@ -58,7 +64,7 @@ pub async fn claim(app: &App, request: &ClaimRequest, request_id: &str) -> Resul
         .live_key(claim.key, now)
         .filter(|key| key.generation == claim.generation);
     let key = key.ok_or(Error::ClaimInvalid)?;
-    replace_private_key(app, &vendor, key, "claim-token", request_id).await
+    replace_private_key(app, &vendor, key, CLAIM_TOKEN, request_id).await
 }
 
 /// Gives a key pair whose private key was never used another private key, and shows the pair.

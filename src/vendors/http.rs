@@ -18,6 +18,7 @@ use crate::auth::Operator;
 use crate::error::{Error, FieldError, Result};
 use crate::events::Event;
 use crate::http::{Json, NamespacePath, Page, PageRequest, RawBody, request_id};
+use crate::telemetry;
 use crate::types::{Email, Name, Namespace, VendorId};
 use crate::users::workers;
 use crate::{credentials, webhooks};
@@ -41,6 +42,7 @@ pub async fn vendor_signup(
         app.clock.now().as_second(),
     )
     .map_err(Error::SignatureInvalid)?;
+    telemetry::current().seen.note_caller(None, "billing");
     let (id, request_id) = (signed.id.to_owned(), request_id(&request));
     let worker = app.clone().into_inner();
     let view = app

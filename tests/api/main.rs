@@ -49,6 +49,7 @@ mod paths;
 mod plugins_of_2019;
 mod probe;
 mod races;
+mod refusals;
 mod removal;
 mod rights;
 mod rport;
