@@ -189,6 +189,7 @@ routes! {
     POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/deliveries/{delivery}/replay" Operator        webhooks::deliveries::http::replay;
     GET    "/api/admin/app-token"                              Operator        tasks::http::app_tokens;
     POST   "/api/admin/app-token/renew"                        Operator        tasks::http::renew_app_tokens;
+    POST   "/api/admin/explain"                                Operator        tokens::explain::http::explain;
     GET    "/api/admin/tasks"                                  Operator        tasks::http::list;
 
     GET    "/api/lockbox"                                      User            lockbox::http::status;

@@ -9,8 +9,8 @@ mod user;
 mod verify;
 
 pub use caller::{
-    ConnectorVendor, CredentialReader, Operator, PluginOrVendor, Remover, StorerOrBody,
-    VendorAdmin, VendorCaller,
+    ClientPlugin, ConnectorVendor, CredentialReader, Operator, PluginOrVendor, Remover,
+    StorerOrBody, VendorAdmin, VendorCaller,
 };
 pub use directory::Directory;
 pub use keys::{Claim, KeyRing, KeyedDigest, new_id, new_ring_key, sha256_hex};

@@ -11,10 +11,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Grant, Handed, Issued, Kind, issue};
+use super::{Grant, Handed, Issued, Kind, issue, rules};
 use crate::app::App;
 use crate::auth::{PluginOrVendor, VendorCaller};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::{Json, request_id};
 use crate::sites;
 use crate::telemetry;
@@ -187,10 +187,11 @@ pub async fn issue_write(
     } else {
         Kind::Write
     };
-    let over_registered = match &body.secret_id {
-        Some(id) => sites::may_replace(&app, &caller, id, body.access_key.as_ref()).await?,
-        None if !caller.vendor().store_wide_writes => return Err(Error::StoreWideRefused),
-        None => false,
+    let over_registered = if let Some(id) = &body.secret_id {
+        sites::may_replace(&app, &caller, id, body.access_key.as_ref()).await?
+    } else {
+        rules::store_wide_writes(caller.vendor())?;
+        false
     };
     let grant = Grant {
         secret_id: body.secret_id.clone(),
@@ -214,9 +215,7 @@ pub async fn issue_read(
 ) -> Result<HttpResponse> {
     let body = body.0;
     note_site(body.secret_id.as_ref());
-    if caller.vendor.is_support_paused(app.clock.now()) {
-        return Err(Error::SupportPaused);
-    }
+    rules::support(&caller.vendor, app.clock.now())?;
     let kind = if body.secret_id.is_some() {
         Kind::ReadSite
     } else {

@@ -10,10 +10,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::ledger::{NewIssuance, Refusal};
-use super::{Grant, Kind, Scope, revoke};
+use super::{Grant, Scope, revoke, rules};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::sites::State;
 use crate::types::{IssuanceId, Secret};
 use crate::vault::tokens::{Auth, Created, NewToken, TokenInfo, WrapInfo};
 use crate::vault::{self, tokens};
@@ -91,9 +90,7 @@ impl Handed {
 pub fn issue(app: &Arc<App>, grant: Grant) -> Issuing {
     let app = Arc::clone(app);
     Box::pin(async move {
-        if grant.vendor.provisioned < grant.kind.rules().needs {
-            return Err(Error::NotProvisioned);
-        }
+        rules::provisioned(&grant.vendor, grant.kind)?;
         let worker = Arc::clone(&app);
         app.detached(async move { run(&worker, grant).await }).await
     })
@@ -148,14 +145,8 @@ async fn current_site(app: &Arc<App>, grant: &Grant) -> Result<Option<SiteVersio
         return Ok(None);
     };
     let site = crate::sites::settled(app, &grant.vendor, secret_id).await?;
-    let is_registered = site
-        .as_ref()
-        .is_some_and(|site| site.state == State::Registered);
-    match grant.kind {
-        Kind::ReadSite if !is_registered => Err(Error::NotFound),
-        Kind::WriteSite if is_registered && !grant.over_registered => Err(Error::AccessKeyRequired),
-        _ => Ok(site.map(|site| SiteVersion(site.generation))),
-    }
+    rules::site(grant.kind, site.as_ref(), grant.over_registered)?;
+    Ok(site.map(|site| SiteVersion(site.generation)))
 }
 
 async fn mint(app: &App, grant: &Grant, id: IssuanceId) -> Result<Handed> {

@@ -71,6 +71,20 @@ pub struct Rules {
     pub needs: Level,
 }
 
+impl Rules {
+    /// First life in seconds.
+    #[must_use]
+    pub fn first_seconds(&self) -> u64 {
+        let (number, unit) = self.ttl.split_at(self.ttl.len() - 1);
+        let unit = match unit {
+            "d" => DAY,
+            "h" => 60 * MINUTE,
+            _ => MINUTE,
+        };
+        number.parse::<u64>().unwrap_or(0) * unit
+    }
+}
+
 const fn role(name: &'static str, glob: &'static [&'static str], longest: u64) -> TokenRole {
     TokenRole {
         name,

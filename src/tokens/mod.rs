@@ -5,6 +5,7 @@
 //! then revoked ([`revoke`]), so that nothing is forgotten when OpenBao is out of reach.
 
 mod brokered;
+pub mod explain;
 mod grant;
 pub mod http;
 mod issue;
@@ -12,6 +13,7 @@ mod kind;
 mod ledger;
 pub mod renew;
 pub mod revoke;
+mod rules;
 pub mod store;
 pub mod sweep;
 

@@ -103,6 +103,10 @@ fn request(route: &Route, a: &TestVendor, worker: &TestWorker, hook: &TestHook) 
             let body = json!({ "session": { "email": email, "password": "x" } });
             case(route.path, body, 401, 401)
         }
+        ("POST", "/api/admin/explain") => {
+            let body = json!({ "vendor": "vendor-a", "caller": { "kind": "vendor" }, "token": { "kind": "read" } });
+            case(route.path, body, 200, 200)
+        }
         ("POST", "/api/admin/app-token/renew") => case(route.path, none(), 200, 200),
         _ => return None,
     })

@@ -25,6 +25,7 @@ mod credential_tokens;
 mod credential_upkeep;
 mod credentials;
 mod dev;
+mod explain;
 mod faults;
 mod fields;
 mod framing;

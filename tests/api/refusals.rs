@@ -30,18 +30,18 @@ async fn known_caller_that_is_refused_is_on_record_with_its_request() {
     let found = rows(&test).await;
     assert_eq!(found.len(), 1, "{found:?}");
     let row = &found[0];
-    let text = |field: &str| row[field].as_str().unwrap_or_default().to_owned();
+    let said = |field: &str| row[field].as_str().unwrap_or_default().to_owned();
     assert_eq!(row["vendor_id"], vendor.id);
-    assert_eq!(text("actor"), "public-key");
-    assert_eq!(text("action"), "request.refused");
+    assert_eq!(said("actor"), "public-key");
+    assert_eq!(said("action"), "request.refused");
     assert_eq!(
-        (text("outcome"), text("code")),
+        (said("outcome"), said("code")),
         ("refused".to_owned(), "access_key_required".to_owned())
     );
-    assert_eq!(text("secret_id"), SITE);
-    assert_eq!(text("client_address"), "127.0.0.1");
-    assert_eq!(text("user_agent"), "plugin/1.2");
-    assert_eq!(text("request_id"), refused.text_of("request_id"));
+    assert_eq!(said("secret_id"), SITE);
+    assert_eq!(said("client_address"), "127.0.0.1");
+    assert_eq!(said("user_agent"), "plugin/1.2");
+    assert_eq!(said("request_id"), refused.text_of("request_id"));
     assert_eq!(
         row["details"],
         json!({ "method": "POST", "route": "/api/site" })

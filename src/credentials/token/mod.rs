@@ -5,7 +5,7 @@ pub mod http;
 use std::sync::Arc;
 
 use super::access::Caller;
-use super::{read, store};
+use super::{Record, read, store};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::tokens::{self, CredentialsGrant, Grant, Issued, Kind, Scope};
@@ -59,10 +59,7 @@ async fn hand_out_once(app: &Arc<App>, by: &Caller, asked: &Asked) -> Result<Iss
     };
     if let Some(key) = &asked.key {
         by.refuse_key(key)?;
-        let record = read::record(app, by, key).await?;
-        if record.deleted_at.is_some() {
-            return Err(Error::NotFound);
-        }
+        let record = record(app, by, key).await?;
         grant.credentials.scope = Scope::Key(record.id);
         if !record.has_policy {
             write_policy(app, by, &record).await?;
@@ -84,7 +81,23 @@ async fn hand_out_once(app: &Arc<App>, by: &Caller, asked: &Asked) -> Result<Iss
 /// Shorter lives would have the service renew all the time.
 const SHORTEST_KEPT_ALIVE: u32 = 600;
 
-fn life(by: &Caller, asked: &Asked) -> Result<TokenTtl> {
+/// The record of the one credential a token is to be for.
+///
+/// # Errors
+/// [`Error::NotFound`] where it is not there or deleted, or trouble with the database.
+pub async fn record(app: &App, by: &Caller, key: &CredentialKey) -> Result<Record> {
+    let record = read::record(app, by, key).await?;
+    if record.deleted_at.is_some() {
+        return Err(Error::NotFound);
+    }
+    Ok(record)
+}
+
+/// First life of a token.
+///
+/// # Errors
+/// A field that breaks its rule: above the worker's, or too short to be kept alive.
+pub fn life(by: &Caller, asked: &Asked) -> Result<TokenTtl> {
     let life = life_asked(by, asked)?;
     if asked.keep_alive && life.seconds() < SHORTEST_KEPT_ALIVE {
         return Err(Error::field(
@@ -107,7 +120,7 @@ fn life_asked(by: &Caller, asked: &Asked) -> Result<TokenTtl> {
     }
 }
 
-async fn write_policy(app: &App, by: &Caller, record: &super::Record) -> Result<()> {
+async fn write_policy(app: &App, by: &Caller, record: &Record) -> Result<()> {
     let name = Scope::Key(record.id).policy(&by.vendor.namespace);
     let one = KeyPattern::try_from(record.key.to_string())
         .map_err(|_| Error::Internal("a key is no pattern of itself".to_owned()))?;

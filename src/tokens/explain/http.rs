@@ -1,0 +1,244 @@
+//! The handler that explains.
+
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "the table in error.rs is the contract of every handler"
+)]
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+
+use super::{Asker, Explained, Wanted, Would, explain as ask};
+use crate::app::App;
+use crate::auth::Operator;
+use crate::credentials::token::Asked;
+use crate::error::{Error, Result};
+use crate::http::Json;
+use crate::types::{AccessKey, CredentialKey, Metadata, Namespace, SecretId, WorkerLogin};
+use crate::users::workers::TokenTtl;
+use crate::vendors::{self, Vendor};
+
+/// The body of `POST /api/admin/explain`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExplainRequest {
+    /// Namespace of the vendor.
+    vendor: String,
+    caller: AskerRequest,
+    token: WantedRequest,
+}
+
+/// Who would ask.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AskerRequest {
+    kind: AskerKind,
+    /// Of a worker: its log-in name.
+    login: Option<String>,
+}
+
+/// As the events name kinds of callers.
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+enum AskerKind {
+    PublicKey,
+    Vendor,
+    Worker,
+    User,
+    Operator,
+    Billing,
+}
+
+/// What would be asked for.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WantedRequest {
+    kind: WantedKind,
+    /// Write and read: one site instead of the whole store.
+    secret_id: Option<SecretId>,
+    /// Write: the access key that would be shown.
+    access_key: Option<AccessKey>,
+    /// Credentials: one instead of all the caller may read.
+    key: Option<CredentialKey>,
+    /// Credentials: first life, seconds.
+    ttl: Option<TokenTtl>,
+    /// Credentials: whether the service would renew it.
+    keep_alive: Option<bool>,
+}
+
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum WantedKind {
+    Write,
+    Read,
+    Credentials,
+}
+
+/// The answer.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExplainView {
+    allowed: bool,
+    decided_by: DecisionView,
+    /// The rules that let it pass, in the order they are asked.
+    passed: Vec<&'static str>,
+    /// What would be handed out; `null` where nothing would.
+    token: Option<TokenView>,
+}
+
+/// The rule that decides: the one that refuses, or the last that lets it pass.
+#[derive(Serialize)]
+struct DecisionView {
+    rule: &'static str,
+    /// Of the refusal, as the caller would be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TokenView {
+    kind: &'static str,
+    role: &'static str,
+    policies: Vec<String>,
+    /// First life, seconds.
+    ttl: u64,
+    /// Longest life, seconds.
+    max_ttl: u64,
+    renewable: bool,
+}
+
+impl TokenView {
+    fn new(vendor: &Vendor, would: &Would) -> Self {
+        let rules = would.kind.rules();
+        Self {
+            kind: rules.name,
+            role: rules.role.name,
+            policies: would.kind.policies(&vendor.namespace, would.scope),
+            ttl: would.ttl.map_or_else(|| rules.first_seconds(), u64::from),
+            max_ttl: rules.max_seconds,
+            renewable: rules.role.renewable,
+        }
+    }
+}
+
+/// `POST /api/admin/explain`: whether a caller would get a token, and which rule decides. Issues nothing.
+pub async fn explain(
+    app: web::Data<App>,
+    _operator: Operator,
+    body: Json<ExplainRequest>,
+) -> Result<HttpResponse> {
+    let ExplainRequest {
+        vendor,
+        caller,
+        token,
+    } = body.0;
+    let namespace = Namespace::parse(&vendor)
+        .map_err(|rule| Error::field("vendor", format!("must be a namespace: {rule}")))?;
+    let (asker, wanted) = (asker(&caller)?, wanted(token)?);
+    let app = app.into_inner();
+    app.directory.fresh().await?;
+    let vendor = vendors::create::named(&app, &namespace).await?;
+    let explained = ask(&app, &vendor, &asker, &wanted).await?;
+    Ok(HttpResponse::Ok().json(view(&vendor, explained)))
+}
+
+fn asker(caller: &AskerRequest) -> Result<Asker> {
+    let field =
+        |says: &str| Error::InvalidField(vec![crate::error::FieldError::at("/caller/login", says)]);
+    match (caller.kind, &caller.login) {
+        (AskerKind::Worker, Some(login)) => WorkerLogin::parse(login)
+            .map(Asker::Worker)
+            .ok_or_else(|| field("must be the log-in name of a worker")),
+        (AskerKind::Worker, None) => Err(field("is required for a worker")),
+        (_, Some(_)) => Err(field("is for workers only")),
+        (AskerKind::PublicKey, None) => Ok(Asker::PublicKey),
+        (AskerKind::Vendor, None) => Ok(Asker::Vendor),
+        (AskerKind::User | AskerKind::Operator | AskerKind::Billing, None) => Ok(Asker::Other),
+    }
+}
+
+fn wanted(token: WantedRequest) -> Result<Wanted> {
+    let given = [
+        (
+            "secretId",
+            token.secret_id.is_some(),
+            token.kind != WantedKind::Credentials,
+        ),
+        (
+            "accessKey",
+            token.access_key.is_some(),
+            token.kind == WantedKind::Write,
+        ),
+        (
+            "key",
+            token.key.is_some(),
+            token.kind == WantedKind::Credentials,
+        ),
+        (
+            "ttl",
+            token.ttl.is_some(),
+            token.kind == WantedKind::Credentials,
+        ),
+        (
+            "keepAlive",
+            token.keep_alive.is_some(),
+            token.kind == WantedKind::Credentials,
+        ),
+    ];
+    let misplaced = given
+        .iter()
+        .filter(|(_, is_given, fits)| *is_given && !fits);
+    let errors: Vec<_> = misplaced
+        .map(|(name, ..)| {
+            crate::error::FieldError::at(format!("/token/{name}"), "is not for tokens of this kind")
+        })
+        .collect();
+    if !errors.is_empty() {
+        return Err(Error::InvalidField(errors));
+    }
+    Ok(match token.kind {
+        WantedKind::Write => Wanted::Write {
+            secret_id: token.secret_id,
+            access_key: token.access_key,
+        },
+        WantedKind::Read => Wanted::Read {
+            secret_id: token.secret_id,
+        },
+        WantedKind::Credentials => Wanted::Credentials(Asked {
+            key: token.key,
+            ttl: token.ttl,
+            wrap_ttl: None,
+            keep_alive: token.keep_alive.unwrap_or(false),
+            metadata: Metadata::default(),
+        }),
+    })
+}
+
+fn view(vendor: &Arc<Vendor>, explained: Explained) -> ExplainView {
+    let refusal = explained.outcome.as_ref().err().map(Error::entry);
+    let (status, code) = (
+        refusal.as_ref().map(|entry| entry.status.as_u16()),
+        refusal.as_ref().map(|entry| entry.code),
+    );
+    ExplainView {
+        allowed: refusal.is_none(),
+        decided_by: DecisionView {
+            rule: explained.decided_by,
+            status,
+            code,
+            detail: refusal.map(|entry| entry.detail),
+        },
+        passed: explained.passed,
+        token: explained
+            .outcome
+            .ok()
+            .map(|would| TokenView::new(vendor, &would)),
+    }
+}

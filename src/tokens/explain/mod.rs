@@ -1,0 +1,251 @@
+//! Whether somebody would get a token, and which rule decides: the rules of the token path, asked without issuing
+//! anything. Rate limits are not counted, and OpenBao is not asked.
+
+pub mod http;
+
+use std::sync::Arc;
+
+use super::{Kind, Scope, rules};
+use crate::app::App;
+use crate::auth::{ClientPlugin, PluginOrVendor, VendorCaller};
+use crate::credentials::access::Caller;
+use crate::credentials::token::{self, Asked};
+use crate::error::{Error, Result};
+use crate::sites;
+use crate::types::{AccessKey, KeyId, SecretId, WorkerLogin};
+use crate::users::workers::{self, Worker};
+use crate::vendors::Vendor;
+
+/// Who would ask.
+pub enum Asker {
+    /// A client plugin, by the newest public key.
+    PublicKey,
+    /// The vendor, by its newest private key.
+    Vendor,
+    /// A worker of the vendor.
+    Worker(WorkerLogin),
+    /// Somebody who is never handed a token: a user, an operator, the billing system.
+    Other,
+}
+
+/// What would be asked for.
+pub enum Wanted {
+    /// A write token, for one site or the whole store.
+    Write {
+        /// Which site.
+        secret_id: Option<SecretId>,
+        /// The access key that would be shown.
+        access_key: Option<AccessKey>,
+    },
+    /// A read token, for one site or the whole store.
+    Read {
+        /// Which site.
+        secret_id: Option<SecretId>,
+    },
+    /// A token for credentials.
+    Credentials(Asked),
+}
+
+/// The token that would be handed out.
+pub struct Would {
+    /// Which kind.
+    pub kind: Kind,
+    /// Which credentials, for a kind that is for them.
+    pub scope: Scope,
+    /// First life in seconds, where it is not the kind's.
+    pub ttl: Option<u32>,
+}
+
+/// What was found.
+pub struct Explained {
+    /// The rules that let it pass, in the order they are asked.
+    pub passed: Vec<&'static str>,
+    /// The rule that was asked last.
+    pub decided_by: &'static str,
+    /// The token, or why there would be none.
+    pub outcome: Result<Would>,
+}
+
+/// Asks the rules.
+///
+/// # Errors
+/// Where they cannot be asked: trouble with the database.
+pub async fn explain(
+    app: &Arc<App>,
+    vendor: &Arc<Vendor>,
+    asker: &Asker,
+    wanted: &Wanted,
+) -> Result<Explained> {
+    let mut asking = Asking {
+        app,
+        vendor,
+        passed: Vec::new(),
+        at: "caller",
+    };
+    let outcome = asking.all(asker, wanted).await;
+    let is_ours = |error: &Error| {
+        error.entry().status.is_server_error() && !matches!(error, Error::NotProvisioned)
+    };
+    match outcome {
+        Err(error) if is_ours(&error) => Err(error),
+        outcome => Ok(Explained {
+            passed: asking.passed,
+            decided_by: asking.at,
+            outcome,
+        }),
+    }
+}
+
+struct Asking<'a> {
+    app: &'a Arc<App>,
+    vendor: &'a Arc<Vendor>,
+    passed: Vec<&'static str>,
+    at: &'static str,
+}
+
+impl Asking<'_> {
+    fn rule<T>(&mut self, name: &'static str, outcome: Result<T>) -> Result<T> {
+        self.at = name;
+        let given = outcome?;
+        self.passed.push(name);
+        Ok(given)
+    }
+
+    async fn all(&mut self, asker: &Asker, wanted: &Wanted) -> Result<Would> {
+        let may = match (asker, wanted) {
+            (Asker::PublicKey | Asker::Vendor, Wanted::Write { .. })
+            | (Asker::Vendor, Wanted::Read { .. })
+            | (Asker::Vendor | Asker::Worker(_), Wanted::Credentials(_)) => Ok(()),
+            _ => Err(Error::CallerNotAllowed),
+        };
+        self.rule("caller", may)?;
+        let key = self.key(asker);
+        let key = self.rule("key", key)?;
+        let worker = self.worker(asker).await;
+        let worker = self.rule("worker", worker)?;
+        self.rule("vendor_status", self.vendor.refuse_inactive())?;
+        match wanted {
+            Wanted::Write {
+                secret_id,
+                access_key,
+            } => {
+                let caller = self.caller(asker, key)?;
+                self.write(&caller, secret_id.as_ref(), access_key.as_ref())
+                    .await
+            }
+            Wanted::Read { secret_id } => self.read(secret_id.as_ref()).await,
+            Wanted::Credentials(token) => self.credentials(worker, key, token).await,
+        }
+    }
+
+    /// The newest key pair the vendor has. A private key counts once it was claimed.
+    fn key(&self, asker: &Asker) -> Result<Option<KeyId>> {
+        let key = self.vendor.current_key(self.app.clock.now());
+        match asker {
+            Asker::PublicKey => Ok(Some(key.ok_or(Error::CredentialsInvalid)?.id)),
+            Asker::Vendor => {
+                let key = key.filter(|key| key.private.is_some());
+                Ok(Some(key.ok_or(Error::CredentialsInvalid)?.id))
+            }
+            Asker::Worker(_) | Asker::Other => Ok(None),
+        }
+    }
+
+    async fn worker(&self, asker: &Asker) -> Result<Option<Worker>> {
+        let Asker::Worker(login) = asker else {
+            return Ok(None);
+        };
+        if login.namespace != self.vendor.namespace {
+            return Err(Error::CredentialsInvalid);
+        }
+        let client = self.app.db.get().await?;
+        let found = workers::store::find(&client, self.vendor.id, login.id).await?;
+        found.map(Some).ok_or(Error::CredentialsInvalid)
+    }
+
+    fn caller(&self, asker: &Asker, key: Option<KeyId>) -> Result<PluginOrVendor> {
+        let key = key.ok_or(Error::CredentialsInvalid)?;
+        let vendor = Arc::clone(self.vendor);
+        Ok(match asker {
+            Asker::Vendor => PluginOrVendor::Vendor(VendorCaller { vendor, key }),
+            _ => PluginOrVendor::Plugin(ClientPlugin { vendor, key }),
+        })
+    }
+
+    async fn write(
+        &mut self,
+        caller: &PluginOrVendor,
+        secret_id: Option<&SecretId>,
+        access_key: Option<&AccessKey>,
+    ) -> Result<Would> {
+        let Some(id) = secret_id else {
+            let allowed = rules::store_wide_writes(self.vendor);
+            self.rule("store_wide_writes", allowed)?;
+            return self.provisioned(Kind::Write);
+        };
+        let over = sites::may_replace(self.app, caller, id, access_key).await?;
+        let would = self.provisioned(Kind::WriteSite)?;
+        self.site(Kind::WriteSite, id, over).await?;
+        Ok(would)
+    }
+
+    async fn read(&mut self, secret_id: Option<&SecretId>) -> Result<Would> {
+        let allowed = rules::support(self.vendor, self.app.clock.now());
+        self.rule("support_pause", allowed)?;
+        let Some(id) = secret_id else {
+            return self.provisioned(Kind::Read);
+        };
+        let would = self.provisioned(Kind::ReadSite)?;
+        self.site(Kind::ReadSite, id, true).await?;
+        Ok(would)
+    }
+
+    async fn site(&mut self, kind: Kind, id: &SecretId, over_registered: bool) -> Result<()> {
+        let client = self.app.db.get().await?;
+        let site = sites::store::find(&client, self.vendor.id, id).await?;
+        drop(client);
+        let allowed = rules::site(kind, site.as_ref(), over_registered);
+        self.rule("site", allowed)
+    }
+
+    async fn credentials(
+        &mut self,
+        worker: Option<Worker>,
+        key: Option<KeyId>,
+        asked: &Asked,
+    ) -> Result<Would> {
+        let of_worker = worker
+            .as_ref()
+            .map_or(Scope::All, |worker| Scope::Worker(worker.id));
+        let by = Caller {
+            actor: String::new(),
+            vendor: Arc::clone(self.vendor),
+            worker,
+            key,
+            request_id: String::new(),
+        };
+        let life = self.rule("ttl", token::life(&by, asked))?;
+        let mut scope = of_worker;
+        if let Some(key) = &asked.key {
+            self.rule("key_patterns", by.refuse_key(key))?;
+            let record = token::record(self.app, &by, key).await;
+            scope = Scope::Key(self.rule("credential", record)?.id);
+        }
+        let would = self.provisioned(Kind::Credentials)?;
+        Ok(Would {
+            scope,
+            ttl: Some(life.seconds()),
+            ..would
+        })
+    }
+
+    fn provisioned(&mut self, kind: Kind) -> Result<Would> {
+        let allowed = rules::provisioned(self.vendor, kind);
+        self.rule("provisioned", allowed)?;
+        Ok(Would {
+            kind,
+            scope: Scope::All,
+            ttl: None,
+        })
+    }
+}
