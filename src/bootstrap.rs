@@ -2,9 +2,11 @@
 //! policies and roles up to date, and leaves keys alone.
 
 use anyhow::{Context, bail};
+use serde_json::json;
 
 use crate::auth::{KeyRing, new_id, new_ring_key};
 use crate::db::{self, Pool};
+use crate::events::Event;
 use crate::lockbox;
 use crate::tokens::ROLES;
 use crate::types::Secret;
@@ -132,11 +134,38 @@ pub async fn new_operator(handle: &Handle, pool: &Pool, name: &str) -> anyhow::R
         KeyRing::from_hex(&stored.key).context("the digest key is not 64 hexadecimal digits")?;
     let id = new_id();
     let token = ring.new_access_token(id);
-    let client = pool.get().await?;
+    let mut client = pool.get().await?;
     let now = jiff::Timestamp::now();
-    users::store::add_operator_token(&client, id, name, &ring.digest(token.expose()), now).await?;
+    let transaction = client.transaction().await.map_err(db::Error::from)?;
+    let digest = ring.digest(token.expose());
+    users::store::add_operator_token(&transaction, id, name, &digest, now).await?;
+    let mut event = Event::done("operator.added", None, COMMAND_LINE, "");
+    event.details = json!({ "name": name });
+    event.record(&transaction, now).await?;
+    transaction.commit().await.map_err(db::Error::from)?;
     Ok(token)
 }
+
+/// Ends all tokens of an operator, and gives how many those were.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn revoke_operator(pool: &Pool, name: &str) -> anyhow::Result<u64> {
+    let mut client = pool.get().await?;
+    let now = jiff::Timestamp::now();
+    let transaction = client.transaction().await.map_err(db::Error::from)?;
+    let revoked = users::store::revoke_operator(&transaction, name, now).await?;
+    if revoked > 0 {
+        let mut event = Event::done("operator.revoked", None, COMMAND_LINE, "");
+        event.details = json!({ "name": name, "tokens": revoked });
+        event.record(&transaction, now).await?;
+    }
+    transaction.commit().await.map_err(db::Error::from)?;
+    Ok(revoked)
+}
+
+/// As the events name whoever works on the database itself.
+const COMMAND_LINE: &str = "command-line";
 
 /// Brings the schema up to date.
 ///

@@ -6,7 +6,6 @@ use super::out;
 use crate::bootstrap;
 use crate::config::{self, Env};
 use crate::db::Pool;
-use crate::users;
 
 /// What to do.
 #[derive(Subcommand)]
@@ -38,9 +37,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             out::line(token.expose())
         }
         Args::Revoke { name } => {
-            let client = pool.get().await?;
-            let revoked =
-                users::store::revoke_operator(&client, &name, jiff::Timestamp::now()).await?;
+            let revoked = bootstrap::revoke_operator(&pool, &name).await?;
             anyhow::ensure!(revoked > 0, "no operator of that name has a token");
             out::note(&format!("Revoked {revoked} tokens."));
             Ok(())

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::Result;
+use crate::events::Event;
 
 /// `GET /api/admin/tasks`: the last report of each task in this replica.
 pub async fn list(app: web::Data<App>, _operator: Operator) -> Result<HttpResponse> {
@@ -23,12 +24,16 @@ pub async fn app_tokens(app: web::Data<App>, _operator: Operator) -> Result<Http
 }
 
 /// `POST /api/admin/app-token/renew`: renews them now.
-pub async fn renew_app_tokens(app: web::Data<App>, _operator: Operator) -> Result<HttpResponse> {
+pub async fn renew_app_tokens(app: web::Data<App>, operator: Operator) -> Result<HttpResponse> {
     let worker = app.clone().into_inner();
     let renew = async move {
         for token in worker.vault.app_tokens() {
             token.renew_now().await?;
         }
+        let client = worker.db.get().await?;
+        Event::done("app_token.renewed", None, &operator.actor(), "")
+            .record(&client, worker.clock.now())
+            .await?;
         Ok(())
     };
     app.detached(renew).await?;

@@ -203,18 +203,25 @@ pub async fn replace_keys(
 /// `POST /api/admin/vendors/{namespace}/provision`: makes whole what is missing in OpenBao.
 pub async fn provision(
     app: web::Data<App>,
-    _operator: Operator,
+    operator: Operator,
     path: NamespacePath,
 ) -> Result<HttpResponse> {
     let vendor = create::named(&app, &path.0).await?;
     let worker = app.clone().into_inner();
     app.detached(async move { provision::bring_into_line(&worker, &path.0).await })
         .await?;
-    let client = app.db.get().await?;
-    store::mark_provisioned(&client, vendor.id, Level::ALL, app.clock.now()).await?;
+    let now = app.clock.now();
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    store::mark_provisioned(&transaction, vendor.id, Level::ALL, now).await?;
     // What OpenBao has of them may be older than the database says, as after a restore.
-    workers::store::forget_policies(&client, vendor.id, None).await?;
-    credentials::store::forget_policies(&client, vendor.id).await?;
+    workers::store::forget_policies(&transaction, vendor.id, None).await?;
+    credentials::store::forget_policies(&transaction, vendor.id).await?;
+    let actor = operator.actor();
+    Event::done("vendor.provisioned", Some(vendor.id), &actor, "")
+        .record(&transaction, now)
+        .await?;
+    transaction.commit().await?;
     drop(client);
     let vendor = create::reload(&app, vendor.id).await?;
     shown(&app, &vendor)

@@ -56,8 +56,14 @@ impl Worker {
     /// As events and the ledger name it.
     #[must_use]
     pub fn actor(&self) -> String {
-        format!("worker:{}", self.id)
+        actor(self.id)
     }
+}
+
+/// As events and the ledger name a worker.
+#[must_use]
+pub fn actor(worker: WorkerId) -> String {
+    format!("worker:{worker}")
 }
 
 /// What a worker may read: 1 to 64 patterns of keys.

@@ -7,6 +7,7 @@ use super::{SESSION_LIFE, Worker};
 use crate::app::App;
 use crate::auth::new_id;
 use crate::error::{Error, Result};
+use crate::events::Event;
 use crate::types::{Secret, WorkerLogin};
 use crate::vendors::Vendor;
 
@@ -34,7 +35,7 @@ pub async fn log_in(app: &App, email: &str, password: &Secret) -> Result<Session
         .by_namespace(&login.namespace)
         .ok_or(Error::CredentialsInvalid)?;
     let now = app.clock.now();
-    let client = app.db.get().await?;
+    let mut client = app.db.get().await?;
     let right = store::digest_of(&client, vendor.id, login.id, key, now).await?;
     let shown = ring.digest(password.expose());
     if !right.is_some_and(|right| right.matches(&shown)) {
@@ -51,7 +52,13 @@ pub async fn log_in(app: &App, email: &str, password: &Secret) -> Result<Session
         digest: &ring.digest(token.expose()),
         expires_at,
     };
-    store::insert_session(&client, vendor.id, &session, now).await?;
+    let actor = super::actor(login.id);
+    let transaction = client.transaction().await?;
+    store::insert_session(&transaction, vendor.id, &session, now).await?;
+    Event::done("worker.logged_in", Some(vendor.id), &actor, "")
+        .record(&transaction, now)
+        .await?;
+    transaction.commit().await?;
     Ok(Session { token, expires_at })
 }
 
