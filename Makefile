@@ -5,7 +5,7 @@ CARGO_DENY = .tools/bin/cargo-deny
 CARGO_DENY_VERSION = 0.20.2
 
 .DEFAULT_GOAL := help
-.PHONY: help tools build run test drill test-sdk check
+.PHONY: help tools build run test drill bench test-sdk check
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -24,6 +24,9 @@ test: tools ## Runs every test against real servers
 
 drill: tools ## Repeats what takes many minutes: processes killed again and again
 	DRILL_KILLS=50 $(CARGO) test --locked --test api -- killed_ --nocapture
+
+bench: tools ## Measures, side by side in one run
+	$(CARGO) bench --locked --bench shipping
 
 test-sdk: tools build ## Tests the client SDKs against a service of their own
 	@CARGO="$(CARGO)" sh scripts/test-sdk.sh
