@@ -6,6 +6,7 @@ use futures_util::{StreamExt, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::issuances::figure;
 use crate::ledger::{ask, live_tokens};
 use crate::ledger_events::events;
 use crate::support::http::Answer;
@@ -40,7 +41,7 @@ async fn each(test: &TestApp, vendor: &TestVendor) -> Vec<(&'static str, Answer)
     let (public, private) = (&vendor.public_key, &vendor.private_key);
     let site = json!({ "secretId": SITE });
     vec![
-        ("write_site", by("/api/site", public, site.clone()).await),
+        ("write_site", by("/api/site", private, site.clone()).await),
         ("write", by("/api/site", public, json!({})).await),
         ("read_site", by("/sites/token", private, site).await),
         ("read", by("/sites/token", private, json!({})).await),
@@ -257,12 +258,19 @@ async fn many_tokens_are_ended_by_the_call_and_the_task_together() {
     let asked = stream::iter(0..many).map(|_| ask(&test, &vendor, &empty));
     let began = Instant::now();
     let asked: Vec<Answer> = asked.buffer_unordered(8).collect().await;
-    println!("{many} tokens handed out in {:?}", began.elapsed());
+    figure(&format!(
+        "{many} tokens handed out in {:?}",
+        began.elapsed()
+    ));
     assert!(asked.iter().all(|answer| answer.status == 200));
     let began = Instant::now();
     let body = json!({ "caller": "public-key" });
     let answer = revoke(&test, &vendor.private_key, "/api/issuances", body).await;
-    println!("answered in {:?}: {}", began.elapsed(), answer.json);
+    figure(&format!(
+        "answered in {:?}: {}",
+        began.elapsed(),
+        answer.json
+    ));
     assert_eq!(answer.json["matched"], many);
     let young = ask(&test, &vendor, &json!({})).await;
     until("the tokens are dead", || async {
@@ -271,7 +279,7 @@ async fn many_tokens_are_ended_by_the_call_and_the_task_together() {
         live_tokens_left(&test).await == 1
     })
     .await;
-    println!("all dead after {:?}", began.elapsed());
+    figure(&format!("all dead after {:?}", began.elapsed()));
     assert!(test.is_alive(&young.text_of("token")).await);
     assert_eq!(events(&test, "token.revoked").await.len(), asked.len());
 }

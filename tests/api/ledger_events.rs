@@ -17,16 +17,16 @@ pub async fn events(test: &TestApp, action: &str) -> Vec<Value> {
 
 /// Who asked for the end of each token that is dead, and why.
 async fn ends(test: &TestApp) -> Vec<(String, String, String)> {
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let word = |value: &Value| value.as_str().unwrap().to_owned();
     let events = events(test, "token.revoked").await;
     let end = |event: &Value| {
         assert_eq!(event["outcome"], "done");
         assert!(event["details"]["askedAt"].is_string(), "{event}");
         let details = &event["details"];
         (
-            text(&details["kind"]),
-            text(&details["reason"]),
-            text(&event["actor"]),
+            word(&details["kind"]),
+            word(&details["reason"]),
+            word(&event["actor"]),
         )
     };
     events.iter().map(end).collect()
@@ -210,7 +210,8 @@ async fn tokens_of_workers_and_credentials_end_by_who_changed_these() {
     let all = test.credentials_token(&session, json!({})).await;
     assert_eq!(all.status, 200, "{all:?}");
     let destroy = test.post("/api/credentials/one/destroy");
-    let destroy = destroy.bearer(&vendor.private_key).send().await;
+    let destroy = destroy.bearer(&vendor.private_key);
+    let destroy = destroy.json(&json!({ "all": true })).send().await;
     assert!(destroy.status < 300, "{destroy:?}");
     let path = format!("/api/admin/vendors/gravityview/workers/{}", worker.login);
     let call = test.call(Method::PATCH, &path).bearer(&test.operator);

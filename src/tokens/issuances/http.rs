@@ -63,7 +63,7 @@ impl IssuanceView {
         Self {
             issuance_id: issuance.id,
             state: issuance.state(now).as_str(),
-            for_operators: for_operator.then(|| ForOperators {
+            for_operators: for_operator.then_some(ForOperators {
                 vendor: issuance.namespace,
                 accessor: issuance.accessor,
             }),
