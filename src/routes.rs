@@ -134,6 +134,10 @@ routes! {
     GET    "/api/groups"                                       UserAdmin       user_accounts::http::groups;
     GET    "/api/user-rules"                                   UserAdmin       user_accounts::http::show_rules;
     PATCH  "/api/user-rules"                                   UserAdmin       user_accounts::http::update_rules;
+    GET    "/api/issuances"                                    Vendor          tokens::issuances::http::list;
+    POST   "/api/issuances/revoke"                             Vendor          tokens::issuances::http::revoke_many;
+    GET    "/api/issuances/{issuance}"                         Vendor          tokens::issuances::http::show;
+    DELETE "/api/issuances/{issuance}"                         Vendor          tokens::issuances::http::revoke;
     GET    "/api/webhooks"                                    Vendor          webhooks::http::list;
     POST   "/api/webhooks"                                    Vendor          webhooks::http::create;
     GET    "/api/webhooks/{webhook}"                          Vendor          webhooks::http::show;
@@ -187,6 +191,12 @@ routes! {
     POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/test" Operator        webhooks::deliveries::http::test;
     GET    "/api/admin/vendors/{namespace}/webhooks/{webhook}/deliveries" Operator        webhooks::deliveries::http::list;
     POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/deliveries/{delivery}/replay" Operator        webhooks::deliveries::http::replay;
+    GET    "/api/admin/vendors/{namespace}/issuances"          Operator        tokens::issuances::http::list;
+    POST   "/api/admin/vendors/{namespace}/issuances/revoke"   Operator        tokens::issuances::http::revoke_many;
+    GET    "/api/admin/vendors/{namespace}/issuances/{issuance}" Operator      tokens::issuances::http::show;
+    DELETE "/api/admin/vendors/{namespace}/issuances/{issuance}" Operator      tokens::issuances::http::revoke;
+    GET    "/api/admin/issuances"                              Operator        tokens::issuances::http::list_all;
+    POST   "/api/admin/issuances/revoke"                       Operator        tokens::issuances::http::revoke_all;
     GET    "/api/admin/app-token"                              Operator        tasks::http::app_tokens;
     POST   "/api/admin/app-token/renew"                        Operator        tasks::http::renew_app_tokens;
     POST   "/api/admin/explain"                                Operator        tokens::explain::http::explain;

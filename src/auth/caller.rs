@@ -91,6 +91,14 @@ pub struct CredentialReader {
     pub request_id: String,
 }
 
+impl VendorAdmin {
+    /// Whether it is an operator in the vendor's place.
+    #[must_use]
+    pub fn is_operator(&self) -> bool {
+        self.actor.starts_with("operator:")
+    }
+}
+
 impl CredentialReader {
     /// As the ledger and the events name the caller.
     #[must_use]

@@ -14,6 +14,7 @@ mod remote;
 mod serve;
 mod show;
 mod site;
+mod token;
 mod user;
 mod vendor;
 mod webhook;
@@ -98,6 +99,9 @@ enum Command {
     /// Sites of a running service
     #[command(subcommand, after_help = REMOTE_HELP)]
     Site(site::Args),
+    /// Tokens handed out by a running service: the ledger, and how to end them
+    #[command(subcommand, after_help = REMOTE_HELP)]
+    Token(token::Args),
     /// The app tokens of a running service: how long they live, never the tokens
     #[command(subcommand, after_help = REMOTE_HELP)]
     AppToken(show::AppToken),
@@ -146,6 +150,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Worker(args) => worker::run(args).await,
         Command::User(args) => user::run(args).await,
         Command::Site(args) => site::run(args).await,
+        Command::Token(args) => token::run(args).await,
         Command::AppToken(args) => show::app_token(args).await,
         Command::Task(args) => show::task(args).await,
         Command::Webhook(args) => webhook::run(&args),

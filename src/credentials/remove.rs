@@ -125,7 +125,12 @@ async fn destroy_alone(app: &Arc<App>, by: &Caller, claimed: &Claimed) -> Result
     if !store::mark_destroyed(&transaction, vendor, record.id, claimed.claim, now).await? {
         return Err(Error::Conflict);
     }
-    let doomed = revoke::store::mark_credential(&transaction, vendor, record.id, now).await?;
+    let order = revoke::Order {
+        by: &by.actor,
+        reason: "credential destroyed",
+        at: now,
+    };
+    let doomed = revoke::store::mark_credential(&transaction, vendor, record.id, &order).await?;
     by.event("credential.destroyed", key, json!({}))
         .record(&transaction, now)
         .await?;

@@ -16,8 +16,8 @@ pub use json::{
 pub use middleware::{answered, harden, time_limit};
 pub use paging::{Cursor, Page, PageRequest};
 pub use path::{
-    DeliveryPath, EntryPath, KeyPath, KeyVersionPath, NamespacePath, NamespaceSitePath,
-    SessionPath, SiteId, UserPath, UserSessionPath, WebhookPath, WorkerPath,
+    DeliveryPath, EntryPath, IssuancePath, KeyPath, KeyVersionPath, NamespacePath,
+    NamespaceSitePath, SessionPath, SiteId, UserPath, UserSessionPath, WebhookPath, WorkerPath,
 };
 
 use std::sync::Arc;

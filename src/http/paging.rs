@@ -139,6 +139,14 @@ impl<T> Page<T> {
             items: rows.into_iter().map(view).collect(),
         }
     }
+
+    /// Where this would be the last page: with a next one after `key`, as no rows beyond that were looked at.
+    #[must_use]
+    pub fn or_after(mut self, key: Option<&impl Serialize>) -> Self {
+        let further = || key.and_then(Cursor::after).map(|cursor| cursor.0);
+        self.next_cursor = self.next_cursor.or_else(further);
+        self
+    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use crate::auth::{UserAdmin, VendorAdmin};
 use crate::error::{Error, Result};
 use crate::lockbox::entries::EntryId;
 use crate::types::{
-    CredentialKey, DeliveryId, Namespace, SecretId, SessionId, UserLogin, UserName, WebhookId,
-    WorkerId, WorkerLogin,
+    CredentialKey, DeliveryId, IssuanceId, Namespace, SecretId, SessionId, UserLogin, UserName,
+    WebhookId, WorkerId, WorkerLogin,
 };
 
 /// `{secretId}` as it stands in the path, not checked yet: it may be a delete key.
@@ -71,6 +71,9 @@ pub struct WebhookPath(pub WebhookId);
 /// `{webhook}` and `{delivery}`.
 pub struct DeliveryPath(pub WebhookId, pub DeliveryId);
 
+/// `{issuance}`.
+pub struct IssuancePath(pub IssuanceId);
+
 /// `{entry}`.
 pub struct EntryPath(pub EntryId);
 
@@ -98,6 +101,11 @@ fn secret_id(request: &HttpRequest) -> Result<SecretId> {
 fn webhook(request: &HttpRequest) -> Result<WebhookId> {
     WebhookId::parse(&segment(request, "webhook")?).ok_or(Error::NotFound)
 }
+
+after_caller!(IssuancePath, |request| {
+    let id = segment(request, "issuance").map(|text| IssuanceId::parse(&text));
+    id.and_then(|id| id.map(IssuancePath).ok_or(Error::NotFound))
+});
 
 after_caller!(WebhookPath, |request| webhook(request).map(WebhookPath));
 

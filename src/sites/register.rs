@@ -98,7 +98,7 @@ pub async fn register(app: &Arc<App>, asked: &Registering) -> Result<RegisteredV
     };
     if let Err(error) = write(app, asked, delete_key.as_ref()).await {
         if let Some(issued) = token {
-            withdraw(app, &issued).await;
+            withdraw(app, &issued, caller.actor()).await;
         }
         return Err(error);
     }
@@ -226,18 +226,15 @@ async fn bind(
 }
 
 /// Revokes the token of a registration that failed.
-async fn withdraw(app: &App, issued: &Issued) {
+async fn withdraw(app: &App, issued: &Issued, by: &str) {
     let marked = async {
         let client = app.db.get().await?;
-        let now = app.clock.now();
-        tokens::revoke::store::mark_one(
-            &client,
-            issued.vendor.id,
-            issued.id,
-            "registration failed",
-            now,
-        )
-        .await
+        let order = revoke::Order {
+            by,
+            reason: "registration failed",
+            at: app.clock.now(),
+        };
+        revoke::store::mark_one(&client, issued.vendor.id, issued.id, &order).await
     };
     match marked.await {
         Ok(doomed) => {

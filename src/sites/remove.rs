@@ -13,13 +13,18 @@ use super::store;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::events::Event;
-use crate::tokens::{self, Grant, Kind, revoke};
+use crate::tokens::revoke::{self, Order};
+use crate::tokens::{self, Grant, Kind};
 use crate::types::{SecretId, VendorId};
 use crate::vault::kv;
 use crate::vendors::{Level, Vendor};
 
 /// How long a removal is one worker's; taken anew before the secret is deleted.
 const CLAIM: SignedDuration = SignedDuration::from_secs(60);
+/// Who carries removals out.
+const REMOVER: &str = "task:remove_sites";
+/// Who asks for those of sites whose time is over.
+const EXPIRER: &str = "task:expire_sites";
 
 /// Whether OpenBao has followed already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +50,12 @@ pub async fn remove(
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
     let generation = store::ask_removal(&transaction, vendor.id, secret_id, now).await?;
-    tokens::revoke::store::mark_site(&transaction, vendor.id, secret_id, now).await?;
+    let order = Order {
+        by: actor,
+        reason: "site removed",
+        at: now,
+    };
+    revoke::store::mark_site(&transaction, vendor.id, secret_id, &order).await?;
     let event = Event::done("site.removal_asked", Some(vendor.id), actor, request_id);
     event
         .about_site(secret_id)
@@ -137,9 +147,12 @@ impl Claim<'_> {
     async fn carry_out(&self, app: &Arc<App>) -> Result<()> {
         let (vendor, secret_id) = (self.vendor, self.secret_id);
         let client = app.db.get().await?;
-        let doomed =
-            tokens::revoke::store::mark_site(&client, vendor.id, secret_id, app.clock.now())
-                .await?;
+        let order = Order {
+            by: REMOVER,
+            reason: "site removed",
+            at: app.clock.now(),
+        };
+        let doomed = revoke::store::mark_site(&client, vendor.id, secret_id, &order).await?;
         drop(client);
         // Tokens first: one that still lived could write the secret again.
         for token in &doomed {
@@ -149,7 +162,7 @@ impl Claim<'_> {
         delete_secret(app, vendor, secret_id).await?;
         let (client, now) = (app.db.get().await?, app.clock.now());
         store::mark_removed(&client, vendor.id, secret_id, self.generation, now).await?;
-        let event = Event::done("site.removed", Some(vendor.id), "remover", "");
+        let event = Event::done("site.removed", Some(vendor.id), REMOVER, "");
         event.about_site(secret_id).record(&client, now).await?;
         Ok(())
     }
@@ -177,7 +190,7 @@ async fn delete_secret(app: &Arc<App>, vendor: &Arc<Vendor>, secret_id: &SecretI
     }
     let grant = Grant {
         secret_id: Some(secret_id.clone()),
-        ..Grant::new(vendor, Kind::Delete, "remover", String::new())
+        ..Grant::new(vendor, Kind::Delete, REMOVER, String::new())
     };
     let issued = tokens::issue(app, grant).await?;
     let token = issued
@@ -185,8 +198,12 @@ async fn delete_secret(app: &Arc<App>, vendor: &Arc<Vendor>, secret_id: &SecretI
         .ok_or_else(|| Error::Internal("a delete token came wrapped".to_owned()))?;
     let deleted = kv::delete_site(&app.vault.with_token(token), &vendor.namespace, secret_id).await;
     let client = app.db.get().await?;
-    let doomed =
-        revoke::store::mark_one(&client, vendor.id, issued.id, "used", app.clock.now()).await?;
+    let order = Order {
+        by: REMOVER,
+        reason: "used",
+        at: app.clock.now(),
+    };
+    let doomed = revoke::store::mark_one(&client, vendor.id, issued.id, &order).await?;
     drop(client);
     revoke::now(app, doomed.as_slice()).await;
     Ok(deleted?)
@@ -232,8 +249,13 @@ async fn expire(app: &App, vendor: VendorId, secret_id: &SecretId) -> Result<()>
     });
     if over {
         store::ask_removal(&transaction, vendor, secret_id, now).await?;
-        tokens::revoke::store::mark_site(&transaction, vendor, secret_id, now).await?;
-        Event::done("site.expired", Some(vendor), "reaper", "")
+        let order = Order {
+            by: EXPIRER,
+            reason: "site expired",
+            at: now,
+        };
+        revoke::store::mark_site(&transaction, vendor, secret_id, &order).await?;
+        Event::done("site.expired", Some(vendor), EXPIRER, "")
             .about_site(secret_id)
             .record(&transaction, now)
             .await?;

@@ -9,6 +9,6 @@ use crate::app::App;
 use crate::tokens::revoke;
 
 pub(super) async fn pass(app: Arc<App>) -> Report {
-    let (dead, tried) = revoke::pass(&app).await?;
-    Ok(json!({ "revoked": dead, "failed": tried - dead }))
+    let passed = revoke::pass(&app).await?;
+    Ok(json!({ "revoked": passed.revoked, "failed": passed.failed }))
 }

@@ -13,6 +13,7 @@ use super::ledger::{NewIssuance, Refusal};
 use super::{Grant, Scope, revoke, rules};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::telemetry;
 use crate::types::{IssuanceId, Secret};
 use crate::vault::tokens::{Auth, Created, NewToken, TokenInfo, WrapInfo};
 use crate::vault::{self, tokens};
@@ -53,6 +54,16 @@ impl Handed {
             Self::Plain(auth) => &auth.accessor,
             Self::Wrapped(info, _) => &info.wrapped_accessor,
         }
+    }
+
+    /// The accessor of the wrapping token.
+    fn wrapping(&self) -> Option<&str> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Wrapped(info, _) => Some(&info.accessor),
+        }
+        .filter(|accessor| !accessor.is_empty())
+        .map(String::as_str)
     }
 
     fn entity(&self) -> Option<&str> {
@@ -102,7 +113,7 @@ type Issuing = Pin<Box<dyn Future<Output = Result<Issued>> + Send>>;
 async fn run(app: &Arc<App>, grant: Grant) -> Result<Issued> {
     for attempt in 1..=TRIES {
         let site = current_site(app, &grant).await?;
-        let id = IssuanceId::new();
+        let id = IssuanceId::new(app.clock.now());
         let handed = mint(app, &grant, id).await?;
         let row = row(app, &grant, id, site, &handed);
         let expires_at = row.expires_at;
@@ -222,7 +233,7 @@ fn row(
         let life = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 4));
         now.checked_add(life).unwrap_or(Timestamp::MAX)
     };
-    let credentials = &grant.credentials;
+    let (credentials, request) = (&grant.credentials, telemetry::current());
     NewIssuance {
         id,
         vendor: grant.vendor.id,
@@ -245,6 +256,9 @@ fn row(
         },
         renew_at: credentials.keep_alive.then(|| after(handed.life() / 2)),
         first_life: i32::try_from(handed.life()).unwrap_or(i32::MAX),
+        client_address: request.address.map(|address| address.to_string()),
+        user_agent: request.user_agent,
+        wrap_accessor: handed.wrapping().map(str::to_owned),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The kinds of token, and what OpenBao is made to enforce of each.
 
+use serde::Deserialize;
+
 use crate::types::{CredentialId, Namespace, WorkerId};
 use crate::vault::roles::TokenRole;
 use crate::vendors::Level;
@@ -8,7 +10,8 @@ const DAY: u64 = 24 * 3600;
 const MINUTE: u64 = 60;
 
 /// A kind of token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Kind {
     /// Write, whole store: the seed's "Write Token".
     Write,
@@ -197,7 +200,32 @@ static CREDENTIALS_WRITE: Rules = Rules {
     ..CREDENTIALS_READ
 };
 
+impl TryFrom<String> for Kind {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::named(&text).ok_or("must be a kind of token")
+    }
+}
+
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Write,
+        Self::WriteSite,
+        Self::Read,
+        Self::ReadSite,
+        Self::Delete,
+        Self::Credentials,
+        Self::CredentialsRead,
+        Self::CredentialsWrite,
+    ];
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.rules().name == name)
+    }
+
     /// What is promised of it.
     #[must_use]
     pub fn rules(self) -> &'static Rules {

@@ -62,6 +62,12 @@ pub struct NewIssuance {
     pub renew_at: Option<Timestamp>,
     /// First life in seconds.
     pub first_life: i32,
+    /// Where the caller was.
+    pub client_address: Option<String>,
+    /// What sent the request, as it says.
+    pub user_agent: String,
+    /// Names the wrapping token, where the token is handed out wrapped.
+    pub wrap_accessor: Option<String>,
 }
 
 /// A row that was written.
@@ -224,7 +230,11 @@ async fn record(client: &mut db::Client, rows: &[NewIssuance]) -> db::Result<Vec
                 row.vendor,
                 site,
                 row.id,
-                row.issued_at,
+                &revoke::Order {
+                    by: &row.actor,
+                    reason: "superseded",
+                    at: row.issued_at,
+                },
             )
             .await?;
         }

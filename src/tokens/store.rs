@@ -1,6 +1,7 @@
 //! Statements on the ledger.
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use tokio_postgres::Row;
 
 use super::ledger::{NewIssuance, Recorded, Refusal};
@@ -12,16 +13,18 @@ use crate::types::{IssuanceId, SecretId, VendorId};
 /// a removal or a deletion comes either before this statement, and refuses the row, or after, and finds it.
 ///
 /// The sites are written in the same statement: a site that a token names for the first time is `reserved`, one that
-/// was removed begins a new generation.
+/// was removed begins a new generation. So is the event of each row.
 const RECORD: &str = "
 WITH wanted AS MATERIALIZED (
     SELECT * FROM unnest(
         $1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[],
         $9::bool[], $10::bigint[], $11::text[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $16::bool[],
-        $17::bigint[], $18::int[], $19::int[], $20::timestamptz[], $21::int[]
+        $17::bigint[], $18::int[], $19::int[], $20::timestamptz[], $21::int[],
+        $22::text[], $23::text[], $24::text[], $25::jsonb[]
     ) AS w (id, vendor_id, kind, accessor, api_key_id, caller, request_id, secret_id,
             for_site, generation, entity_id, issued_at, expires_at, max_expires_at, over_registered,
-            worker_id, worker_edition, credential_id, renew_at, first_life_seconds)
+            worker_id, worker_edition, credential_id, renew_at, first_life_seconds,
+            client_address, user_agent, wrap_accessor, details)
 ),
 vendor_ok AS MATERIALIZED (
     SELECT id FROM vendors WHERE id IN (SELECT vendor_id FROM wanted) AND status = 'active' ORDER BY id FOR SHARE
@@ -79,14 +82,21 @@ site_ok AS (
 added AS (
     INSERT INTO issuances (id, vendor_id, kind, accessor, api_key_id, caller, request_id, secret_id, generation,
                            entity_id, issued_at, expires_at, max_expires_at, worker_id, credential_id,
-                           renew_at, keep_alive, first_life_seconds)
+                           renew_at, keep_alive, first_life_seconds, client_address, wrap_accessor)
     SELECT p.id, p.vendor_id, p.kind, p.accessor, p.api_key_id, p.caller, p.request_id, p.secret_id, s.generation,
            p.entity_id, p.issued_at, p.expires_at, p.max_expires_at, p.worker_id, p.credential_id,
-           p.renew_at, p.renew_at IS NOT NULL, p.first_life_seconds
+           p.renew_at, p.renew_at IS NOT NULL, p.first_life_seconds, p.client_address, p.wrap_accessor
     FROM passed p LEFT JOIN site_ok s ON p.for_site AND s.vendor_id = p.vendor_id AND s.secret_id = p.secret_id
     WHERE p.vendor_passes AND p.key_passes AND p.entity_passes AND p.scope_passes
       AND (NOT p.for_site OR s.generation IS NOT NULL)
     RETURNING id
+),
+told AS (
+    INSERT INTO events (at, vendor_id, actor, action, outcome, secret_id, issuance_id, client_address, user_agent,
+                        request_id, details)
+    SELECT p.issued_at, p.vendor_id, p.caller, 'token.issued', 'done', p.secret_id, p.id, p.client_address,
+           nullif(p.user_agent, ''), nullif(p.request_id, ''), p.details
+    FROM passed p JOIN added a ON a.id = p.id
 )
 SELECT p.id, p.vendor_passes, p.key_passes, p.entity_passes, p.scope_passes, a.id IS NOT NULL AS recorded
 FROM passed p LEFT JOIN added a ON a.id = p.id";
@@ -135,10 +145,31 @@ pub async fn record(
                 column!(|r| r.credential.map(|id| id.0)),
                 column!(|r| r.renew_at),
                 column!(|r| r.renew_at.map(|_| r.first_life)),
+                column!(|r| r.client_address.as_deref()),
+                column!(|r| r.user_agent.as_str()),
+                column!(|r| r.wrap_accessor.as_deref()),
+                column!(told),
             ],
         )
         .await?;
     rows.iter().map(|row| outcome(row, &answers)).collect()
+}
+
+/// What the event of a row says beside its columns.
+fn told(row: &NewIssuance) -> Value {
+    let mut details = json!({
+        "kind": row.kind.rules().name,
+        "expiresAt": row.expires_at,
+        "maxExpiresAt": row.max_expires_at,
+        "wrapped": row.wrap_accessor.is_some(),
+    });
+    if let Some((worker, _)) = row.worker {
+        details["worker"] = json!(worker.to_string());
+    }
+    if let Some(credential) = row.credential {
+        details["credential"] = json!(credential.0);
+    }
+    details
 }
 
 fn outcome(row: &NewIssuance, answers: &[Row]) -> Result<std::result::Result<Recorded, Refusal>> {

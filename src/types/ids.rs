@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use uuid::{NoContext, Uuid};
 
 /// A vendor's integer id: TrustedLogin's account id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,16 +30,30 @@ impl TryFrom<String> for IssuanceId {
 }
 
 impl IssuanceId {
-    /// A new id, later in order than those made before.
+    /// A new id, later in order than those made a millisecond before or earlier.
     #[must_use]
-    pub fn new() -> Self {
-        Self(Uuid::now_v7())
+    pub fn new(now: Timestamp) -> Self {
+        let (seconds, nanos) = (now.as_second(), now.subsec_nanosecond());
+        let seconds = u64::try_from(seconds).unwrap_or(0);
+        let nanos = u32::try_from(nanos).unwrap_or(0);
+        Self(Uuid::new_v7(uuid::Timestamp::from_unix(
+            NoContext, seconds, nanos,
+        )))
     }
-}
 
-impl Default for IssuanceId {
-    fn default() -> Self {
-        Self::new()
+    /// The first id in order that could be made at `moment`.
+    #[must_use]
+    pub fn first_of(moment: Timestamp) -> Self {
+        let longest = (1 << 48) - 1;
+        let millis = u128::try_from(moment.as_millisecond()).unwrap_or(0);
+        Self(Uuid::from_u128(millis.min(longest) << 80))
+    }
+
+    /// Reads an id as answers show it; `None` for any other text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let id = Self(text.parse().ok()?);
+        (id.to_string() == text).then_some(id)
     }
 }
 

@@ -72,6 +72,9 @@ pub struct Auth {
 pub struct WrapInfo {
     /// The wrapping token.
     pub token: Secret,
+    /// Names the wrapping token without being it.
+    #[serde(default)]
+    pub accessor: String,
     /// Life of the wrapping token in seconds.
     pub ttl: u64,
     /// The accessor of the token inside.

@@ -13,7 +13,7 @@ use crate::support::callers::{Shown, delete_key, revoked_operator};
 use crate::support::http::Answer;
 use crate::support::receiver::TestHook;
 use crate::support::{TestApp, TestVendor, TestWorker};
-use crate::{access_credentials, access_users, webhooks};
+use crate::{access_credentials, access_users, issuances, webhooks};
 
 const SITE: &str = "site-of-a-0123456789";
 
@@ -88,6 +88,7 @@ fn request(route: &Route, a: &TestVendor, worker: &TestWorker, hook: &TestHook) 
             let path = "/api/admin/vendors/vendor-a/sites/unknown-secret-id-1";
             case(path, none(), 200, 200)
         }
+        (method, path) if path.contains("/issuances") => issuances::access(method, path)?,
         (method, path) if path.contains("/webhooks") => {
             let (path, body, own, others) = webhooks::access(method, path, hook)?;
             case(&path, body, own, others)
@@ -291,6 +292,7 @@ async fn every_route_serves_its_callers_and_nobody_else() {
     let test = TestApp::start().await;
     let (a, b) = (test.vendor("vendor-a").await, test.vendor("vendor-b").await);
     test.site(&a, SITE, "access-key-of-a-0123456789").await;
+    issuances::name_first(&test).await;
     let worker = test.worker(&a, &["*"]).await;
     let hook = test.hook(&a, "http://127.0.0.1:9/").await;
     let value = json!({ "type": "generic", "a": "b" });

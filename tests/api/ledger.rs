@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::ledger_events::events;
 use crate::support::{TestApp, TestVendor};
 
 const SITE: &str = "0123456789abcdef";
@@ -181,6 +182,7 @@ async fn vendor_suspended_while_its_token_is_minted_gets_none() {
     );
     answer.expect_problem(403, "vendor_suspended");
     assert!(live_tokens(&test).await.is_empty());
+    assert!(events(&test, "token.issued").await.is_empty());
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ async fn renew(app: &App, token: &Due) -> Result<bool> {
         .call(|handle| async move { tokens::renew_accessor(&handle, accessor, increment).await })
         .await;
     let now = app.clock.now();
-    let client = app.db.get().await?;
+    let mut client = app.db.get().await?;
     match renewed {
         Ok(life) => {
             let life = i64::try_from(life).unwrap_or(0);
@@ -105,10 +105,12 @@ async fn renew(app: &App, token: &Due) -> Result<bool> {
             Ok(true)
         }
         Err(vault::Error::InvalidAccessor | vault::Error::NotFound) => {
-            revoke::store::mark_revoked(&client, token.vendor, token.id, now).await?;
+            let transaction = client.transaction().await?;
+            revoke::store::mark_revoked(&transaction, token.vendor, token.id, now).await?;
             let mut event = Event::done("token.lost", Some(token.vendor), ACTOR, "");
             event.issuance = Some(token.id);
-            event.record(&client, now).await?;
+            event.record(&transaction, now).await?;
+            transaction.commit().await?;
             Ok(false)
         }
         Err(error) => Err(error.into()),

@@ -2,6 +2,9 @@
 
 pub mod store;
 
+use std::time::{Duration, Instant};
+
+use futures_util::{FutureExt, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
@@ -10,26 +13,77 @@ use crate::vault::tokens;
 
 pub use store::Doomed;
 
-const BATCH: i64 = 100;
+const BATCH: i64 = 200;
+const AT_ONCE: usize = 8;
+/// Of one pass.
+const LONGEST: Duration = Duration::from_secs(20);
+/// So many failures say that OpenBao is out of reach: the others are left for later.
+const ENOUGH: usize = 8;
+
+/// Who asks for the end of tokens, why, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// As the events name the caller.
+    pub by: &'a str,
+    /// In a few words.
+    pub reason: &'a str,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// What became of tokens that were to be revoked.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Passed {
+    /// Tokens that are dead now.
+    pub revoked: usize,
+    /// Tokens that could not be revoked yet.
+    pub failed: usize,
+}
 
 /// Revokes tokens now, and gives how many are dead. One that fails stays marked, and is tried again by [`pass`].
 pub async fn now(app: &App, doomed: &[Doomed]) -> usize {
     let mut dead = 0;
     for token in doomed {
-        match one(app, token).await {
-            Ok(()) => dead += 1,
-            Err(error) => {
-                let cause = crate::error::cause_chain(&error);
-                tracing::warn!(
-                    token.accessor = %token.accessor,
-                    issuance.id = %token.id,
-                    error.cause = %cause,
-                    "A token could not be revoked yet"
-                );
-            }
+        if tried(app, token).await {
+            dead += 1;
         }
     }
     dead
+}
+
+async fn tried(app: &App, token: &Doomed) -> bool {
+    let Err(error) = one(app, token).await else {
+        return true;
+    };
+    let cause = crate::error::cause_chain(&error);
+    tracing::warn!(
+        token.accessor = %token.accessor,
+        issuance.id = %token.id,
+        error.cause = %cause,
+        "A token could not be revoked yet"
+    );
+    false
+}
+
+/// Revokes tokens, a few at a time, until the time is over or OpenBao is found out of reach. What is left stays marked.
+pub async fn several(app: &App, doomed: &[Doomed], until: Instant) -> Passed {
+    let mut passed = Passed::default();
+    let trying: Vec<_> = doomed
+        .iter()
+        .map(|token| tried(app, token).boxed())
+        .collect();
+    let mut tried = stream::iter(trying).buffer_unordered(AT_ONCE);
+    // One that is cut off here is tried again: a token that is dead already counts as revoked.
+    while passed.failed < ENOUGH
+        && let Ok(Some(dead)) = tokio::time::timeout_at(until.into(), tried.next()).await
+    {
+        if dead {
+            passed.revoked += 1;
+        } else {
+            passed.failed += 1;
+        }
+    }
+    passed
 }
 
 /// Revokes one token and notes it.
@@ -48,17 +102,27 @@ pub async fn one(app: &App, token: &Doomed) -> Result<()> {
     Ok(())
 }
 
-/// Tries again what is marked and due, and gives how many tokens are dead now and how many were tried.
+/// Tries again what is marked and due, as long as there is any and OpenBao takes it.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn pass(app: &App) -> Result<(usize, usize)> {
-    let at = app.clock.now();
-    let next = at
-        .checked_add(SignedDuration::from_secs(15))
-        .unwrap_or(Timestamp::MAX);
-    let client = app.db.get().await?;
-    let due = store::claim_due(&client, at, next, BATCH).await?;
-    drop(client);
-    Ok((now(app, &due).await, due.len()))
+pub async fn pass(app: &App) -> Result<Passed> {
+    let until = Instant::now() + LONGEST;
+    let mut passed = Passed::default();
+    while Instant::now() < until && passed.failed == 0 {
+        let at = app.clock.now();
+        let next = at
+            .checked_add(SignedDuration::from_secs(15))
+            .unwrap_or(Timestamp::MAX);
+        let client = app.db.get().await?;
+        let due = store::claim_due(&client, at, next, BATCH).await?;
+        drop(client);
+        if due.is_empty() {
+            break;
+        }
+        let batch = several(app, &due, until).await;
+        passed.revoked += batch.revoked;
+        passed.failed += due.len() - batch.revoked;
+    }
+    Ok(passed)
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
+use super::Order;
 use crate::db::{GenericClient, Result};
 use crate::types::{CredentialId, IssuanceId, SecretId, VendorId, WorkerId};
 
@@ -17,13 +18,19 @@ pub struct Doomed {
     pub accessor: String,
 }
 
-fn doomed(row: &Row) -> Result<Doomed> {
+pub(in crate::tokens) fn doomed(row: &Row) -> Result<Doomed> {
     Ok(Doomed {
         id: IssuanceId(row.try_get("id")?),
         vendor: VendorId(row.try_get("vendor_id")?),
         accessor: row.try_get("accessor")?,
     })
 }
+
+/// The order, as `$2` (when), `$3` (why) and `$4` (who): the first that was given stays.
+const MARK: &str = "UPDATE issuances SET revoke_asked_at = coalesce(revoke_asked_at, $2), \
+                    revoke_after = coalesce(revoke_after, $2), revoke_reason = coalesce(revoke_reason, $3), \
+                    revoke_actor = CASE WHEN revoke_asked_at IS NULL THEN $4 ELSE revoke_actor END";
+const MARKED: &str = "RETURNING id, vendor_id, accessor";
 
 /// Marks the live write tokens of a site for revocation that were recorded before `newest`.
 ///
@@ -34,15 +41,17 @@ pub async fn mark_superseded(
     vendor: VendorId,
     secret_id: &SecretId,
     newest: IssuanceId,
-    now: Timestamp,
+    order: &Order<'_>,
 ) -> Result<Vec<Doomed>> {
-    let sql = "UPDATE issuances SET revoke_asked_at = $4, revoke_after = $4, revoke_reason = 'superseded' \
-               WHERE vendor_id = $1 AND secret_id = $2 AND kind = 'write_site' \
-               AND seq < (SELECT seq FROM issuances WHERE vendor_id = $1 AND id = $3) \
-               AND revoked_at IS NULL AND revoke_asked_at IS NULL AND max_expires_at > $4 \
-               RETURNING id, vendor_id, accessor";
+    let sql = format!(
+        "{MARK} WHERE vendor_id = $1 AND secret_id = $5 AND kind = 'write_site' \
+         AND seq < (SELECT seq FROM issuances WHERE vendor_id = $1 AND id = $6) \
+         AND revoked_at IS NULL AND revoke_asked_at IS NULL AND max_expires_at > $2 {MARKED}"
+    );
+    let Order { by, reason, at } = order;
+    let secret_id = secret_id.as_str();
     let rows = client
-        .query(sql, &[&vendor.0, &secret_id.as_str(), &newest.0, &now])
+        .query(&sql, &[&vendor.0, at, reason, by, &secret_id, &newest.0])
         .await?;
     rows.iter().map(doomed).collect()
 }
@@ -55,14 +64,15 @@ pub async fn mark_site(
     client: &impl GenericClient,
     vendor: VendorId,
     secret_id: &SecretId,
-    now: Timestamp,
+    order: &Order<'_>,
 ) -> Result<Vec<Doomed>> {
-    let sql = "UPDATE issuances SET revoke_asked_at = coalesce(revoke_asked_at, $3), \
-               revoke_after = coalesce(revoke_after, $3), revoke_reason = coalesce(revoke_reason, 'site removed') \
-               WHERE vendor_id = $1 AND secret_id = $2 AND revoked_at IS NULL AND max_expires_at > $3 AND kind <> 'delete' \
-               RETURNING id, vendor_id, accessor";
+    let sql = format!(
+        "{MARK} WHERE vendor_id = $1 AND secret_id = $5 AND revoked_at IS NULL AND max_expires_at > $2 \
+         AND kind <> 'delete' {MARKED}"
+    );
+    let Order { by, reason, at } = order;
     let rows = client
-        .query(sql, &[&vendor.0, &secret_id.as_str(), &now])
+        .query(&sql, &[&vendor.0, at, reason, by, &secret_id.as_str()])
         .await?;
     rows.iter().map(doomed).collect()
 }
@@ -75,14 +85,12 @@ pub async fn mark_one(
     client: &impl GenericClient,
     vendor: VendorId,
     id: IssuanceId,
-    reason: &str,
-    now: Timestamp,
+    order: &Order<'_>,
 ) -> Result<Option<Doomed>> {
-    let sql = "UPDATE issuances SET revoke_asked_at = coalesce(revoke_asked_at, $4), \
-               revoke_after = coalesce(revoke_after, $4), revoke_reason = coalesce(revoke_reason, $3) \
-               WHERE vendor_id = $1 AND id = $2 AND revoked_at IS NULL RETURNING id, vendor_id, accessor";
+    let sql = format!("{MARK} WHERE vendor_id = $1 AND id = $5 AND revoked_at IS NULL {MARKED}");
+    let Order { by, reason, at } = order;
     let row = client
-        .query_opt(sql, &[&vendor.0, &id.0, &reason, &now])
+        .query_opt(&sql, &[&vendor.0, at, reason, by, &id.0])
         .await?;
     row.as_ref().map(doomed).transpose()
 }
@@ -96,15 +104,15 @@ pub async fn mark_worker(
     vendor: VendorId,
     worker: WorkerId,
     single: bool,
-    reason: &str,
-    now: Timestamp,
+    order: &Order<'_>,
 ) -> Result<Vec<Doomed>> {
-    let sql = "UPDATE issuances SET revoke_asked_at = coalesce(revoke_asked_at, $5), \
-               revoke_after = coalesce(revoke_after, $5), revoke_reason = coalesce(revoke_reason, $4) \
-               WHERE vendor_id = $1 AND worker_id = $2 AND revoked_at IS NULL AND max_expires_at > $5 \
-               AND (NOT $3 OR credential_id IS NOT NULL) RETURNING id, vendor_id, accessor";
+    let sql = format!(
+        "{MARK} WHERE vendor_id = $1 AND worker_id = $5 AND revoked_at IS NULL AND max_expires_at > $2 \
+         AND (NOT $6 OR credential_id IS NOT NULL) {MARKED}"
+    );
+    let Order { by, reason, at } = order;
     let rows = client
-        .query(sql, &[&vendor.0, &worker.0, &single, &reason, &now])
+        .query(&sql, &[&vendor.0, at, reason, by, &worker.0, &single])
         .await?;
     rows.iter().map(doomed).collect()
 }
@@ -117,17 +125,19 @@ pub async fn mark_credential(
     client: &impl GenericClient,
     vendor: VendorId,
     credential: CredentialId,
-    now: Timestamp,
+    order: &Order<'_>,
 ) -> Result<Vec<Doomed>> {
-    let sql = "UPDATE issuances SET revoke_asked_at = coalesce(revoke_asked_at, $3), \
-               revoke_after = coalesce(revoke_after, $3), revoke_reason = coalesce(revoke_reason, 'credential destroyed') \
-               WHERE vendor_id = $1 AND credential_id = $2 AND revoked_at IS NULL AND max_expires_at > $3 \
-               RETURNING id, vendor_id, accessor";
-    let rows = client.query(sql, &[&vendor.0, &credential.0, &now]).await?;
+    let sql = format!(
+        "{MARK} WHERE vendor_id = $1 AND credential_id = $5 AND revoked_at IS NULL AND max_expires_at > $2 {MARKED}"
+    );
+    let Order { by, reason, at } = order;
+    let rows = client
+        .query(&sql, &[&vendor.0, at, reason, by, &credential.0])
+        .await?;
     rows.iter().map(doomed).collect()
 }
 
-/// Notes that a token is dead.
+/// Notes that a token is dead, once, and says so in an event where somebody asked for its end.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -137,8 +147,17 @@ pub async fn mark_revoked(
     id: IssuanceId,
     now: Timestamp,
 ) -> Result<()> {
-    let sql = "UPDATE issuances SET revoked_at = $3 WHERE vendor_id = $1 AND id = $2 AND revoked_at IS NULL";
-    client.execute(sql, &[&vendor.0, &id.0, &now]).await?;
+    let sql = "WITH ended AS ( \
+                 UPDATE issuances SET revoked_at = $3 WHERE vendor_id = $1 AND id = $2 AND revoked_at IS NULL \
+                 RETURNING id, vendor_id, secret_id, kind, revoke_asked_at, revoke_actor, revoke_reason) \
+               INSERT INTO events (at, vendor_id, actor, action, outcome, secret_id, issuance_id, details) \
+               SELECT $3, vendor_id, coalesce(revoke_actor, 'gatehouse'), 'token.revoked', 'done', secret_id, id, \
+               jsonb_build_object('reason', revoke_reason, 'kind', kind, 'askedAt', revoke_asked_at) \
+               FROM ended WHERE revoke_asked_at IS NOT NULL";
+    let statement = client.prepare_cached(sql).await?;
+    client
+        .execute(&statement, &[&vendor.0, &id.0, &now])
+        .await?;
     Ok(())
 }
 

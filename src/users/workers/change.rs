@@ -13,7 +13,7 @@ use crate::auth::{VendorAdmin, new_id};
 use crate::db::GenericClient;
 use crate::error::{Error, Result};
 use crate::events::Event;
-use crate::tokens::revoke;
+use crate::tokens::revoke::{self, Order};
 use crate::types::{Name, Secret, WorkerId};
 
 /// A worker to be made.
@@ -68,8 +68,8 @@ pub async fn update(
     }
     let mut doomed = Vec::new();
     if changes.patterns.is_some() {
-        let reason = "worker changed";
-        doomed = revoke::store::mark_worker(&transaction, vendor, id, true, reason, now).await?;
+        let order = order(by, "worker changed", now);
+        doomed = revoke::store::mark_worker(&transaction, vendor, id, true, &order).await?;
     }
     event(by, "worker.updated", id)
         .record(&transaction, now)
@@ -91,8 +91,8 @@ pub async fn remove(app: &Arc<App>, by: &VendorAdmin, id: WorkerId) -> Result<()
     if !store::remove(&transaction, vendor, id, now).await? {
         return Err(Error::NotFound);
     }
-    let reason = "worker removed";
-    let doomed = revoke::store::mark_worker(&transaction, vendor, id, false, reason, now).await?;
+    let order = order(by, "worker removed", now);
+    let doomed = revoke::store::mark_worker(&transaction, vendor, id, false, &order).await?;
     event(by, "worker.removed", id)
         .record(&transaction, now)
         .await?;
@@ -127,8 +127,8 @@ pub async fn rotate_key(
     // A key that leaked may have been used already.
     let mut doomed = Vec::new();
     if overlap.is_zero() {
-        let reason = "worker's key replaced";
-        doomed = revoke::store::mark_worker(&transaction, vendor, id, false, reason, now).await?;
+        let order = order(by, "worker's key replaced", now);
+        doomed = revoke::store::mark_worker(&transaction, vendor, id, false, &order).await?;
     }
     let key = new_key(app, &transaction, by, id, now).await?;
     event(by, "worker.key_made", id)
@@ -168,6 +168,11 @@ async fn follow(app: &Arc<App>, id: WorkerId) {
         let cause = crate::error::cause_chain(&error);
         tracing::warn!(worker.id = %id, error.cause = %cause, "The worker's policy could not be written yet");
     }
+}
+
+fn order<'a>(by: &'a VendorAdmin, reason: &'a str, at: Timestamp) -> Order<'a> {
+    let by = &by.actor;
+    Order { by, reason, at }
 }
 
 fn event<'a>(by: &'a VendorAdmin, action: &'static str, worker: WorkerId) -> Event<'a> {

@@ -1,0 +1,169 @@
+//! `gatehouse token`.
+
+use clap::Subcommand;
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+use super::out;
+use super::remote::Remote;
+use super::vendor::{namespace, paged};
+use crate::types::{IssuanceId, Namespace};
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Args {
+    /// List tokens that were handed out, the newest first, a page at a time
+    List {
+        /// Of which vendor; without it, of all
+        #[arg(value_parser = namespace)]
+        namespace: Option<Namespace>,
+        /// live, ending, revoked or expired
+        #[arg(long)]
+        state: Option<String>,
+        #[command(flatten)]
+        filter: Filter,
+        /// Handed out after this time (RFC 3339)
+        #[arg(long)]
+        issued_after: Option<String>,
+        /// Rows of a page, 1 to 100
+        #[arg(long, default_value_t = 50)]
+        limit: u8,
+        /// From the page before
+        #[arg(long)]
+        cursor: Option<String>,
+    },
+    /// Show a token that was handed out, never the token itself
+    Show {
+        /// Of which vendor
+        #[arg(value_parser = namespace)]
+        namespace: Namespace,
+        /// Which one
+        #[arg(value_parser = issuance)]
+        issuance: IssuanceId,
+    },
+    /// Revoke a token
+    Revoke {
+        /// Of which vendor
+        #[arg(value_parser = namespace)]
+        namespace: Namespace,
+        /// Which one
+        #[arg(value_parser = issuance)]
+        issuance: IssuanceId,
+    },
+    /// Revoke all live tokens that the options name
+    ///
+    /// Needs at least one of them; without a vendor --issued-before or --all.
+    RevokeAll {
+        /// Of which vendor; without it, of all
+        #[arg(value_parser = namespace)]
+        namespace: Option<Namespace>,
+        #[command(flatten)]
+        filter: Filter,
+        /// Says that all are meant that no other option leaves out
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// Which tokens.
+#[derive(clap::Args)]
+pub struct Filter {
+    /// Of this kind: write, `write`, `write_site`, `read`, `read_site` and so on
+    #[arg(long)]
+    kind: Option<String>,
+    /// For the site of this secret id
+    #[arg(long)]
+    site: Option<String>,
+    /// Handed out to this kind of caller, or to one: kind:name
+    #[arg(long)]
+    caller: Option<String>,
+    /// Handed out before this time (RFC 3339)
+    #[arg(long)]
+    issued_before: Option<String>,
+}
+
+impl Filter {
+    fn fields(self) -> Map<String, Value> {
+        let given = [
+            ("kind", self.kind),
+            ("site", self.site),
+            ("caller", self.caller),
+            ("issuedBefore", self.issued_before),
+        ];
+        let given = given.into_iter();
+        given
+            .filter_map(|(name, value)| Some((name.to_owned(), json!(value?))))
+            .collect()
+    }
+}
+
+fn issuance(text: &str) -> Result<IssuanceId, String> {
+    IssuanceId::parse(text).ok_or_else(|| "must be an issuance's id".to_owned())
+}
+
+fn place(namespace: Option<&Namespace>) -> String {
+    match namespace {
+        Some(namespace) => format!("/api/admin/vendors/{namespace}/issuances"),
+        None => "/api/admin/issuances".to_owned(),
+    }
+}
+
+/// Runs it.
+///
+/// # Errors
+/// What the service says.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let remote = Remote::from_env()?;
+    let answer = match args {
+        Args::List {
+            namespace,
+            state,
+            filter,
+            issued_after,
+            limit,
+            cursor,
+        } => {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            for (name, value) in filter.fields() {
+                query.append_pair(&name, value.as_str().unwrap_or_default());
+            }
+            for (name, value) in [("state", state), ("issuedAfter", issued_after)] {
+                if let Some(value) = value {
+                    query.append_pair(name, &value);
+                }
+            }
+            let page = paged(&place(namespace.as_ref()), limit, cursor.as_deref());
+            let query = query.finish();
+            let joint = if query.is_empty() { "" } else { "&" };
+            let path = format!("{page}{joint}{query}");
+            remote.call(Method::GET, &path, None).await?
+        }
+        Args::Show {
+            namespace,
+            issuance,
+        } => {
+            let path = format!("{}/{issuance}", place(Some(&namespace)));
+            remote.call(Method::GET, &path, None).await?
+        }
+        Args::Revoke {
+            namespace,
+            issuance,
+        } => {
+            let path = format!("{}/{issuance}", place(Some(&namespace)));
+            remote.call(Method::DELETE, &path, None).await?
+        }
+        Args::RevokeAll {
+            namespace,
+            filter,
+            all,
+        } => {
+            let mut body = filter.fields();
+            body.insert("all".to_owned(), json!(all));
+            let path = format!("{}/revoke", place(namespace.as_ref()));
+            remote
+                .call(Method::POST, &path, Some(&Value::Object(body)))
+                .await?
+        }
+    };
+    out::json(&answer)
+}

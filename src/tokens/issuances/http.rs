@@ -1,0 +1,292 @@
+//! Handlers on the ledger, for the vendor or an operator.
+
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "the table in error.rs is the contract of every handler"
+)]
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::revoke::{self, Asker, Counts};
+use super::{CallerName, Filter, Issuance, Moment, REACH, State, Stretch, store};
+use crate::app::App;
+use crate::auth::{Operator, VendorAdmin};
+use crate::error::{Error, Result};
+use crate::http::{IssuancePath, Json, Page, PageRequest, in_background, request_id};
+use crate::tokens::Kind;
+use crate::types::{IssuanceId, SecretId, VendorId};
+
+/// A token as answers show it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuanceView {
+    issuance_id: IssuanceId,
+    #[serde(flatten)]
+    for_operators: Option<ForOperators>,
+    kind: String,
+    state: &'static str,
+    secret_id: Option<String>,
+    caller: String,
+    issued_at: Timestamp,
+    expires_at: Timestamp,
+    max_expires_at: Timestamp,
+    last_used_at: Option<Timestamp>,
+    client_address: Option<String>,
+    request_id: String,
+    worker: Option<String>,
+    /// The key of the one credential that it reads.
+    credential: Option<String>,
+    revoke: Option<RevokeView>,
+}
+
+/// Who knows a token's accessor can look it up in OpenBao, and end it there.
+#[derive(Serialize)]
+struct ForOperators {
+    vendor: String,
+    accessor: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RevokeView {
+    reason: Option<String>,
+    by: Option<String>,
+    asked_at: Option<Timestamp>,
+    revoked_at: Option<Timestamp>,
+}
+
+impl IssuanceView {
+    fn new(issuance: Issuance, now: Timestamp, for_operator: bool) -> Self {
+        Self {
+            issuance_id: issuance.id,
+            state: issuance.state(now).as_str(),
+            for_operators: for_operator.then_some(ForOperators {
+                vendor: issuance.namespace,
+                accessor: issuance.accessor,
+            }),
+            kind: issuance.kind,
+            secret_id: issuance.secret_id,
+            caller: issuance.caller,
+            issued_at: issuance.issued_at,
+            expires_at: issuance.expires_at,
+            max_expires_at: issuance.max_expires_at,
+            last_used_at: issuance.last_used_at,
+            client_address: issuance.client_address,
+            request_id: issuance.request_id,
+            worker: issuance.worker.map(|id| id.to_string()),
+            credential: issuance.credential,
+            revoke: issuance.revoke.map(|revoke| RevokeView {
+                reason: revoke.reason,
+                by: revoke.by,
+                asked_at: revoke.asked_at,
+                revoked_at: revoke.revoked_at,
+            }),
+        }
+    }
+}
+
+fn read_query(request: &HttpRequest) -> Result<(Filter, PageRequest)> {
+    let mut filter = Filter::default();
+    let page = PageRequest::beside(request.query_string(), |name, value| {
+        let bad = |what| Err(Error::InvalidParameter(what));
+        let moment = || Moment::try_from(value.to_owned()).map(|at| at.0);
+        let twice = match name {
+            "state" => match State::named(value) {
+                Some(state) => filter.state.replace(state).is_some(),
+                None => return bad("state must be live, ending, revoked or expired"),
+            },
+            "kind" => match Kind::named(value) {
+                Some(kind) => filter.kind.replace(kind).is_some(),
+                None => return bad("kind must be a kind of token"),
+            },
+            "site" => match SecretId::parse(value) {
+                Ok(site) => filter.site.replace(site).is_some(),
+                Err(_) => return bad("site must be a secret id"),
+            },
+            "caller" => match CallerName::parse(value) {
+                Ok(caller) => filter.caller.replace(caller).is_some(),
+                Err(_) => return bad("caller must be a kind of caller, or kind:name"),
+            },
+            "issuedBefore" => match moment() {
+                Ok(at) => filter.issued_before.replace(at).is_some(),
+                Err(_) => return bad("issuedBefore must be an RFC 3339 time with a zone"),
+            },
+            "issuedAfter" => match moment() {
+                Ok(at) => filter.issued_after.replace(at).is_some(),
+                Err(_) => return bad("issuedAfter must be an RFC 3339 time with a zone"),
+            },
+            _ => {
+                return bad(
+                    "unknown query parameter; known: limit, cursor, state, kind, site, caller, issuedBefore, issuedAfter",
+                );
+            }
+        };
+        if twice {
+            return bad("a query parameter is given twice");
+        }
+        Ok(())
+    })?;
+    Ok((filter, page))
+}
+
+/// `GET /api/issuances`: a page of what was handed out, the newest first. A page that finds little among many rows ends
+/// early, with a cursor that goes on.
+pub async fn list(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
+    page_of(&app, Some(by.vendor.id), by.is_operator(), &request).await
+}
+
+/// `GET /api/admin/issuances`: the same over all vendors.
+pub async fn list_all(
+    app: web::Data<App>,
+    _operator: Operator,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
+    page_of(&app, None, true, &request).await
+}
+
+async fn page_of(
+    app: &App,
+    whose: Option<VendorId>,
+    for_operator: bool,
+    request: &HttpRequest,
+) -> Result<HttpResponse> {
+    let (filter, page) = read_query(request)?;
+    let cursor = page.cursor.map(|cursor| cursor.key()).transpose()?;
+    let now = app.clock.now();
+    let mut stretch = filter.stretch(cursor, now);
+    let client = app.db.get().await?;
+    let mut floor = None;
+    if !filter.is_direct(whose.is_some()) {
+        floor = store::floor(&client, whose, &filter, &stretch, REACH).await?;
+        stretch = Stretch {
+            from: floor.unwrap_or(stretch.from),
+            ..stretch
+        };
+    }
+    let rows = store::page(&client, whose, &filter, &stretch, now, page.limit).await?;
+    let view = |row| IssuanceView::new(row, now, for_operator);
+    let page = Page::from_rows(rows, page.limit, |row| row.id, view);
+    Ok(HttpResponse::Ok().json(page.or_after(floor.as_ref())))
+}
+
+/// `GET /api/issuances/{issuance}`.
+pub async fn show(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    path: IssuancePath,
+) -> Result<HttpResponse> {
+    let client = app.db.get().await?;
+    let found = store::find(&client, by.vendor.id, path.0).await?;
+    let found = found.ok_or(Error::NotFound)?;
+    Ok(HttpResponse::Ok().json(IssuanceView::new(found, app.clock.now(), by.is_operator())))
+}
+
+/// `DELETE /api/issuances/{issuance}`: 200 when the token is dead; 202 when OpenBao is still to follow.
+pub async fn revoke(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    path: IssuancePath,
+) -> Result<HttpResponse> {
+    let dead = in_background(&app, move |app| async move {
+        let asker = Asker {
+            actor: by.actor,
+            request_id: by.request_id,
+        };
+        revoke::one(&app, by.vendor.id, path.0, &asker).await
+    })
+    .await?;
+    Ok(if dead {
+        HttpResponse::Ok().json(json!({ "revoked": true }))
+    } else {
+        HttpResponse::Accepted().json(json!({ "revoked": false, "queued": true }))
+    })
+}
+
+/// The body of `POST /api/issuances/revoke`: which tokens are to end.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RevokeRequest {
+    site: Option<SecretId>,
+    kind: Option<Kind>,
+    caller: Option<CallerName>,
+    issued_before: Option<Moment>,
+    /// Says that a filter this wide is meant. The other fields narrow it down all the same.
+    #[serde(default)]
+    all: bool,
+}
+
+impl RevokeRequest {
+    fn filter(self) -> Filter {
+        Filter {
+            site: self.site,
+            kind: self.kind,
+            caller: self.caller,
+            issued_before: self.issued_before.map(|at| at.0),
+            ..Filter::default()
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.site.is_none()
+            && self.kind.is_none()
+            && self.caller.is_none()
+            && self.issued_before.is_none()
+    }
+}
+
+/// `POST /api/issuances/revoke`: ends the live tokens that are meant. 202.
+pub async fn revoke_many(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    body: Json<RevokeRequest>,
+) -> Result<HttpResponse> {
+    if body.0.is_empty() && !body.0.all {
+        let detail = "must be true, or site, kind, caller or issuedBefore given";
+        return Err(Error::field("all", detail));
+    }
+    let asker = Asker {
+        actor: by.actor,
+        request_id: by.request_id,
+    };
+    ended(&app, Some(by.vendor.id), body.0.filter(), asker).await
+}
+
+/// `POST /api/admin/issuances/revoke`: the same over all vendors.
+pub async fn revoke_all(
+    app: web::Data<App>,
+    operator: Operator,
+    request: HttpRequest,
+    body: Json<RevokeRequest>,
+) -> Result<HttpResponse> {
+    if body.0.issued_before.is_none() && !body.0.all {
+        let detail = "must be true, or issuedBefore given, as all vendors are meant";
+        return Err(Error::field("all", detail));
+    }
+    let asker = Asker {
+        actor: operator.actor(),
+        request_id: request_id(&request),
+    };
+    ended(&app, None, body.0.filter(), asker).await
+}
+
+async fn ended(
+    app: &web::Data<App>,
+    whose: Option<VendorId>,
+    filter: Filter,
+    by: Asker,
+) -> Result<HttpResponse> {
+    let Counts { matched, revoked } = in_background(app, move |app| async move {
+        revoke::many(&app, whose, &filter, &by).await
+    })
+    .await?;
+    let queued = matched - revoked;
+    let counts = json!({ "matched": matched, "revoked": revoked, "queued": queued });
+    Ok(HttpResponse::Accepted().json(counts))
+}
