@@ -1,8 +1,8 @@
 //! The listener, the order of middleware, the background work, and the way down.
 //!
 //! On the way down `/readyz` turns at once; after a pause, in which the load balancer notices, no connection is taken
-//! any more, requests in flight are answered, detached work ends, the ledger's queue is written, and only then the
-//! process ends.
+//! any more, requests in flight are answered, detached work ends, the ledger's queue is written, the end of
+//! the trail is signed, and only then the process ends.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use tracing_actix_web::TracingLogger;
 use crate::app::{App, StartError};
 use crate::config::Config;
 use crate::error::cause_chain;
+use crate::events::chain;
 use crate::http::{harden, limit, time_limit};
 use crate::tasks::TASKS;
 use crate::telemetry::{RequestSpan, with_request_id};
@@ -133,6 +134,7 @@ impl Running {
         if tokio::time::timeout(limit, self.writer).await.is_err() {
             tracing::error!("The ledger could not be written to its end");
         }
+        chain::finish(&self.app).await;
         tracing::info!("Stopped");
     }
 }

@@ -1,5 +1,6 @@
 //! The trail of what this service did: rows that are only ever added, in the transaction of what they record.
 
+pub mod chain;
 mod store;
 
 use std::sync::atomic::Ordering;
