@@ -96,6 +96,8 @@ fn say(found: &Found) -> anyhow::Result<()> {
     }
     match found.remembered {
         Some(number) => out::line(&format!("OpenBao remembers checkpoint {number}.")),
-        None => out::line("OpenBao remembers no checkpoint yet: a cut of the end could not be seen."),
+        None => {
+            out::line("OpenBao remembers no checkpoint yet: a cut of the end could not be seen.")
+        }
     }
 }

@@ -25,6 +25,8 @@ mod credential_tokens;
 mod credential_upkeep;
 mod credentials;
 mod dev;
+mod event_chain;
+mod event_chain_upkeep;
 mod faults;
 mod fields;
 mod framing;

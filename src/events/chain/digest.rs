@@ -257,18 +257,55 @@ mod tests {
         let others = [
             Row { id: 8, ..row() },
             Row { at: 1, ..row() },
-            Row { vendor: None, ..row() },
-            Row { vendor: Some(0), ..row() },
-            Row { actor: "vendo".to_owned(), action: "rsite.removed".to_owned(), ..row() },
-            Row { outcome: "failed".to_owned(), ..row() },
-            Row { code: text(""), ..row() },
-            Row { code: text("x"), ..row() },
-            Row { secret_id: text("x"), ..row() },
-            Row { issuance: Some(Uuid::nil()), ..row() },
-            Row { address: text("x"), ..row() },
-            Row { agent: text("x"), ..row() },
-            Row { request_id: text("x"), ..row() },
-            Row { details: "{\"a\": 1}".to_owned(), ..row() },
+            Row {
+                vendor: None,
+                ..row()
+            },
+            Row {
+                vendor: Some(0),
+                ..row()
+            },
+            Row {
+                actor: "vendo".to_owned(),
+                action: "rsite.removed".to_owned(),
+                ..row()
+            },
+            Row {
+                outcome: "failed".to_owned(),
+                ..row()
+            },
+            Row {
+                code: text(""),
+                ..row()
+            },
+            Row {
+                code: text("x"),
+                ..row()
+            },
+            Row {
+                secret_id: text("x"),
+                ..row()
+            },
+            Row {
+                issuance: Some(Uuid::nil()),
+                ..row()
+            },
+            Row {
+                address: text("x"),
+                ..row()
+            },
+            Row {
+                agent: text("x"),
+                ..row()
+            },
+            Row {
+                request_id: text("x"),
+                ..row()
+            },
+            Row {
+                details: "{\"a\": 1}".to_owned(),
+                ..row()
+            },
         ];
         let mut seen = std::collections::HashSet::from([row().digest()]);
         for other in others {
@@ -278,17 +315,47 @@ mod tests {
 
     #[test]
     fn each_part_of_a_block_counts() {
-        let two = Block { ids: vec![7, 8], ats: vec![1, 2], digests: vec![1; 64], ..block() };
+        let two = Block {
+            ids: vec![7, 8],
+            ats: vec![1, 2],
+            digests: vec![1; 64],
+            ..block()
+        };
         let others = [
-            Block { vendor: 4, ..block() },
+            Block {
+                vendor: 4,
+                ..block()
+            },
             Block { seq: 2, ..block() },
-            Block { chained_at: 6, ..block() },
-            Block { ids: vec![8], ..block() },
-            Block { ats: vec![8], ..block() },
-            Block { digests: vec![0; 32], ..block() },
-            Block { previous: vec![1; 32], ..block() },
-            Block { ids: vec![8, 7], ..two.clone() },
-            Block { ids: vec![7, 8, 1], ats: vec![2], ..two.clone() },
+            Block {
+                chained_at: 6,
+                ..block()
+            },
+            Block {
+                ids: vec![8],
+                ..block()
+            },
+            Block {
+                ats: vec![8],
+                ..block()
+            },
+            Block {
+                digests: vec![0; 32],
+                ..block()
+            },
+            Block {
+                previous: vec![1; 32],
+                ..block()
+            },
+            Block {
+                ids: vec![8, 7],
+                ..two.clone()
+            },
+            Block {
+                ids: vec![7, 8, 1],
+                ats: vec![2],
+                ..two.clone()
+            },
             two,
         ];
         let mut seen = std::collections::HashSet::from([block().hash()]);

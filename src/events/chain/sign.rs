@@ -27,7 +27,11 @@ pub struct Key {
 
 impl Key {
     fn new(stored: &kv::KeyVersion) -> Result<Self> {
-        let bad = || Error::Internal(format!("{KEY_NAME} in OpenBao is not 64 hexadecimal digits"));
+        let bad = || {
+            Error::Internal(format!(
+                "{KEY_NAME} in OpenBao is not 64 hexadecimal digits"
+            ))
+        };
         let seed = hex::decode(stored.key.expose()).map(Zeroizing::new);
         let seed = seed.map_err(|_| bad())?;
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| bad())?;
@@ -135,12 +139,7 @@ impl<'a> Checker<'a> {
     ///
     /// # Errors
     /// Where OpenBao does not answer.
-    pub async fn is_signed(
-        &mut self,
-        hash: &Hash,
-        version: i32,
-        signature: &[u8],
-    ) -> Result<bool> {
+    pub async fn is_signed(&mut self, hash: &Hash, version: i32, signature: &[u8]) -> Result<bool> {
         let Ok(wanted) = u32::try_from(version) else {
             return Ok(false);
         };

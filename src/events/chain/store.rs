@@ -60,7 +60,10 @@ pub async fn rows(
     if rows.len() != ids.len() {
         return Err(Error::Corrupt("events"));
     }
-    rows.iter().zip(ats).map(|(row, at)| read(row, *at)).collect()
+    rows.iter()
+        .zip(ats)
+        .map(|(row, at)| read(row, *at))
+        .collect()
 }
 
 fn read(row: &tokio_postgres::Row, at: Timestamp) -> Result<Option<Row>> {
@@ -136,10 +139,7 @@ pub async fn add_block(
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn waiting(
-    client: &impl GenericClient,
-    limit: i64,
-) -> Result<(i64, Option<Timestamp>)> {
+pub async fn waiting(client: &impl GenericClient, limit: i64) -> Result<(i64, Option<Timestamp>)> {
     let sql = "SELECT (SELECT count(*) FROM (SELECT FROM events_to_chain LIMIT $1) AS some) AS number, \
                       (SELECT event_at FROM events_to_chain ORDER BY event_id, event_at LIMIT 1) AS first_at";
     let row = client.query_one(sql, &[&limit]).await?;

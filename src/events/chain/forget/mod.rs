@@ -113,14 +113,8 @@ async fn cut(app: &App, key: &Key, vendor: i64, done: &mut Forgotten) -> Result<
         removed_before: removed_before.as_microsecond(),
     };
     let signature = key.sign(&base.hash());
-    done.blocks += store::move_base(
-        &transaction,
-        &base,
-        removed_before,
-        key.version,
-        &signature,
-    )
-    .await?;
+    done.blocks +=
+        store::move_base(&transaction, &base, removed_before, key.version, &signature).await?;
     transaction.commit().await?;
     Ok(more)
 }

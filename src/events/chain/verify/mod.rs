@@ -35,8 +35,15 @@ pub async fn verify(pool: &Pool, issuer: &AppToken, only: Option<VendorId>) -> R
         ..Found::default()
     };
     let mut places = Vec::new();
-    let named =
-        checkpoints::check(&transaction, &mut checker, mark, only, &mut found, &mut places).await?;
+    let named = checkpoints::check(
+        &transaction,
+        &mut checker,
+        mark,
+        only,
+        &mut found,
+        &mut places,
+    )
+    .await?;
     for chain in store::chains(&transaction, only).await? {
         let signed = named.get(&chain.vendor).copied().unwrap_or(0);
         let wrong = blocks::check(&transaction, &mut checker, &chain, signed, &mut found).await?;

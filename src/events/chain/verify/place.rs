@@ -124,7 +124,9 @@ impl Fault {
             Self::BlocksSwapped => "blocks were exchanged",
             Self::BlockMissing => "a block is missing",
             Self::BlockUnknown => "a block belongs to no chain",
-            Self::ChainRewritten => "the chain was made anew: a block is not the one that was signed",
+            Self::ChainRewritten => {
+                "the chain was made anew: a block is not the one that was signed"
+            }
             Self::TailCut => "the end of the chain was cut: a block that was signed is missing",
             Self::HeadWrong => "the head of the chain is not its last block",
             Self::BaseForged => "the beginning of the chain is not signed",
