@@ -236,8 +236,8 @@ mod tests {
         assert_eq!(hex::encode(block().hash()), BLOCK);
     }
 
-    const ROW: &str = "ROW_HERE";
-    const BLOCK: &str = "BLOCK_HERE";
+    const ROW: &str = "83486915349c0aad35cd93d9e822cbb05f376a9b44c463fde76399befb3a95bc";
+    const BLOCK: &str = "e890e0efaae2cc20b53a16eeb13b5d6dacce0f2d0f7e58feb69ab4ebde448325";
 
     fn block() -> Block {
         Block {

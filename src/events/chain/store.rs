@@ -21,10 +21,10 @@ pub struct Queued {
 /// # Errors
 /// Where the database does not answer.
 pub async fn take(client: &impl GenericClient, most: i64) -> Result<Vec<Queued>> {
-    let sql = "WITH next AS MATERIALIZED ( \
-                   SELECT event_id, event_at FROM events_to_chain ORDER BY event_id, event_at LIMIT $1 FOR UPDATE SKIP LOCKED) \
-               DELETE FROM events_to_chain q USING next n WHERE q.event_id = n.event_id AND q.event_at = n.event_at \
-               RETURNING q.event_id, q.event_at, coalesce(q.vendor_id, 0) AS vendor_id";
+    // By where the rows lie: by their keys the whole of a long queue would be gone through for each batch.
+    let sql = "DELETE FROM events_to_chain WHERE ctid = ANY (ARRAY( \
+                   SELECT ctid FROM events_to_chain ORDER BY event_id, event_at LIMIT $1 FOR UPDATE SKIP LOCKED)) \
+               RETURNING event_id, event_at, coalesce(vendor_id, 0) AS vendor_id";
     let rows = client.query(sql, &[&most]).await?;
     let mut taken = rows
         .iter()
@@ -140,7 +140,7 @@ pub async fn add_block(
 /// # Errors
 /// Where the database does not answer.
 pub async fn waiting(client: &impl GenericClient, limit: i64) -> Result<(i64, Option<Timestamp>)> {
-    let sql = "SELECT (SELECT count(*) FROM (SELECT FROM events_to_chain LIMIT $1) AS some) AS number, \
+    let sql = "SELECT (SELECT count(*) FROM (SELECT FROM events_to_chain LIMIT $1) AS counted) AS number, \
                       (SELECT event_at FROM events_to_chain ORDER BY event_id, event_at LIMIT 1) AS first_at";
     let row = client.query_one(sql, &[&limit]).await?;
     Ok((row.try_get("number")?, row.try_get("first_at")?))

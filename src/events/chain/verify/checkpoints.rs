@@ -45,12 +45,8 @@ pub(super) async fn check(
                 break 'all;
             }
             found.checkpoints += 1;
-            let heads: Vec<&Head> = one.said.heads.iter().collect();
-            let heads: Vec<Head> = heads
-                .into_iter()
-                .filter(|head| only.is_none_or(|only| only == head.vendor))
-                .cloned()
-                .collect();
+            let mut heads = one.said.heads.clone();
+            heads.retain(|head| only.is_none_or(|only| only == head.vendor));
             walk.heads(client, &heads, one.said.number, places).await?;
         }
     }
