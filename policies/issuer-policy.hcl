@@ -29,7 +29,11 @@ path "auth/token/create/gatehouse-credentials" {
 path "auth/token/create/gatehouse-credentials-write" {
   capabilities = ["update"]
 }
-# The keys under which API keys and access keys are digested.
+# The keys under which API keys and access keys are digested, and the trail is signed.
 path "gatehouse-keys/data/+" {
   capabilities = ["read"]
+}
+# Which checkpoint of the trail is the newest.
+path "gatehouse-keys/data/event-head" {
+  capabilities = ["create", "read", "update"]
 }

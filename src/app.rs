@@ -15,6 +15,7 @@ use crate::db::Pool;
 use crate::egress::Egress;
 use crate::error::{Error, Result};
 use crate::events::refused::Refusals;
+use crate::events::chain::Notary;
 use crate::health::Probe;
 use crate::http::limit::Limits;
 use crate::lockbox::Lockboxes;
@@ -57,6 +58,8 @@ pub struct App {
     pub lockboxes: Lockboxes,
     /// Passwords that are being verified, and those that just were.
     pub passwords: Passwords,
+    /// What signs the trail.
+    pub notary: Notary,
     /// The last report of each background task.
     pub board: Board,
     /// Work that must end before the process does, even when its client is gone.
@@ -120,6 +123,7 @@ impl App {
             probes: Slots::default(),
             lockboxes: Lockboxes::default(),
             passwords: Passwords::default(),
+            notary: Notary::default(),
             board: Board::default(),
             tracker: TaskTracker::new(),
             probe: Probe::default(),

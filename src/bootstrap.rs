@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::auth::{KeyRing, new_id, new_ring_key};
 use crate::db::{self, Pool};
 use crate::events::Event;
+use crate::events::chain;
 use crate::lockbox;
 use crate::tokens::ROLES;
 use crate::types::Secret;
@@ -41,7 +42,7 @@ pub enum Role {
     Saas = 3,
 }
 
-/// Writes policies, token roles, the key engine with its key, and the AppRoles.
+/// Writes policies, token roles, the key engine with its keys, and the AppRoles.
 ///
 /// # Errors
 /// Says which step failed.
@@ -92,7 +93,8 @@ async fn prepare_keys(handle: &Handle) -> anyhow::Result<()> {
     loop {
         let written = async {
             kv::create_key(handle, KeyRing::NAME, &new_ring_key()).await?;
-            kv::create_key(handle, lockbox::SECRET_NAME, &new_ring_key()).await
+            kv::create_key(handle, lockbox::SECRET_NAME, &new_ring_key()).await?;
+            kv::create_key(handle, chain::KEY_NAME, &new_ring_key()).await
         };
         match written.await {
             Ok(()) => return Ok(()),

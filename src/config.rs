@@ -25,6 +25,7 @@ use crate::vault::{Server, TokenSources};
 use crate::{access_logs, db, webhooks};
 
 pub use audit::needed as audit_settings;
+pub use bao::issuer_source;
 pub use dev::DevConfig;
 pub use env::Env;
 pub use limits::{LimitConfig, Rate};

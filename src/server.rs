@@ -1,8 +1,8 @@
 //! The listener, the order of middleware, the background work, and the way down.
 //!
 //! On the way down `/readyz` turns at once; after a pause, in which the load balancer notices, no connection is taken
-//! any more, requests in flight are answered, detached work ends, the ledger's queue is written, and only then the
-//! process ends.
+//! any more, requests in flight are answered, detached work ends, the ledger's queue is written, the end of
+//! the trail is signed, and only then the process ends.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::error::cause_chain;
 use crate::events::http::keep_refusals;
 use crate::events::refused;
+use crate::events::chain;
 use crate::http::{harden, limit, time_limit};
 use crate::tasks::TASKS;
 use crate::telemetry::{RequestSpan, with_request_id};
@@ -141,6 +142,7 @@ impl Running {
         if tokio::time::timeout(limit, self.writer).await.is_err() {
             tracing::error!("The ledger could not be written to its end");
         }
+        chain::finish(&self.app).await;
         tracing::info!("Stopped");
     }
 }

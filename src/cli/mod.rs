@@ -1,12 +1,13 @@
 //! The command line: one file per subcommand.
 //!
-//! `serve`, `audit-ship`, `migrate`, `bootstrap` and `operator` work on the database and OpenBao; the others call a running service
-//! as an operator, by `GATEHOUSE_URL` and `GATEHOUSE_ADMIN_TOKEN`. Settings come from the environment.
+//! `serve`, `audit-ship`, `migrate`, `bootstrap`, `operator` and `events verify` work on the database and OpenBao; the
+//! others call a running service as an operator, by `GATEHOUSE_URL` and `GATEHOUSE_ADMIN_TOKEN`. Settings come from the environment.
 
 mod audit_ship;
 mod bootstrap;
 mod dev;
 mod dev_env;
+mod events;
 mod migrate;
 mod operator;
 mod out;
@@ -41,6 +42,11 @@ Needs DATABASE_URL, GATEHOUSE_AUDIT_FILE and GATEHOUSE_AUDIT_NODE; GATEHOUSE_BAO
 
 const BOOTSTRAP_HELP: &str = "\
 Needs DATABASE_URL, GATEHOUSE_BAO_ADDR, and an administrator's token in GATEHOUSE_BAO_ADMIN_TOKEN (or its _FILE).";
+
+const EVENTS_HELP: &str = "\
+Works on the database and OpenBao, with or without a running service. Needs DATABASE_URL, GATEHOUSE_BAO_ADDR, and a
+token of OpenBao as `gatehouse serve` has it: GATEHOUSE_BAO_{ISSUER,REVOKER,PROVISIONER}_{ROLE_ID,SECRET_ID} or
+GATEHOUSE_BAO_{ROLE_ID,SECRET_ID}; only the issuer's is used.";
 
 /// A multi-tenant token broker in front of OpenBao or HashiCorp Vault.
 #[derive(Parser)]
@@ -84,6 +90,9 @@ enum Command {
     /// prints what `serve` needs. Safe to repeat: policies and roles are brought up to date, keys are left alone.
     #[command(after_help = BOOTSTRAP_HELP)]
     Bootstrap(bootstrap::Args),
+    /// The trail of what the service did
+    #[command(subcommand, after_help = EVENTS_HELP)]
+    Events(events::Args),
     /// Make and revoke operators' tokens
     #[command(subcommand, after_help = BOOTSTRAP_HELP)]
     Operator(operator::Args),
@@ -145,6 +154,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::AuditShip => audit_ship::run().await,
         Command::Migrate => migrate::run().await,
         Command::Bootstrap(args) => bootstrap::run(args).await,
+        Command::Events(args) => events::run(args).await,
         Command::Operator(args) => operator::run(args).await,
         Command::Vendor(args) => vendor::run(args).await,
         Command::Worker(args) => worker::run(args).await,

@@ -79,3 +79,14 @@ fn token_source(
         )),
     }
 }
+
+/// The source of the issuer's token, as `gatehouse serve` has it, for `gatehouse events verify`.
+///
+/// # Errors
+/// Names the variable that is missing or cannot be used.
+pub fn issuer_source(env: &Env) -> Result<TokenSource> {
+    Ok(match token_sources(env)? {
+        TokenSources::One(source) => source,
+        TokenSources::Apart { issuer, .. } => issuer,
+    })
+}

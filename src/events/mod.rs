@@ -2,6 +2,7 @@
 
 pub mod http;
 pub mod refused;
+pub mod chain;
 mod store;
 
 use jiff::Timestamp;

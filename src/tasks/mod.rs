@@ -3,6 +3,7 @@
 //! A task is a name, a period and a `pass` that may stop at any row. The runner owns timing, jitter, the lock in the
 //! database, back-off and the last report, which operators can see at `GET /api/admin/tasks`.
 
+mod chain_events;
 mod delete_entities;
 mod deliver_webhooks;
 mod follow_workers;
@@ -65,6 +66,11 @@ pub static TASKS: [Task; 13] = [
         name: "renew_tokens",
         every: Duration::from_secs(15),
         pass: |app| Box::pin(renew_tokens::pass(app)),
+    },
+    Task {
+        name: "chain_events",
+        every: Duration::from_secs(1),
+        pass: |app| Box::pin(chain_events::pass(app)),
     },
     Task {
         name: "deliver_webhooks",

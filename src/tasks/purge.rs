@@ -1,5 +1,5 @@
 //! Drops what is no longer needed: receipts of webhooks, records of sites removed long ago, messages that are over,
-//! and old tries to log in.
+//! old tries to log in, and old checkpoints of the trail.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Report;
 use crate::app::App;
+use crate::events::chain;
 use crate::users::accounts::tries;
 use crate::webhooks::deliveries;
 use crate::{sites, vendors};
@@ -21,5 +22,13 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
     let sites = sites::store::purge_removed(&client, before).await?;
     let messages = deliveries::store::purge(&client, before).await?;
     let tries = tries::store::purge(&client, app.clock.now()).await?;
-    Ok(json!({ "receipts": receipts, "sites": sites, "messages": messages, "logInTries": tries }))
+    drop(client);
+    let checkpoints = chain::prune(&app).await?;
+    Ok(json!({
+        "receipts": receipts,
+        "sites": sites,
+        "messages": messages,
+        "logInTries": tries,
+        "checkpoints": checkpoints,
+    }))
 }

@@ -1,5 +1,6 @@
 //! Key-value engines: the stores (version 1), and the service's own keys (version 2).
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
@@ -116,4 +117,50 @@ pub async fn create_key(handle: &Handle, name: &str, key: &Secret) -> Result<(),
         Ok(_) | Err(Error::VersionMoved) => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// Reads a note of the service below `gatehouse-keys/`, with its version; `None` where there is none.
+///
+/// # Errors
+/// Where OpenBao refuses or does not answer.
+pub async fn read_note<T: DeserializeOwned>(
+    handle: &Handle,
+    name: &'static str,
+) -> Result<Option<(T, u32)>, Error> {
+    #[derive(Deserialize)]
+    struct Data<T> {
+        data: T,
+        metadata: Version,
+    }
+    #[derive(Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    match handle
+        .send::<Data<T>>(Call::get(format!("{KEYS_MOUNT}/data/{name}")))
+        .await
+    {
+        Ok(answer) => {
+            let read = answer.into_data()?;
+            Ok(Some((read.data, read.metadata.version)))
+        }
+        Err(Error::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes a note where its version is still the one that was read; 0 where there was none.
+///
+/// # Errors
+/// [`Error::VersionMoved`] where somebody else wrote it meanwhile; where OpenBao refuses or does not answer.
+pub async fn write_note(
+    handle: &Handle,
+    name: &'static str,
+    note: &impl Serialize,
+    version: u32,
+) -> Result<(), Error> {
+    let body = serde_json::json!({ "options": { "cas": version }, "data": note });
+    handle
+        .send_only(Call::post(format!("{KEYS_MOUNT}/data/{name}"), &body))
+        .await
 }

@@ -26,6 +26,8 @@ mod credential_upkeep;
 mod credentials;
 mod dev;
 mod explain;
+mod event_chain;
+mod event_chain_upkeep;
 mod faults;
 mod fields;
 mod framing;

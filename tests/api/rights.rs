@@ -141,6 +141,9 @@ fn nobodys() -> Vec<Try> {
         ("LIST", "gatehouse-keys/metadata"),
         ("DELETE", "gatehouse-keys/data/digest"),
         ("DELETE", "gatehouse-keys/metadata/digest"),
+        ("DELETE", "gatehouse-keys/data/event-head"),
+        ("DELETE", "gatehouse-keys/metadata/event-head"),
+        ("DELETE", "gatehouse-keys/metadata/event-chain"),
     ]);
     all.extend([
         with_body(
@@ -202,6 +205,16 @@ fn nobodys() -> Vec<Try> {
             "POST",
             "gatehouse-keys/data/digest",
             json!({ "data": { "key": "x" } }),
+        ),
+        with_body(
+            "POST",
+            "gatehouse-keys/data/event-chain",
+            json!({ "data": { "key": "x" } }),
+        ),
+        with_body(
+            "POST",
+            "gatehouse-keys/destroy/event-head",
+            json!({ "versions": [1] }),
         ),
         with_body(
             "POST",
@@ -273,6 +286,19 @@ fn accessors(of: &str) -> Vec<Try> {
         ("LIST", "auth/token/accessors/"),
     ]));
     all
+}
+
+/// The note that keeps the end of the trail from being cut, and the key that signs it.
+fn head_of_the_trail() -> Vec<Try> {
+    vec![
+        with_body(
+            "POST",
+            "gatehouse-keys/data/event-head",
+            json!({ "data": { "number": 1, "hash": "" } }),
+        ),
+        with_body("GET", "gatehouse-keys/data/event-head", Value::Null),
+        with_body("GET", "gatehouse-keys/data/event-chain", Value::Null),
+    ]
 }
 
 fn itself() -> Vec<Try> {
@@ -371,6 +397,7 @@ async fn issuer_makes_tokens_of_our_roles_and_nothing_else() {
     let mut may = itself();
     may.extend(creations());
     may.extend(tries(&[("GET", "gatehouse-keys/data/digest")]));
+    may.extend(head_of_the_trail());
     granted(&test, ISSUER, &token, may).await;
     let mut may_not = nobodys();
     may_not.extend(provisioners());
@@ -419,6 +446,7 @@ async fn revoker_ends_tokens_and_entities_and_makes_none() {
     may_not.extend(provisioners());
     may_not.extend(creations());
     may_not.extend(tries(&[("GET", "gatehouse-keys/data/digest")]));
+    may_not.extend(head_of_the_trail());
     may_not.push(with_body("POST", &entity, json!({ "policies": ["root"] })));
     refused(&test, REVOKER, &token, may_not).await;
 }
@@ -554,6 +582,7 @@ async fn provisioner_makes_stores_and_policies_of_vendors_only() {
         ("GET", "gatehouse-keys/data/digest"),
         ("DELETE", "identity/entity/id/any"),
     ]));
+    may_not.extend(head_of_the_trail());
     refused(&test, PROVISIONER, &token, may_not).await;
 }
 

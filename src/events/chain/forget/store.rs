@@ -1,0 +1,96 @@
+//! Statements of retention on chains.
+
+use jiff::Timestamp;
+
+use super::super::digest::Base;
+use crate::db::{GenericClient, Result};
+
+/// Which chains there are: vendors' ids, 0 for events of no vendor.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn chains(client: &impl GenericClient) -> Result<Vec<i64>> {
+    let sql = "SELECT vendor_id FROM event_chains ORDER BY vendor_id";
+    let rows = client.query(sql, &[]).await?;
+    rows.iter()
+        .map(|row| Ok(row.try_get("vendor_id")?))
+        .collect()
+}
+
+/// Where a chain begins: the last block that went, its hash, and before when events may be gone. It does not move until
+/// the transaction ends.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn lock_base(
+    client: &impl GenericClient,
+    vendor: i64,
+) -> Result<Option<(i64, Vec<u8>, Option<Timestamp>)>> {
+    let sql = "SELECT base_seq, base_hash, removed_before FROM event_chains WHERE vendor_id = $1 FOR UPDATE";
+    let row = client.query_opt(sql, &[&vendor]).await?;
+    row.map(|row| {
+        Ok((
+            row.try_get("base_seq")?,
+            row.try_get("base_hash")?,
+            row.try_get("removed_before")?,
+        ))
+    })
+    .transpose()
+}
+
+/// The blocks behind one, in order: number, hash, and when the latest of its events was, in microseconds.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn blocks(
+    client: &impl GenericClient,
+    vendor: i64,
+    behind: i64,
+    most: i64,
+) -> Result<Vec<(i64, Vec<u8>, i64)>> {
+    let sql = "SELECT seq, hash, (SELECT max(at) FROM unnest(event_ats) AS at) AS latest FROM event_blocks \
+               WHERE vendor_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+    let rows = client.query(sql, &[&vendor, &behind, &most]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok((
+                row.try_get("seq")?,
+                row.try_get("hash")?,
+                row.try_get("latest")?,
+            ))
+        })
+        .collect()
+}
+
+/// Moves the base of a chain, and removes the blocks up to it.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn move_base(
+    client: &impl GenericClient,
+    base: &Base,
+    removed_before: Timestamp,
+    key_version: i32,
+    signature: &[u8],
+) -> Result<u64> {
+    let sql = "UPDATE event_chains SET base_seq = $2, base_hash = $3, removed_before = $4, base_key_version = $5, \
+                                       base_signature = $6 WHERE vendor_id = $1";
+    client
+        .execute(
+            sql,
+            &[
+                &base.vendor,
+                &base.seq,
+                &base.hash,
+                &removed_before,
+                &key_version,
+                &signature,
+            ],
+        )
+        .await?;
+    client
+        .execute("SELECT set_config('gatehouse.retention', 'on', true)", &[])
+        .await?;
+    let sql = "DELETE FROM event_blocks WHERE vendor_id = $1 AND seq <= $2";
+    Ok(client.execute(sql, &[&base.vendor, &base.seq]).await?)
+}

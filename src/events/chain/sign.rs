@@ -1,0 +1,157 @@
+//! The key that checkpoints and bases are signed with: an Ed25519 seed in OpenBao, read again every minute, so that a
+//! new version is used soon after it is written.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use zeroize::Zeroizing;
+
+use super::KEY_NAME;
+use super::digest::Hash;
+use crate::error::{Error, Result, cause_chain};
+use crate::vault::{AppToken, kv};
+
+/// How long a key is used before it is read again.
+const READ_EVERY: Duration = Duration::from_mins(1);
+/// How long after a failure it is read again.
+const TRY_EVERY: Duration = Duration::from_secs(5);
+
+/// A key in one of its versions.
+pub struct Key {
+    /// Which version.
+    pub version: i32,
+    pair: Ed25519KeyPair,
+}
+
+impl Key {
+    fn new(stored: &kv::KeyVersion) -> Result<Self> {
+        let bad = || {
+            Error::Internal(format!(
+                "{KEY_NAME} in OpenBao is not 64 hexadecimal digits"
+            ))
+        };
+        let seed = hex::decode(stored.key.expose()).map(Zeroizing::new);
+        let seed = seed.map_err(|_| bad())?;
+        let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| bad())?;
+        Ok(Self {
+            version: i32::try_from(stored.version).map_err(|_| bad())?,
+            pair,
+        })
+    }
+
+    /// The signature of a hash.
+    #[must_use]
+    pub fn sign(&self, hash: &Hash) -> Vec<u8> {
+        self.pair.sign(hash).as_ref().to_vec()
+    }
+
+    fn is_of(&self, hash: &Hash, signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(&ED25519, self.pair.public_key())
+            .verify(hash, signature)
+            .is_ok()
+    }
+}
+
+/// What a replica remembers from pass to pass.
+#[derive(Default)]
+pub struct Notary {
+    held: Mutex<Held>,
+    remembered: Mutex<Option<Instant>>,
+}
+
+#[derive(Clone, Default)]
+struct Held {
+    key: Option<Arc<Key>>,
+    next: Option<Instant>,
+}
+
+impl Notary {
+    /// The key to sign with. Where OpenBao is away, the one that was read last; `None` where none was yet.
+    pub async fn key(&self, issuer: &AppToken) -> Option<Arc<Key>> {
+        let held = self.lock().clone();
+        if held.next.is_some_and(|next| Instant::now() < next) {
+            return held.key;
+        }
+        let (key, pause) = match read(issuer, None).await {
+            Ok(Some(key)) => (Some(Arc::new(key)), READ_EVERY),
+            Ok(None) => {
+                tracing::error!(
+                    "OpenBao holds no key that signs the trail: run `gatehouse bootstrap`"
+                );
+                (held.key, TRY_EVERY)
+            }
+            Err(error) => {
+                tracing::warn!(error.cause = %cause_chain(&error), "The key that signs the trail cannot be read now");
+                (held.key, TRY_EVERY)
+            }
+        };
+        *self.lock() = Held {
+            key: key.clone(),
+            next: Instant::now().checked_add(pause),
+        };
+        key
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this replica last told OpenBao so long ago; where it did, counts as told from now on.
+    pub(super) fn is_due(&self, every: Duration) -> bool {
+        let mut last = self
+            .remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let due = last.is_none_or(|at| at.elapsed() >= every);
+        if due {
+            *last = Some(Instant::now());
+        }
+        due
+    }
+}
+
+async fn read(issuer: &AppToken, version: Option<u32>) -> Result<Option<Key>> {
+    let read = issuer
+        .call(|handle| async move { kv::read_key_version(&handle, KEY_NAME, version).await })
+        .await?;
+    read.as_ref().map(Key::new).transpose()
+}
+
+/// Checks signatures, and keeps the versions of the key it met.
+pub struct Checker<'a> {
+    issuer: &'a AppToken,
+    keys: HashMap<i32, Option<Key>>,
+}
+
+impl<'a> Checker<'a> {
+    /// Reads keys with this token.
+    #[must_use]
+    pub fn new(issuer: &'a AppToken) -> Self {
+        Self {
+            issuer,
+            keys: HashMap::new(),
+        }
+    }
+
+    /// Whether the key of this version signed the hash. No version, and one that OpenBao does not hold, signed nothing.
+    ///
+    /// # Errors
+    /// Where OpenBao does not answer.
+    pub async fn is_signed(&mut self, hash: &Hash, version: i32, signature: &[u8]) -> Result<bool> {
+        let Ok(wanted) = u32::try_from(version) else {
+            return Ok(false);
+        };
+        // Version 0 means the newest to OpenBao.
+        if wanted == 0 {
+            return Ok(false);
+        }
+        if !self.keys.contains_key(&version) {
+            let key = read(self.issuer, Some(wanted)).await?;
+            self.keys.insert(version, key);
+        }
+        let key = self.keys.get(&version).and_then(Option::as_ref);
+        Ok(key.is_some_and(|key| key.is_of(hash, signature)))
+    }
+}
