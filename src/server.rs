@@ -17,9 +17,9 @@ use tracing_actix_web::TracingLogger;
 use crate::app::{App, StartError};
 use crate::config::Config;
 use crate::error::cause_chain;
+use crate::events::chain;
 use crate::events::http::keep_refusals;
 use crate::events::refused;
-use crate::events::chain;
 use crate::http::{harden, limit, time_limit};
 use crate::tasks::TASKS;
 use crate::telemetry::{RequestSpan, with_request_id};
@@ -204,7 +204,7 @@ fn spawn_background(app: &Arc<App>) {
         let shipping = access_logs::ship(app.db.clone(), settings, app.stop.clone());
         supervised(app, "audit log", shipping);
     }
-    for task in &TASKS {
+    for task in TASKS {
         supervised(app, task.name, task.run(Arc::clone(app)));
     }
 }

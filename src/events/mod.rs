@@ -1,8 +1,8 @@
 //! The trail of what this service did: rows that are only ever added, in the transaction of what they record.
 
+pub mod chain;
 pub mod http;
 pub mod refused;
-pub mod chain;
 mod store;
 
 use jiff::Timestamp;

@@ -46,7 +46,7 @@ pub struct Task {
 }
 
 /// All tasks.
-pub static TASKS: [Task; 13] = [
+pub static TASKS: &[Task] = &[
     Task {
         name: "remove_sites",
         every: Duration::from_secs(5),
