@@ -1,6 +1,7 @@
 //! The chain over the trail: whatever is changed in the database behind the service's back is found, at its first place.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -148,7 +149,11 @@ async fn first_place(test: &TestApp, sql: &str) -> Place {
         "DELETE FROM events; INSERT INTO events ({COLUMNS}) SELECT {COLUMNS} FROM kept.events"
     );
     for table in TABLES {
-        back += &format!("; DELETE FROM {table}; INSERT INTO {table} TABLE kept.{table}");
+        write!(
+            back,
+            "; DELETE FROM {table}; INSERT INTO {table} TABLE kept.{table}"
+        )
+        .unwrap();
     }
     tamper(test, &back).await;
     found.first.unwrap_or_else(|| panic!("not found: {sql}"))
@@ -157,7 +162,7 @@ async fn first_place(test: &TestApp, sql: &str) -> Place {
 async fn keep(test: &TestApp) {
     let mut sql = "CREATE SCHEMA kept; CREATE TABLE kept.events AS TABLE events".to_owned();
     for table in TABLES {
-        sql += &format!("; CREATE TABLE kept.{table} AS TABLE {table}");
+        write!(sql, "; CREATE TABLE kept.{table} AS TABLE {table}").unwrap();
     }
     test.sql().await.batch_execute(&sql).await.unwrap();
 }
