@@ -70,14 +70,14 @@ async fn settings(test: &TestApp) -> HashMap<String, String> {
     let role = role.send().await.json["data"]["role_id"].clone();
     let secret = test.bao_root(Method::POST, &format!("{path}/secret-id"));
     let secret = secret.send().await.json["data"]["secret_id"].clone();
-    let text = |value: Value| value.as_str().unwrap().to_owned();
+    let shown = |value: Value| value.as_str().unwrap().to_owned();
     let namespace = test.namespace.clone().unwrap();
     [
         ("DATABASE_URL", test.database_url.clone()),
         ("GATEHOUSE_BAO_ADDR", test.bao_addr.clone()),
         ("GATEHOUSE_BAO_NAMESPACE", namespace),
-        ("GATEHOUSE_BAO_ROLE_ID", text(role)),
-        ("GATEHOUSE_BAO_SECRET_ID", text(secret)),
+        ("GATEHOUSE_BAO_ROLE_ID", shown(role)),
+        ("GATEHOUSE_BAO_SECRET_ID", shown(secret)),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()
