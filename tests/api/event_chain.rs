@@ -1,6 +1,7 @@
 //! The chain over the trail: whatever is changed in the database behind the service's back is found, at its first place.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -69,14 +70,14 @@ async fn settings(test: &TestApp) -> HashMap<String, String> {
     let role = role.send().await.json["data"]["role_id"].clone();
     let secret = test.bao_root(Method::POST, &format!("{path}/secret-id"));
     let secret = secret.send().await.json["data"]["secret_id"].clone();
-    let text = |value: Value| value.as_str().unwrap().to_owned();
+    let shown = |value: Value| value.as_str().unwrap().to_owned();
     let namespace = test.namespace.clone().unwrap();
     [
         ("DATABASE_URL", test.database_url.clone()),
         ("GATEHOUSE_BAO_ADDR", test.bao_addr.clone()),
         ("GATEHOUSE_BAO_NAMESPACE", namespace),
-        ("GATEHOUSE_BAO_ROLE_ID", text(role)),
-        ("GATEHOUSE_BAO_SECRET_ID", text(secret)),
+        ("GATEHOUSE_BAO_ROLE_ID", shown(role)),
+        ("GATEHOUSE_BAO_SECRET_ID", shown(secret)),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()
@@ -148,7 +149,11 @@ async fn first_place(test: &TestApp, sql: &str) -> Place {
         "DELETE FROM events; INSERT INTO events ({COLUMNS}) SELECT {COLUMNS} FROM kept.events"
     );
     for table in TABLES {
-        back += &format!("; DELETE FROM {table}; INSERT INTO {table} TABLE kept.{table}");
+        write!(
+            back,
+            "; DELETE FROM {table}; INSERT INTO {table} TABLE kept.{table}"
+        )
+        .unwrap();
     }
     tamper(test, &back).await;
     found.first.unwrap_or_else(|| panic!("not found: {sql}"))
@@ -157,7 +162,7 @@ async fn first_place(test: &TestApp, sql: &str) -> Place {
 async fn keep(test: &TestApp) {
     let mut sql = "CREATE SCHEMA kept; CREATE TABLE kept.events AS TABLE events".to_owned();
     for table in TABLES {
-        sql += &format!("; CREATE TABLE kept.{table} AS TABLE {table}");
+        write!(sql, "; CREATE TABLE kept.{table} AS TABLE {table}").unwrap();
     }
     test.sql().await.batch_execute(&sql).await.unwrap();
 }

@@ -141,10 +141,8 @@ fn nobodys() -> Vec<Try> {
         ("LIST", "gatehouse-keys/metadata"),
         ("DELETE", "gatehouse-keys/data/digest"),
         ("DELETE", "gatehouse-keys/metadata/digest"),
-        ("DELETE", "gatehouse-keys/data/event-head"),
-        ("DELETE", "gatehouse-keys/metadata/event-head"),
-        ("DELETE", "gatehouse-keys/metadata/event-chain"),
     ]);
+    all.extend(ends_of_the_trail());
     all.extend([
         with_body(
             "POST",
@@ -205,16 +203,6 @@ fn nobodys() -> Vec<Try> {
             "POST",
             "gatehouse-keys/data/digest",
             json!({ "data": { "key": "x" } }),
-        ),
-        with_body(
-            "POST",
-            "gatehouse-keys/data/event-chain",
-            json!({ "data": { "key": "x" } }),
-        ),
-        with_body(
-            "POST",
-            "gatehouse-keys/destroy/event-head",
-            json!({ "versions": [1] }),
         ),
         with_body(
             "POST",
@@ -285,6 +273,24 @@ fn accessors(of: &str) -> Vec<Try> {
         ("LIST", "auth/token/accessors"),
         ("LIST", "auth/token/accessors/"),
     ]));
+    all
+}
+
+/// What would take the key of the trail, or the note about its end, away.
+fn ends_of_the_trail() -> Vec<Try> {
+    let mut all = tries(&[
+        ("DELETE", "gatehouse-keys/data/event-head"),
+        ("DELETE", "gatehouse-keys/metadata/event-head"),
+        ("DELETE", "gatehouse-keys/metadata/event-chain"),
+    ]);
+    let (key, versions) = (
+        json!({ "data": { "key": "x" } }),
+        json!({ "versions": [1] }),
+    );
+    all.extend([
+        with_body("POST", "gatehouse-keys/data/event-chain", key),
+        with_body("POST", "gatehouse-keys/destroy/event-head", versions),
+    ]);
     all
 }
 
