@@ -1,5 +1,5 @@
 //! Drops what is no longer needed: receipts of webhooks, records of sites removed long ago, messages that are over,
-//! and old tries to log in.
+//! old tries to log in, and counts by the hour.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::Report;
+use crate::access_logs::alarms::{self, reads};
 use crate::app::App;
 use crate::users::accounts::tries;
 use crate::webhooks::deliveries;
@@ -21,5 +22,9 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
     let sites = sites::store::purge_removed(&client, before).await?;
     let messages = deliveries::store::purge(&client, before).await?;
     let tries = tries::store::purge(&client, app.clock.now()).await?;
-    Ok(json!({ "receipts": receipts, "sites": sites, "messages": messages, "logInTries": tries }))
+    let before = app.clock.now().checked_sub(reads::KEEP)?;
+    let counts = alarms::store::purge(&client, before).await?;
+    Ok(
+        json!({ "receipts": receipts, "sites": sites, "messages": messages, "logInTries": tries, "hourlyCounts": counts }),
+    )
 }
