@@ -191,7 +191,7 @@ impl Shipper {
                 );
             }
             None if self.problem.is_some() => {
-                tracing::info!(node, "The audit log can be read again")
+                tracing::info!(node, "The audit log can be read again");
             }
             _ => {}
         }

@@ -174,34 +174,61 @@ pub async fn count_reads(
             });
         }
     }
-    let mut found = Vec::new();
-    for mut often in often {
-        often.before = reads_before(client, &often).await?;
-        if often.is_far_above() && note_often(client, &often, now).await? {
-            found.push(often);
-        }
+    look_back(client, &mut often).await?;
+    often.retain(Often::is_far_above);
+    note_often(client, &often, now).await?;
+    Ok(often)
+}
+
+/// Fills in how often they were read in the seven days before.
+async fn look_back(client: &impl GenericClient, often: &mut [Often]) -> Result<()> {
+    if often.is_empty() {
+        return Ok(());
     }
-    Ok(found)
+    let sql = "SELECT w.n, sum(r.reads)::bigint AS before \
+               FROM unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[]) WITH ORDINALITY \
+                   AS w (vendor_id, area, name, hour, n) \
+               JOIN secret_reads r ON r.vendor_id = w.vendor_id AND r.area = w.area AND r.name = w.name \
+                   AND r.hour >= w.hour - interval '7 days' AND r.hour < w.hour GROUP BY w.n";
+    let rows = client
+        .query(
+            sql,
+            &[
+                column!(often, |o| o.vendor.0),
+                column!(often, |o| o.area.as_str()),
+                column!(often, |o| o.name.as_str()),
+                column!(often, |o| o.hour),
+            ],
+        )
+        .await?;
+    for row in rows {
+        let number = usize::try_from(row.try_get::<_, i64>("n")? - 1).unwrap_or(0);
+        often[number].before = row.try_get("before")?;
+    }
+    Ok(())
 }
 
-async fn reads_before(client: &impl GenericClient, often: &Often) -> Result<i64> {
-    let sql = "SELECT coalesce(sum(reads), 0)::bigint AS before FROM secret_reads \
-               WHERE vendor_id = $1 AND area = $2 AND name = $3 AND hour >= $4 - interval '7 days' AND hour < $4";
-    let (vendor, hour) = (&often.vendor.0, &often.hour);
-    let row = client
-        .query_one(sql, &[vendor, &often.area, &often.name, hour])
+/// Notes that these were told. Their rows are locked already.
+async fn note_often(client: &impl GenericClient, often: &[Often], now: Timestamp) -> Result<()> {
+    if often.is_empty() {
+        return Ok(());
+    }
+    let sql = "UPDATE secret_reads r SET noted_at = $1 \
+               FROM unnest($2::bigint[], $3::text[], $4::text[], $5::timestamptz[]) AS w (vendor_id, area, name, hour) \
+               WHERE r.vendor_id = w.vendor_id AND r.area = w.area AND r.name = w.name AND r.hour = w.hour";
+    client
+        .execute(
+            sql,
+            &[
+                &now,
+                column!(often, |o| o.vendor.0),
+                column!(often, |o| o.area.as_str()),
+                column!(often, |o| o.name.as_str()),
+                column!(often, |o| o.hour),
+            ],
+        )
         .await?;
-    Ok(row.try_get("before")?)
-}
-
-async fn note_often(client: &impl GenericClient, often: &Often, now: Timestamp) -> Result<bool> {
-    let sql = "UPDATE secret_reads SET noted_at = $5 \
-               WHERE vendor_id = $1 AND area = $2 AND name = $3 AND hour = $4 AND noted_at IS NULL";
-    let (vendor, hour) = (&often.vendor.0, &often.hour);
-    let noted = client
-        .execute(sql, &[vendor, &often.area, &often.name, hour, &now])
-        .await?;
-    Ok(noted == 1)
+    Ok(())
 }
 
 /// Drops counts by the hour, of any vendor, from before a moment. Gives how many.

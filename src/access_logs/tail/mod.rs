@@ -260,12 +260,12 @@ impl Tail {
 
     /// Nothing is to be read: the writer must still have a file here to write to.
     fn is_in_sight(&self) -> io::Result<()> {
+        if Open::at(&self.path)?.is_some() {
+            return Ok(());
+        }
         for path in files(&self.path)? {
-            let is_open = |open: &Open, other: &Open| open.id == other.id;
-            let Some(found) = Open::at(&path)? else {
-                continue;
-            };
-            if path == self.path || self.open.as_ref().is_some_and(|open| is_open(open, &found)) {
+            let found = Open::at(&path)?;
+            if found.is_some_and(|found| self.open.as_ref().is_some_and(|o| o.id == found.id)) {
                 return Ok(());
             }
         }

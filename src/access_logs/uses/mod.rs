@@ -4,6 +4,7 @@
 pub mod store;
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -11,8 +12,8 @@ use super::Known;
 use crate::db::{GenericClient, Result};
 use crate::types::{IssuanceId, VendorId};
 
-/// Tries to note a last use before it is given up: its row is gone.
-const TRIES: u8 = 50;
+/// So long it is tried to note a last use: then its row is gone.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Most of those that wait.
 const WAITING: usize = 10_000;
 
@@ -28,7 +29,7 @@ pub struct LastUse {
     pub vendor: VendorId,
     /// When.
     pub at: Timestamp,
-    tries: u8,
+    since: Instant,
 }
 
 impl LastUses {
@@ -46,7 +47,7 @@ impl LastUses {
             let new = LastUse {
                 vendor: call.vendor,
                 at,
-                tries: 0,
+                since: Instant::now(),
             };
             let known = self.0.entry(token.id).or_insert(new);
             known.at = known.at.max(at);
@@ -64,10 +65,7 @@ impl LastUses {
         for written in store::mark_tokens(client, self).await? {
             self.0.remove(&written);
         }
-        self.0.retain(|_, one| {
-            one.tries += 1;
-            one.tries < TRIES
-        });
+        self.0.retain(|_, one| one.since.elapsed() < PATIENCE);
         while self.0.len() > WAITING {
             self.0.pop_first();
         }
