@@ -78,9 +78,10 @@ pub async fn note(
     now: Timestamp,
 ) -> Result<()> {
     let sql = "INSERT INTO audit_positions AS p (node, file, place, updated_at, checked_at, failing_since, problem) \
-               VALUES ($1, '', 0, $2, CASE WHEN $3::text IS NULL THEN $2 END, CASE WHEN $3 IS NOT NULL THEN $2 END, $3) \
+               SELECT w.*, CASE WHEN $3::text IS NULL THEN w.at END, CASE WHEN $3 IS NOT NULL THEN w.at END, $3 \
+               FROM (VALUES ($1::text, '', 0::bigint, $2::timestamptz)) AS w (node, file, place, at) \
                ON CONFLICT (node) DO UPDATE SET checked_at = coalesce(excluded.checked_at, p.checked_at), \
-               failing_since = CASE WHEN $3 IS NOT NULL THEN coalesce(p.failing_since, $2) END, problem = $3";
+               failing_since = CASE WHEN $3 IS NOT NULL THEN coalesce(p.failing_since, excluded.failing_since) END, problem = $3";
     client.execute(sql, &[&node, &now, &problem]).await?;
     Ok(())
 }
