@@ -73,7 +73,7 @@ impl Keeper {
             let stored = tokio::time::timeout(LIMIT, self.store(batch, &part, &from)).await;
             match stored.unwrap_or(Err(ShipError::Db(db::Error::TimedOut))) {
                 Ok(reached) => from = reached,
-                Err(ShipError::Db(error)) if is_poison(&error) && part.care != Care::None => {
+                Err(ShipError::Db(error)) if part.can_be_smaller(&error) => {
                     parts.extend(part.smaller(&self.settings.node, &error));
                 }
                 Err(error) => return Err(error),
@@ -166,6 +166,12 @@ impl Keeper {
 }
 
 impl Part {
+    fn can_be_smaller(&self, error: &db::Error) -> bool {
+        // Cancelled by its time limit: too much at once, though nothing in it is wrong.
+        let is_too_much = error.sqlstate() == Some("57014") && self.to - self.from > 1;
+        is_too_much || (is_poison(error) && self.care != Care::None)
+    }
+
     /// Two halves; of a single line, the same with less care.
     fn smaller(self, node: &str, error: &db::Error) -> Vec<Self> {
         let Self { from, to, care } = self;

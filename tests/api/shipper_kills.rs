@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Place, TestApp, servers};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A shipper, killed when dropped.
 struct Process(Child);

@@ -13,7 +13,7 @@ use crate::db::{GenericClient, Result};
 use crate::types::{IssuanceId, VendorId};
 
 /// So long it is tried to note a last use: then its row is gone.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Most of those that wait.
 const WAITING: usize = 10_000;
 

@@ -61,7 +61,11 @@ impl AuditLog {
     }
 
     pub fn write(&self, lines: &[Value]) {
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let mut text = String::new();
+        for line in lines {
+            text += &line.to_string();
+            text.push('\n');
+        }
         self.raw(text.as_bytes());
     }
 
