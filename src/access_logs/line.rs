@@ -1,12 +1,31 @@
-//! One line of an audit log: which of them are about vendors' engines, and what they tell.
+//! One line of an audit log: which of them are about vendors' engines or about wrapped tokens, and what they tell.
+//!
+//! Values are not even read: of a line's data only the digest of a wrapping token is.
+
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::unwraps::Unwrap;
 use crate::types::{CredentialKey, Namespace, SecretId};
 
-/// A call on a vendor's engine.
+/// Longest text that is taken over as it is.
+const LONGEST: usize = 200;
+
+/// What a line tells.
 #[derive(Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A call on a vendor's engine.
+    Access(Entry),
+    /// A wrapped token was unwrapped, or was to be.
+    Unwrap(Unwrap),
+    /// Nothing of ours.
+    Nothing,
+}
+
+/// A call on a vendor's engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// When OpenBao answered.
     pub at: Timestamp,
@@ -16,18 +35,27 @@ pub struct Entry {
     pub area: &'static str,
     /// The secret id, or the credential's key; empty for the engine as a whole.
     pub name: String,
-    /// `create`, `read`, `update`, `delete` or `list`.
+    /// `create`, `read`, `update`, `delete`, `list`, `scan`, `patch`, `help` or `other`.
     pub operation: &'static str,
     /// `done`, `refused` or `failed`.
     pub outcome: &'static str,
-    /// Names the token.
+    /// Names the token; empty where OpenBao knew none.
     pub accessor: String,
     /// Where the call came from.
-    pub remote_address: Option<String>,
+    pub remote_address: Option<IpAddr>,
     /// OpenBao's id of the call.
     pub request_id: String,
     /// Whether a value was read.
-    pub is_use: bool,
+    pub is_read: bool,
+}
+
+impl Entry {
+    /// The site it is about, if one.
+    #[must_use]
+    pub fn secret_id(&self) -> Option<String> {
+        let is_site = self.area == "store" && !self.name.is_empty();
+        is_site.then(|| self.name.clone())
+    }
 }
 
 #[derive(Deserialize)]
@@ -68,23 +96,25 @@ struct Place {
     path: String,
 }
 
-/// Reads a line. `None` for one that is not about a vendor's engine, and for the first half of a call: each call is
-/// told by its answer.
+/// Reads a line. `fence` is the OpenBao namespace of the service.
 ///
 /// # Errors
 /// Where it is no line of an audit log.
-pub fn read(text: &[u8], fence: Option<&str>) -> Result<Option<Entry>, serde_json::Error> {
+pub fn read(text: &[u8], fence: Option<&str>) -> Result<Told, serde_json::Error> {
     let line: Line = serde_json::from_slice(text)?;
+    if Unwrap::is_told_at(&line.request.path) {
+        let unwrap = super::unwraps::read(text, line.time)?;
+        return Ok(unwrap.map_or(Told::Nothing, Told::Unwrap));
+    }
     let place = line.request.namespace.as_ref().map_or("", |n| &n.path);
+    // Each call is told by its answer.
     if line.kind != "response" || place.trim_end_matches('/') != fence.unwrap_or_default() {
-        return Ok(None);
+        return Ok(Told::Nothing);
     }
     let Some((namespace, area, name, is_data)) = subject(&line.request.path) else {
-        return Ok(None);
+        return Ok(Told::Nothing);
     };
-    let Some(operation) = operation(&line.request.operation) else {
-        return Ok(None);
-    };
+    let operation = operation(&line.request.operation);
     let outcome = match line.error.as_deref() {
         None | Some("") => "done",
         Some(said) if said.contains("permission denied") => "refused",
@@ -92,24 +122,47 @@ pub fn read(text: &[u8], fence: Option<&str>) -> Result<Option<Entry>, serde_jso
     };
     let of_auth = line.auth.and_then(|auth| auth.accessor);
     let accessor = line.request.client_token_accessor.or(of_auth);
-    Ok(Some(Entry {
+    let is_value = if area == "store" {
+        !name.is_empty()
+    } else {
+        is_data
+    };
+    Ok(Told::Access(Entry {
         at: line.time,
         namespace,
         area,
         name,
         operation,
         outcome,
-        accessor: accessor.unwrap_or_default(),
-        remote_address: line.request.remote_address,
-        request_id: line.request.id,
-        is_use: is_data && operation == "read" && outcome == "done",
+        accessor: plain(accessor),
+        remote_address: address(line.request.remote_address.as_deref()),
+        request_id: plain(Some(line.request.id)),
+        is_read: is_value && operation == "read" && outcome == "done",
     }))
 }
 
-fn operation(text: &str) -> Option<&'static str> {
-    ["create", "read", "update", "delete", "list"]
-        .into_iter()
-        .find(|known| *known == text)
+/// A name that OpenBao made. Anything else is none: PostgreSQL takes no NUL, and nobody reads an endless one.
+pub(super) fn plain(text: Option<String>) -> String {
+    let is_plain = |text: &String| {
+        text.len() <= LONGEST && text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
+    };
+    text.filter(is_plain).unwrap_or_default()
+}
+
+/// An address; IPv4 in an IPv6 one is that IPv4.
+pub(super) fn address(text: Option<&str>) -> Option<IpAddr> {
+    text?
+        .parse()
+        .ok()
+        .map(|address: IpAddr| address.to_canonical())
+}
+
+fn operation(text: &str) -> &'static str {
+    let known = [
+        "create", "read", "update", "delete", "list", "scan", "patch", "help",
+    ];
+    let found = known.into_iter().find(|known| *known == text);
+    found.unwrap_or("other")
 }
 
 /// Whose engine, which, what in it, and whether that is a credential's value.
@@ -122,7 +175,8 @@ fn subject(path: &str) -> Option<(Namespace, &'static str, String, bool)> {
         return Some((namespace, "store", name, false));
     }
     let namespace = Namespace::parse(mount.strip_suffix("-credentials")?).ok()?;
-    let (what, key) = rest.strip_prefix("secret/")?.split_once('/')?;
+    let rest = rest.strip_prefix("secret/")?;
+    let (what, key) = rest.split_once('/').unwrap_or((rest, ""));
     let name = CredentialKey::parse(key).map_or_else(|_| String::new(), |key| key.to_string());
     Some((namespace, "credentials", name, what == "data"))
 }
@@ -139,8 +193,15 @@ mod tests {
         )
     }
 
+    fn entry(text: &str, fence: Option<&str>) -> Option<Entry> {
+        match read(text.as_bytes(), fence) {
+            Ok(Told::Access(entry)) => Some(entry),
+            _ => None,
+        }
+    }
+
     fn told(path: &str, place: &str, fence: Option<&str>, more: &str) -> Option<String> {
-        let entry = read(line(path, place, more).as_bytes(), fence).ok()??;
+        let entry = entry(&line(path, place, more), fence)?;
         Some(format!(
             "{} {} {} {} {} {} {}",
             entry.namespace,
@@ -149,7 +210,7 @@ mod tests {
             entry.operation,
             entry.outcome,
             entry.accessor,
-            entry.is_use
+            entry.is_read
         ))
     }
 
@@ -165,10 +226,13 @@ mod tests {
         let refused = "acme1 credentials Ftp-1 read refused A.n false";
         assert_eq!(told(key, "", None, denied).as_deref(), Some(refused));
         let site = "acme1-store/0123456789abcdef";
-        let store = "acme1 store 0123456789abcdef read done A.n false";
+        let store = "acme1 store 0123456789abcdef read done A.n true";
         assert_eq!(told(site, "", None, "").as_deref(), Some(store));
         let odd = "acme1 store  read done A.n false";
         assert_eq!(told("acme1-store/x y", "", None, "").as_deref(), Some(odd));
+        let config = "acme1 credentials  read done A.n false";
+        let path = "acme1-credentials/secret/config";
+        assert_eq!(told(path, "", None, "").as_deref(), Some(config));
         for path in [
             "sys/mounts",
             "auth/token/lookup-self",
@@ -180,5 +244,39 @@ mod tests {
             assert_eq!(told(path, "", None, ""), None, "{path}");
         }
         assert!(read(b"{", None).is_err() && read(b"{}", None).is_err());
+    }
+
+    #[test]
+    fn odd_lines_are_told_without_what_is_odd_or_refused() {
+        let site = line("acme1-store/0123456789abcdef", "", "");
+        let changed = |from: &str, to: &str| entry(&site.replace(from, to), None);
+        let nul = changed(r#""id":"r""#, r#""id":"r\u0000""#);
+        assert_eq!(nul.map(|e| e.request_id).as_deref(), Some(""));
+        let nul = changed(r#"accessor":"A.n"#, r#"accessor":"A\u0000"#);
+        assert_eq!(nul.map(|e| e.accessor).as_deref(), Some(""));
+        let long = "x".repeat(LONGEST + 1);
+        let long = changed(r#"accessor":"A.n"#, &format!(r#"accessor":"{long}"#));
+        assert_eq!(long.map(|e| e.accessor).as_deref(), Some(""));
+        for (shown, right) in [
+            ("::ffff:192.0.2.1", Some("192.0.2.1")),
+            ("@", None),
+            (r"\u0000", None),
+        ] {
+            let found = changed("127.0.0.1", shown).and_then(|e| e.remote_address);
+            assert_eq!(found.map(|a| a.to_string()).as_deref(), right);
+        }
+        let patch = changed(r#""read""#, r#""patch""#).map(|e| e.operation);
+        let odd = changed(r#""read""#, r#""re\u0000ad""#).map(|e| e.operation);
+        assert_eq!((patch, odd), (Some("patch"), Some("other")));
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(changed("21", &deep).is_some());
+        for bad in [&b"\xff\xfe"[..], b"\0", b"[]", b"1", b"\"a\""] {
+            assert!(read(bad, None).is_err(), "{bad:?}");
+        }
+        let mut bytes = site.into_bytes();
+        if let Some(byte) = bytes.iter_mut().find(|b| **b == b'r') {
+            *byte = 0xff;
+        }
+        assert!(read(&bytes, None).is_err());
     }
 }

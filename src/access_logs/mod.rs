@@ -1,28 +1,43 @@
 //! What tokens did inside OpenBao, read from its file audit device and joined to the ledger by accessor.
 //!
 //! A shipper follows one node's audit log (`tail`), keeps the lines that are about vendors' engines (`line`), and
-//! stores them in one transaction with the place it has come to (`store`). So a crash, a restart or a lost answer
-//! neither loses a line nor stores one twice. Values are never read out of a line.
+//! stores them in one transaction with the place it has come to (`keep`). So a crash, a restart or a lost answer
+//! neither loses a line nor stores one twice. In the same transaction it notes what each token was used for (`uses`)
+//! and what should not be (`alarms`, `unwraps`). Values are never read out of a line.
 
+pub mod alarms;
+mod keep;
 mod line;
-pub mod store;
+mod position;
+mod store;
 mod tail;
+mod unwraps;
+mod uses;
 
+use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::db::{self, Pool};
+use crate::types::{IssuanceId, VendorId};
+use keep::Keeper;
 use line::Entry;
-use store::Position;
-use tail::{Batch, Tail};
+use position::Position;
+use tail::Tail;
+use uses::LastUses;
 
 /// From the end of the file to the next look.
-const PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
+/// How often it is noted that the log was looked at.
+const NOTE: Duration = Duration::from_secs(3);
+const NOTE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Whose audit log, and where.
 #[derive(Clone, Debug)]
@@ -33,6 +48,24 @@ pub struct Settings {
     pub node: String,
     /// The OpenBao namespace of this service; lines of others are not ours.
     pub namespace: Option<String>,
+    /// Proxies through which OpenBao sees its clients: their addresses tell nothing of a token's holder.
+    pub proxies: Vec<IpNet>,
+}
+
+/// A call on a vendor's engine, with what is on record of its token.
+pub struct Known<'a> {
+    vendor: VendorId,
+    /// `None` where it is on no record of the vendor's.
+    token: Option<Token>,
+    entry: &'a Entry,
+}
+
+/// A token on record.
+struct Token {
+    id: IssuanceId,
+    kind: String,
+    /// Where it was issued to.
+    client_address: Option<IpAddr>,
 }
 
 /// Why a step failed. It is tried again from what the database says.
@@ -40,8 +73,6 @@ pub struct Settings {
 enum ShipError {
     #[error("PostgreSQL: {0}")]
     Db(#[from] db::Error),
-    #[error("the audit log: {0}")]
-    File(#[from] std::io::Error),
     #[error("another shipper of this node is at work")]
     NotAlone,
     #[error("the reading thread ended")]
@@ -50,104 +81,142 @@ enum ShipError {
 
 /// Ships until `stop`.
 pub async fn ship(pool: Pool, settings: Settings, stop: CancellationToken) {
-    let settings = Arc::new(settings);
+    let mut shipper = Shipper::new(pool, settings);
     let mut backoff = PAUSE;
-    while !stop.is_cancelled() {
-        let error = tokio::select! {
-            () = stop.cancelled() => return,
-            error = follow(&pool, &settings, &mut backoff) => error,
-        };
-        metrics::counter!("gatehouse_audit_failures_total").increment(1);
-        let cause = crate::error::cause_chain(&error);
-        tracing::warn!(node = settings.node, error.cause = %cause, "The audit log could not be shipped, trying again");
-        tokio::time::sleep(backoff).await;
-        backoff = (backoff * 2).min(LONGEST_BACKOFF);
-    }
-}
-
-/// Ships from where the database says until something fails.
-async fn follow(pool: &Pool, settings: &Arc<Settings>, backoff: &mut Duration) -> ShipError {
-    let mut position = match position(pool, settings).await {
-        Ok(position) => position,
-        Err(error) => return error,
-    };
-    let mut tail = Tail::new(settings.file.clone(), position.as_ref());
     loop {
-        match step(pool, settings, tail, position).await {
-            Ok((next, reached, busy)) => {
-                (tail, position) = (next, reached);
-                *backoff = PAUSE;
-                if !busy {
-                    tokio::time::sleep(PAUSE).await;
-                }
+        let stepped = tokio::select! {
+            () = stop.cancelled() => return,
+            stepped = shipper.step() => stepped,
+        };
+        let pause = match stepped {
+            Ok(true) => continue,
+            Ok(false) => {
+                backoff = PAUSE;
+                PAUSE
             }
-            Err(error) => return error,
+            Err(error) => {
+                metrics::counter!("gatehouse_audit_failures_total").increment(1);
+                let cause = crate::error::cause_chain(&error);
+                tracing::warn!(node = shipper.keeper.settings.node, error.cause = %cause, "The audit log could not be shipped, trying again");
+                let pause = backoff;
+                backoff = (backoff * 2).min(LONGEST_BACKOFF);
+                pause
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }
 
-async fn position(pool: &Pool, settings: &Settings) -> Result<Option<Position>, ShipError> {
-    let client = pool.get().await?;
-    Ok(store::position(&client, &settings.node).await?)
+struct Shipper {
+    keeper: Keeper,
+    /// `None` where the database is to say where to begin.
+    following: Option<(Tail, Position)>,
+    noted: Option<Instant>,
+    problem: Option<&'static str>,
 }
 
-/// Reads a batch and stores it. Also gives whether there may be more at once.
-async fn step(
-    pool: &Pool,
-    settings: &Arc<Settings>,
-    mut tail: Tail,
-    before: Option<Position>,
-) -> Result<(Tail, Option<Position>, bool), ShipError> {
-    let (tail, batch) = tokio::task::spawn_blocking(move || {
-        let batch = tail.next();
-        (tail, batch)
-    })
-    .await
-    .map_err(|_| ShipError::Lost)?;
-    let Some(batch) = batch? else {
-        return Ok((tail, before, false));
-    };
-    keep(pool, settings, &batch, before.as_ref()).await?;
-    Ok((tail, Some(batch.reached), true))
-}
-
-async fn keep(
-    pool: &Pool,
-    settings: &Settings,
-    batch: &Batch,
-    before: Option<&Position>,
-) -> Result<(), ShipError> {
-    let fence = settings.namespace.as_deref();
-    let mut malformed = batch.over_long;
-    let mut entries: Vec<Entry> = Vec::new();
-    for text in &batch.lines {
-        match line::read(text, fence) {
-            Ok(entry) => entries.extend(entry),
-            Err(_) => malformed += 1,
+impl Shipper {
+    fn new(pool: Pool, settings: Settings) -> Self {
+        let keeper = Keeper {
+            pool,
+            settings: Arc::new(settings),
+            waiting: LastUses::default(),
+        };
+        Self {
+            keeper,
+            following: None,
+            noted: None,
+            problem: None,
         }
     }
-    let now = Clock::default().now();
-    let mut client = pool.get().await?;
-    let transaction = client.transaction().await.map_err(db::Error::from)?;
-    let alone = store::advance(&transaction, &settings.node, before, &batch.reached, now).await?;
-    if !alone {
-        return Err(ShipError::NotAlone);
+
+    /// Reads a batch and stores it. Gives whether there may be more at once.
+    async fn step(&mut self) -> Result<bool, ShipError> {
+        let (mut tail, position) = match self.following.take() {
+            Some(following) => following,
+            None => self.begin().await?,
+        };
+        let looking = tokio::task::spawn_blocking(move || {
+            let read = tail.next();
+            (tail, read)
+        });
+        let (tail, read) = looking.await.map_err(|_| ShipError::Lost)?;
+        match read {
+            Ok(Some(batch)) => {
+                let reached = self.keeper.keep(&batch, &position).await?;
+                self.following = Some((tail, reached));
+                (self.noted, self.problem) = (Some(Instant::now()), None);
+                Ok(true)
+            }
+            Ok(None) => {
+                self.following = Some((tail, position));
+                self.note(None).await?;
+                self.keeper.catch_up().await?;
+                Ok(false)
+            }
+            Err(error) => {
+                self.following = Some((tail, position));
+                self.note(Some(problem(&error))).await?;
+                Ok(false)
+            }
+        }
     }
-    let strangers = store::append(&transaction, &entries, now).await?;
-    store::mark_used(&transaction, &entries).await?;
-    if batch.lost {
-        store::note_lost(&transaction, &settings.node, now).await?;
+
+    async fn begin(&self) -> Result<(Tail, Position), ShipError> {
+        let settings = &self.keeper.settings;
+        let found = async {
+            let client = self.keeper.pool.get().await?;
+            position::store::find(&client, &settings.node).await
+        };
+        let position = limited(found).await?;
+        Ok((Tail::new(settings.file.clone(), &position), position))
     }
-    transaction.commit().await.map_err(db::Error::from)?;
-    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    metrics::counter!("gatehouse_audit_lines_total").increment(count(batch.lines.len()));
-    metrics::counter!("gatehouse_audit_malformed_total").increment(count(malformed));
-    metrics::counter!("gatehouse_alarms_total", "alarm" => "unknown_token").increment(strangers);
-    if batch.lost {
-        tracing::error!(
-            node = settings.node,
-            "The audit log was cut short or is gone: lines may be lost. Rotate it by renaming, and keep the last file uncompressed"
-        );
+
+    /// Notes now and then that the log was looked at, and at once when that begins or ceases to work.
+    async fn note(&mut self, problem: Option<&'static str>) -> Result<(), ShipError> {
+        let is_fresh = self.noted.is_some_and(|noted| noted.elapsed() < NOTE);
+        if is_fresh && self.problem == problem {
+            return Ok(());
+        }
+        let node = &self.keeper.settings.node;
+        match problem {
+            Some(problem) if self.problem != Some(problem) => {
+                tracing::error!(
+                    node,
+                    problem,
+                    "What tokens do inside OpenBao cannot be told"
+                );
+            }
+            None if self.problem.is_some() => {
+                tracing::info!(node, "The audit log can be read again");
+            }
+            _ => {}
+        }
+        self.problem = problem;
+        let noted = async {
+            let client = self.keeper.pool.get().await?;
+            position::store::note(&client, node, problem, Clock::default().now()).await
+        };
+        limited(noted).await?;
+        self.noted = Some(Instant::now());
+        Ok(())
     }
-    Ok(())
+}
+
+async fn limited<T>(work: impl Future<Output = db::Result<T>>) -> db::Result<T> {
+    tokio::time::timeout(NOTE_LIMIT, work)
+        .await
+        .unwrap_or(Err(db::Error::TimedOut))
+}
+
+/// In fixed words, without the path.
+fn problem(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "the audit file is missing",
+        io::ErrorKind::PermissionDenied => "the audit file may not be read",
+        _ => "the audit file cannot be read",
+    }
 }

@@ -181,6 +181,7 @@ async fn prepare(
         file: servers.openbao.audit_log.clone(),
         node: "dev".to_owned(),
         namespace: None,
+        proxies: Vec::new(),
     };
     let demo = Namespace::parse(dev_env::DEMO_NAMESPACE)?;
     let service = config.service(bao, settings, audit, &kept.signup_secret, demo)?;

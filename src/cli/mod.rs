@@ -38,7 +38,8 @@ const REMOTE_HELP: &str =
     "Calls the service at GATEHOUSE_URL with the operator's token in GATEHOUSE_ADMIN_TOKEN.";
 
 const AUDIT_HELP: &str = "\
-Needs DATABASE_URL, GATEHOUSE_AUDIT_FILE and GATEHOUSE_AUDIT_NODE; GATEHOUSE_BAO_NAMESPACE as for the service.";
+Needs DATABASE_URL, GATEHOUSE_AUDIT_FILE and GATEHOUSE_AUDIT_NODE; GATEHOUSE_BAO_NAMESPACE as for the service;
+GATEHOUSE_AUDIT_PROXIES names proxies through which OpenBao sees its clients.";
 
 const BOOTSTRAP_HELP: &str = "\
 Needs DATABASE_URL, GATEHOUSE_BAO_ADDR, and an administrator's token in GATEHOUSE_BAO_ADMIN_TOKEN (or its _FILE).";

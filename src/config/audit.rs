@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use super::env::invalid;
-use super::{ConfigError, Env, Result, bao_namespace};
+use super::{ConfigError, Env, Result, bao_namespace, networks};
 use crate::access_logs::Settings;
 
 const FILE: &str = "GATEHOUSE_AUDIT_FILE";
 const NODE: &str = "GATEHOUSE_AUDIT_NODE";
+const PROXIES: &str = "GATEHOUSE_AUDIT_PROXIES";
 
-/// `GATEHOUSE_AUDIT_FILE`, where this process is to ship one, and `GATEHOUSE_AUDIT_NODE`.
+/// `GATEHOUSE_AUDIT_FILE`, where this process is to ship one, `GATEHOUSE_AUDIT_NODE`, and `GATEHOUSE_AUDIT_PROXIES`,
+/// networks in CIDR form, default none.
 ///
 /// # Errors
 /// Names the variable that is missing or cannot be used.
@@ -25,6 +27,7 @@ pub fn settings(env: &Env) -> Result<Option<Settings>> {
         file: PathBuf::from(file),
         node,
         namespace: bao_namespace(env)?,
+        proxies: networks(env, PROXIES, "")?,
     }))
 }
 

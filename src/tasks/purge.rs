@@ -1,5 +1,5 @@
 //! Drops what is no longer needed: receipts of webhooks, records of sites removed long ago, messages that are over,
-//! old tries to log in, and old checkpoints of the trail.
+//! old tries to log in, counts by the hour, and old checkpoints of the trail.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::Report;
+use crate::access_logs::alarms::{self, reads};
 use crate::app::App;
 use crate::events::chain;
 use crate::users::accounts::tries;
@@ -22,6 +23,8 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
     let sites = sites::store::purge_removed(&client, before).await?;
     let messages = deliveries::store::purge(&client, before).await?;
     let tries = tries::store::purge(&client, app.clock.now()).await?;
+    let hours = app.clock.now().checked_sub(reads::KEEP)?;
+    let counts = alarms::store::purge(&client, hours).await?;
     drop(client);
     let checkpoints = chain::prune(&app).await?;
     Ok(json!({
@@ -29,6 +32,7 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
         "sites": sites,
         "messages": messages,
         "logInTries": tries,
+        "hourlyCounts": counts,
         "checkpoints": checkpoints,
     }))
 }

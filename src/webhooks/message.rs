@@ -27,6 +27,10 @@ macro_rules! message_types {
 message_types! {
     CredentialRotationDue "credential.rotation_due" "A credential should be changed within a week.";
     TokenEndsSoon         "token.ends_soon"         "A token that is kept alive ends within three days.";
+    TokenUsedElsewhere    "token.used_elsewhere"    "A token was used from another address than it was issued to.";
+    TokenUnwrappedElsewhere "token.unwrapped_elsewhere" "A wrapped token was unwrapped at another address than it was issued to.";
+    TokenUnwrappedTwice   "token.unwrapped_twice"   "A wrapped token was to be unwrapped once more.";
+    SecretReadOften       "secret.read_often"       "A secret is read far more often than before.";
 }
 
 /// What is sent to try a webhook out. Nobody subscribes to it.

@@ -26,6 +26,7 @@ fn settings(namespace: Option<String>, file: PathBuf) -> Settings {
         file,
         node: "test".to_owned(),
         namespace,
+        proxies: Vec::new(),
     }
 }
 

@@ -10,6 +10,7 @@ mod strangers;
 mod support;
 
 mod access;
+mod access_alarms;
 mod access_credentials;
 mod access_logs;
 mod access_users;
@@ -61,6 +62,8 @@ mod rights;
 mod rport;
 mod rport_seed;
 mod seed;
+mod shipper;
+mod shipper_kills;
 mod signup;
 mod sites;
 mod tokens;

@@ -1,6 +1,7 @@
 //! What tests stand on: real servers, the service itself, calls and answers.
 
 pub mod app;
+pub mod audit;
 pub mod callers;
 pub mod dump;
 pub mod http;
