@@ -3,10 +3,14 @@
 //! A shipper follows one node's audit log (`tail`), keeps the lines that are about vendors' engines (`line`), and
 //! stores them in one transaction with the place it has come to (`store`). So a crash, a restart or a lost answer
 //! neither loses a line nor stores one twice. Values are never read out of a line.
+//!
+//! They are read together with Gatehouse's own events ([`timeline`]), and kept for a time ([`retention`]).
 
 mod line;
+pub mod retention;
 pub mod store;
 mod tail;
+pub mod timeline;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 //! `serve`, `audit-ship`, `migrate`, `bootstrap` and `operator` work on the database and OpenBao; the others call a running service
 //! as an operator, by `GATEHOUSE_URL` and `GATEHOUSE_ADMIN_TOKEN`. Settings come from the environment.
 
+mod access_log;
 mod audit_ship;
 mod bootstrap;
 mod dev;
@@ -98,6 +99,9 @@ enum Command {
     /// Sites of a running service
     #[command(subcommand, after_help = REMOTE_HELP)]
     Site(site::Args),
+    /// Access logs: who asked for which token, and what it then did inside OpenBao
+    #[command(subcommand, after_help = REMOTE_HELP)]
+    AccessLog(access_log::Args),
     /// The app tokens of a running service: how long they live, never the tokens
     #[command(subcommand, after_help = REMOTE_HELP)]
     AppToken(show::AppToken),
@@ -146,6 +150,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Worker(args) => worker::run(args).await,
         Command::User(args) => user::run(args).await,
         Command::Site(args) => site::run(args).await,
+        Command::AccessLog(args) => access_log::run(args).await,
         Command::AppToken(args) => show::app_token(args).await,
         Command::Task(args) => show::task(args).await,
         Command::Webhook(args) => webhook::run(&args),

@@ -7,6 +7,7 @@ mod delete_entities;
 mod deliver_webhooks;
 mod follow_workers;
 pub mod http;
+mod keep_logs;
 mod provision_vendors;
 mod purge;
 mod remove_sites;
@@ -44,7 +45,7 @@ pub struct Task {
 }
 
 /// All tasks.
-pub static TASKS: [Task; 12] = [
+pub static TASKS: [Task; 13] = [
     Task {
         name: "remove_sites",
         every: Duration::from_secs(5),
@@ -99,6 +100,11 @@ pub static TASKS: [Task; 12] = [
         name: "delete_entities",
         every: Duration::from_mins(1),
         pass: |app| Box::pin(delete_entities::pass(app)),
+    },
+    Task {
+        name: "keep_logs",
+        every: Duration::from_mins(30),
+        pass: |app| Box::pin(keep_logs::pass(app)),
     },
     Task {
         name: "purge",

@@ -123,6 +123,15 @@ pub struct UpdateVendorRequest {
     owner_email: Option<Email>,
     plan: Option<Name>,
     subscription: Option<Subscription>,
+    /// `null` is something else than left out.
+    #[serde(default, deserialize_with = "said")]
+    log_retention_days: Option<Option<i32>>,
+}
+
+fn said<'de, D: serde::Deserializer<'de>>(
+    from: D,
+) -> std::result::Result<Option<Option<i32>>, D::Error> {
+    Option::deserialize(from).map(Some)
 }
 
 /// `PATCH /api/admin/vendors/{namespace}`.
@@ -133,6 +142,17 @@ pub async fn update(
     path: NamespacePath,
     body: Json<UpdateVendorRequest>,
 ) -> Result<HttpResponse> {
+    if body
+        .0
+        .log_retention_days
+        .flatten()
+        .is_some_and(|days| !(1..=3650).contains(&days))
+    {
+        return Err(Error::field(
+            "logRetentionDays",
+            "must be 1 to 3650, or null",
+        ));
+    }
     let now = app.clock.now();
     let id = create::named(&app, &path.0).await?.id;
     let mut client = app.db.get().await?;
@@ -143,12 +163,15 @@ pub async fn update(
         owner_email: body.0.owner_email.as_ref(),
         plan: body.0.plan.as_ref(),
         subscription: body.0.subscription,
+        log_retention_days: body.0.log_retention_days,
     };
     store::update(&transaction, id, &changes, now).await?;
     let (actor, request_id) = (operator.actor(), request_id(&request));
-    Event::done("vendor.updated", Some(id), &actor, &request_id)
-        .record(&transaction, now)
-        .await?;
+    let mut event = Event::done("vendor.updated", Some(id), &actor, &request_id);
+    if let Some(days) = body.0.log_retention_days {
+        event.details = serde_json::json!({ "logRetentionDays": days });
+    }
+    event.record(&transaction, now).await?;
     transaction.commit().await?;
     drop(client);
     let vendor = create::reload(&app, id).await?;

@@ -44,6 +44,8 @@ pub struct Vendor {
     pub store_wide_writes: bool,
     /// How much of what belongs to it in OpenBao is there.
     pub provisioned: Level,
+    /// How long its logs are kept; `None`: as long as the service's own.
+    pub log_retention_days: Option<i32>,
     /// When it signed up.
     pub created_at: Timestamp,
     /// Oldest first.

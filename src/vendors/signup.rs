@@ -212,6 +212,7 @@ async fn update(
         owner_email: data.owner_email.as_ref(),
         plan: data.plan.as_ref(),
         subscription: data.subscription,
+        log_retention_days: None,
     };
     store::update(client, vendor, &changes, now).await?;
     Event::done("vendor.updated", Some(vendor), "billing", request_id)
