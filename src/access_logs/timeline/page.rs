@@ -10,7 +10,7 @@ use super::{
     Item, OpenBao, Place, PurposeRow, Reading, Row, Scope, Source, TokenRow, Viewer, status,
 };
 use crate::app::App;
-use crate::db::Client;
+use crate::db::GenericClient;
 use crate::error::{Error, Result};
 use crate::types::VendorId;
 use crate::vendors::Vendor;
@@ -69,7 +69,9 @@ pub async fn read(
     after: Option<Place>,
     limit: usize,
 ) -> Result<Found> {
-    let client = app.db.get().await?;
+    let mut connection = app.db.get().await?;
+    let client = connection.transaction().await?;
+    store::walk_along_indexes(&client).await?;
     let after = after.as_ref();
     let most = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
     let (mut rows, mut frontier): (Vec<Row>, Option<Place>) = (Vec::new(), None);
@@ -97,6 +99,7 @@ pub async fn read(
     };
     let known = known(&client, reading, &rows).await?;
     let openbao = status::read(&client, reading.viewer == Viewer::Operator).await?;
+    client.commit().await?;
     let items = rows
         .into_iter()
         .map(|row| Item::new(row, &known, reading))
@@ -108,7 +111,7 @@ pub async fn read(
     })
 }
 
-async fn lanes(client: &Client, reading: &Reading) -> Result<Vec<Lane>> {
+async fn lanes(client: &impl GenericClient, reading: &Reading) -> Result<Vec<Lane>> {
     let filter = &reading.filter;
     let mut all = Vec::new();
     if filter.source != Some(Source::OpenBao) {
@@ -134,7 +137,7 @@ async fn lanes(client: &Client, reading: &Reading) -> Result<Vec<Lane>> {
     Ok(all)
 }
 
-async fn known(client: &Client, reading: &Reading, rows: &[Row]) -> Result<Known> {
+async fn known(client: &impl GenericClient, reading: &Reading, rows: &[Row]) -> Result<Known> {
     let vendors: BTreeSet<i64> = rows
         .iter()
         .filter_map(|row| row.vendor)
