@@ -58,6 +58,7 @@ mod signup;
 mod sites;
 mod timeline;
 mod timeline_export;
+mod timeline_pages;
 mod timeline_retention;
 mod timeline_scale;
 mod tokens;

@@ -15,6 +15,7 @@
 pub mod export;
 pub mod filter;
 pub mod http;
+mod known;
 pub mod page;
 mod status;
 pub mod store;
@@ -170,32 +171,4 @@ pub struct Row {
     pub openbao_request_id: Option<String>,
     /// More.
     pub details: serde_json::Value,
-}
-
-/// What the ledger says of a token.
-#[derive(Clone, Debug)]
-pub struct TokenRow {
-    /// Whose.
-    pub vendor: VendorId,
-    /// Which kind.
-    pub kind: String,
-    /// Who asked for it.
-    pub caller: String,
-    /// When it was issued.
-    pub issued_at: Timestamp,
-    /// The end of its life as far as it is known.
-    pub expires_at: Timestamp,
-    /// When it was revoked.
-    pub revoked_at: Option<Timestamp>,
-}
-
-/// For whom Gatehouse made a call itself.
-#[derive(Clone, Debug)]
-pub struct PurposeRow {
-    /// What was done.
-    pub action: String,
-    /// For whom.
-    pub actor: String,
-    /// By which request.
-    pub request_id: Option<String>,
 }

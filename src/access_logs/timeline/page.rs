@@ -1,18 +1,13 @@
 //! Reads a page: the lanes, merged, with what is known of their tokens.
 
-use std::collections::{BTreeSet, HashMap};
-
 use jiff::Timestamp;
-use uuid::Uuid;
 
+use super::known::Known;
 use super::store::{self, Lane};
-use super::{
-    Item, OpenBao, Place, PurposeRow, Reading, Row, Scope, Source, TokenRow, Viewer, status,
-};
+use super::{Item, OpenBao, Place, Reading, Row, Scope, Source, Viewer, status};
 use crate::app::App;
 use crate::db::GenericClient;
 use crate::error::{Error, Result};
-use crate::types::VendorId;
 use crate::vendors::Vendor;
 
 /// Tokens for the whole store are looked at one by one up to so many for a site.
@@ -26,17 +21,6 @@ pub struct Found {
     pub next: Option<Place>,
     /// Whether OpenBao's half is there.
     pub openbao: OpenBao,
-}
-
-/// What is known of rows beside themselves.
-#[derive(Default)]
-pub struct Known {
-    /// Tokens, by issuance.
-    pub tokens: HashMap<Uuid, TokenRow>,
-    /// Calls that Gatehouse made for somebody, by vendor and OpenBao's id.
-    pub purposes: HashMap<(VendorId, String), PurposeRow>,
-    /// Namespaces, where items name their vendor.
-    pub namespaces: HashMap<VendorId, String>,
 }
 
 /// Since when a vendor's log is shown.
@@ -97,7 +81,7 @@ pub async fn read(
     } else {
         frontier
     };
-    let known = known(&client, reading, &rows).await?;
+    let known = Known::of(&client, reading, &rows).await?;
     let openbao = status::read(&client, reading.viewer == Viewer::Operator).await?;
     client.commit().await?;
     let items = rows
@@ -135,40 +119,4 @@ async fn lanes(client: &impl GenericClient, reading: &Reading) -> Result<Vec<Lan
         all.push(Lane::Lines);
     }
     Ok(all)
-}
-
-async fn known(client: &impl GenericClient, reading: &Reading, rows: &[Row]) -> Result<Known> {
-    let vendors: BTreeSet<i64> = rows
-        .iter()
-        .filter_map(|row| row.vendor)
-        .map(|id| id.0)
-        .collect();
-    let vendors: Vec<i64> = vendors.into_iter().collect();
-    let tokens: BTreeSet<Uuid> = rows.iter().filter_map(|row| row.issuance).collect();
-    let tokens: Vec<Uuid> = tokens.into_iter().collect();
-    let calls: Vec<&str> = rows
-        .iter()
-        .filter(|row| row.place.source == Source::OpenBao)
-        .filter_map(|row| row.openbao_request_id.as_deref())
-        .collect();
-    let mut known = Known::default();
-    if !tokens.is_empty() {
-        known.tokens = store::tokens(client, &vendors, &tokens)
-            .await?
-            .into_iter()
-            .collect();
-    }
-    if !calls.is_empty() {
-        known.purposes = store::purposes(client, &vendors, &calls)
-            .await?
-            .into_iter()
-            .collect();
-    }
-    if reading.names_vendor && !vendors.is_empty() {
-        known.namespaces = store::namespaces(client, &vendors)
-            .await?
-            .into_iter()
-            .collect();
-    }
-    Ok(known)
 }

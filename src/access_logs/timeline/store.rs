@@ -7,9 +7,7 @@ use tokio_postgres::{Row as SqlRow, Statement};
 use uuid::Uuid;
 
 use super::filter::{Action, Who};
-use super::{
-    Order, Place, PurposeRow, Reading, Row, SCAN, SCAN_JOINED, Scope, Source, TokenRow, Viewer,
-};
+use super::{Order, Place, Reading, Row, SCAN, SCAN_JOINED, Scope, Source, Viewer};
 use crate::db::{GenericClient, Result};
 use crate::types::{SecretId, VendorId};
 
@@ -349,76 +347,6 @@ pub async fn vendor_of(client: &impl GenericClient, issuance: Uuid) -> Result<Op
         .transpose()
 }
 
-/// What the ledger says of tokens of these vendors.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn tokens(
-    client: &impl GenericClient,
-    vendors: &[i64],
-    ids: &[Uuid],
-) -> Result<Vec<(Uuid, TokenRow)>> {
-    let sql = "SELECT id, vendor_id, kind, caller, issued_at, expires_at, revoked_at FROM issuances \
-               WHERE vendor_id = ANY($1) AND id = ANY($2)";
-    let rows = client.query(sql, &[&vendors, &ids]).await?;
-    rows.iter()
-        .map(|row| {
-            let token = TokenRow {
-                vendor: VendorId(row.try_get("vendor_id")?),
-                kind: row.try_get("kind")?,
-                caller: row.try_get("caller")?,
-                issued_at: row.try_get("issued_at")?,
-                expires_at: row.try_get("expires_at")?,
-                revoked_at: row.try_get("revoked_at")?,
-            };
-            Ok((row.try_get("id")?, token))
-        })
-        .collect()
-}
-
-/// For whom Gatehouse made calls itself, by OpenBao's ids of them.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn purposes(
-    client: &impl GenericClient,
-    vendors: &[i64],
-    calls: &[&str],
-) -> Result<Vec<((VendorId, String), PurposeRow)>> {
-    let sql = "SELECT vendor_id, openbao_request_id, action, actor, request_id FROM events \
-               WHERE vendor_id = ANY($1) AND openbao_request_id = ANY($2) AND caller_kind <> 'openbao'";
-    let rows = client.query(sql, &[&vendors, &calls]).await?;
-    rows.iter()
-        .map(|row| {
-            let call = (
-                VendorId(row.try_get("vendor_id")?),
-                row.try_get("openbao_request_id")?,
-            );
-            let purpose = PurposeRow {
-                action: row.try_get("action")?,
-                actor: row.try_get("actor")?,
-                request_id: row.try_get("request_id")?,
-            };
-            Ok((call, purpose))
-        })
-        .collect()
-}
-
-/// The namespaces of these vendors.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn namespaces(
-    client: &impl GenericClient,
-    vendors: &[i64],
-) -> Result<Vec<(VendorId, String)>> {
-    let sql = "SELECT id, namespace FROM vendors WHERE id = ANY($1)";
-    let rows = client.query(sql, &[&vendors]).await?;
-    rows.iter()
-        .map(|row| Ok((VendorId(row.try_get("id")?), row.try_get("namespace")?)))
-        .collect()
-}
-
 /// The longest time that any vendor's log is kept, where one has a time of its own.
 ///
 /// # Errors
@@ -426,41 +354,4 @@ pub async fn namespaces(
 pub async fn longest_days(client: &impl GenericClient) -> Result<Option<i32>> {
     let sql = "SELECT max(log_retention_days) AS days FROM vendors";
     Ok(client.query_one(sql, &[]).await?.try_get("days")?)
-}
-
-/// A node whose audit log is read.
-#[derive(Debug)]
-pub struct Node {
-    /// Its name.
-    pub name: String,
-    /// When its shipper said last that it reads.
-    pub checked_at: Option<Timestamp>,
-    /// Since when it cannot.
-    pub failing_since: Option<Timestamp>,
-    /// Why, in fixed words.
-    pub problem: Option<String>,
-    /// Whether it has said so within `seconds`.
-    pub is_fresh: bool,
-}
-
-/// The nodes whose audit logs are read. Shippers go by real time, so this does.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn nodes(client: &impl GenericClient, seconds: i32) -> Result<Vec<Node>> {
-    let sql = "SELECT node, checked_at, failing_since, problem, \
-               coalesce(checked_at > now() - make_interval(secs => $1::int), false) AS is_fresh \
-               FROM audit_positions ORDER BY node";
-    let rows = client.query(sql, &[&seconds]).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Node {
-                name: row.try_get("node")?,
-                checked_at: row.try_get("checked_at")?,
-                failing_since: row.try_get("failing_since")?,
-                problem: row.try_get("problem")?,
-                is_fresh: row.try_get("is_fresh")?,
-            })
-        })
-        .collect()
 }

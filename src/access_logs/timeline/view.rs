@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::page::Known;
-use super::{PurposeRow, Reading, Row, Source, TokenRow, Viewer};
+use super::known::{Known, PurposeRow, TokenRow};
+use super::{Reading, Row, Source, Viewer};
 
 /// Tokens of these kinds never leave Gatehouse: where they are used from is its own address.
 const KEPT_HERE: [&str; 3] = ["delete", "credentials_read", "credentials_write"];

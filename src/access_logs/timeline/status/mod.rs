@@ -1,11 +1,13 @@
 //! Whether OpenBao's half of a timeline is there.
 
+mod store;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::store::{self, Node};
 use crate::db::GenericClient;
 use crate::error::Result;
+use store::Node;
 
 /// A shipper that has said nothing for so long has stopped.
 const FRESH_SECONDS: i32 = 30;
