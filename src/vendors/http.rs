@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::claim::{self, ClaimRequest};
 use super::create::{self, Who};
 use super::store::{self, Changes};
-use super::{Level, Profile, Subscription, Vendor, VendorView, provision, signup};
+use super::{Level, Profile, Retention, Subscription, Vendor, VendorView, provision, signup};
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::{Error, FieldError, Result};
@@ -123,15 +123,8 @@ pub struct UpdateVendorRequest {
     owner_email: Option<Email>,
     plan: Option<Name>,
     subscription: Option<Subscription>,
-    /// `null` is something else than left out.
-    #[serde(default, deserialize_with = "said")]
-    log_retention_days: Option<Option<i32>>,
-}
-
-fn said<'de, D: serde::Deserializer<'de>>(
-    from: D,
-) -> std::result::Result<Option<Option<i32>>, D::Error> {
-    Option::deserialize(from).map(Some)
+    #[serde(default)]
+    log_retention_days: Retention,
 }
 
 /// `PATCH /api/admin/vendors/{namespace}`.
@@ -142,12 +135,8 @@ pub async fn update(
     path: NamespacePath,
     body: Json<UpdateVendorRequest>,
 ) -> Result<HttpResponse> {
-    if body
-        .0
-        .log_retention_days
-        .flatten()
-        .is_some_and(|days| !(1..=3650).contains(&days))
-    {
+    let retention = body.0.log_retention_days;
+    if matches!(retention, Retention::Days(days) if !(1..=3650).contains(&days)) {
         return Err(Error::field(
             "logRetentionDays",
             "must be 1 to 3650, or null",
@@ -163,13 +152,13 @@ pub async fn update(
         owner_email: body.0.owner_email.as_ref(),
         plan: body.0.plan.as_ref(),
         subscription: body.0.subscription,
-        log_retention_days: body.0.log_retention_days,
+        log_retention: retention,
     };
     store::update(&transaction, id, &changes, now).await?;
     let (actor, request_id) = (operator.actor(), request_id(&request));
     let mut event = Event::done("vendor.updated", Some(id), &actor, &request_id);
-    if let Some(days) = body.0.log_retention_days {
-        event.details = serde_json::json!({ "logRetentionDays": days });
+    if retention != Retention::Unchanged {
+        event.details = serde_json::json!({ "logRetentionDays": retention.days() });
     }
     event.record(&transaction, now).await?;
     transaction.commit().await?;

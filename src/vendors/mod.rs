@@ -77,6 +77,36 @@ pub enum Status {
     Cancelled,
 }
 
+/// A change of how long a vendor's logs are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "Option<i32>")]
+pub enum Retention {
+    /// None.
+    #[default]
+    Unchanged,
+    /// As long as the service's own.
+    OfService,
+    /// So many days.
+    Days(i32),
+}
+
+impl From<Option<i32>> for Retention {
+    fn from(days: Option<i32>) -> Self {
+        days.map_or(Self::OfService, Self::Days)
+    }
+}
+
+impl Retention {
+    /// The days, where the vendor gets its own.
+    #[must_use]
+    pub fn days(self) -> Option<i32> {
+        match self {
+            Self::Days(days) => Some(days),
+            Self::Unchanged | Self::OfService => None,
+        }
+    }
+}
+
 /// Whether a vendor has paid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
-use super::{ApiKey, Level, PrivateDigests, Profile, Status, Subscription, Vendor};
+use super::{ApiKey, Level, PrivateDigests, Profile, Retention, Status, Subscription, Vendor};
 use crate::auth::KeyedDigest;
 use crate::db::{Error, GenericClient, Result};
 use crate::types::{Email, KeyId, Name, Namespace, VendorId};
@@ -189,8 +189,8 @@ pub struct Changes<'a> {
     pub plan: Option<&'a Name>,
     /// Whether it is paid for.
     pub subscription: Option<Subscription>,
-    /// How long its logs are kept; `Some(None)`: as long as the service's own.
-    pub log_retention_days: Option<Option<i32>>,
+    /// How long its logs are kept.
+    pub log_retention: Retention,
 }
 
 /// Changes a vendor.
@@ -223,8 +223,8 @@ pub async fn update(
                 &plan,
                 &subscription,
                 &now,
-                &to.log_retention_days.is_some(),
-                &to.log_retention_days.flatten(),
+                &(to.log_retention != Retention::Unchanged),
+                &to.log_retention.days(),
             ],
         )
         .await?;

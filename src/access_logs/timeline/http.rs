@@ -105,15 +105,12 @@ pub async fn of_all(
         (None, None) => None,
     };
     let (now, days) = (app.clock.now(), app.config.logs.retention_days);
-    let (scope, floor, floors) = match &named {
-        Some(vendor) => (Scope::Vendor(vendor.id), floor(&app, vendor)?, None),
-        None => {
-            let longest = store::longest_days(&client)
-                .await?
-                .unwrap_or(days)
-                .max(days);
-            (Scope::All, days_before(now, longest)?, Some((now, days)))
-        }
+    let (scope, floor, floors) = if let Some(vendor) = &named {
+        (Scope::Vendor(vendor.id), floor(&app, vendor)?, None)
+    } else {
+        let longest = store::longest_days(&client).await?;
+        let longest = longest.unwrap_or(days).max(days);
+        (Scope::All, days_before(now, longest)?, Some((now, days)))
     };
     drop(client);
     let reading = Reading {

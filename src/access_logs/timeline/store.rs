@@ -1,7 +1,6 @@
 //! Statements on timelines. What a lane walks along is in an inner query, in the order of an index and limited; the
 //! filter is tried on what comes out of it, so that no filter makes PostgreSQL walk further or another way.
 
-use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row as SqlRow, Statement};
 use uuid::Uuid;
@@ -83,7 +82,7 @@ impl Sql {
             .map_or(reading.floor, |from| from.max(reading.floor));
         let mut text = format!("at >= {}", self.value(from));
         if let Some(to) = reading.filter.to {
-            text += &format!(" AND at < {}", self.value(to));
+            text = format!("{text} AND at < {}", self.value(to));
         }
         if let Some(after) = after {
             // All of that time, or none of it, where the place is in the other half.
@@ -97,7 +96,7 @@ impl Sql {
                 Order::Desc => '<',
             };
             let (at, id) = (self.value(after.at), self.value(id));
-            text += &format!(" AND (at, id) {sign} ({at}, {id}) AND at {sign}= {at}");
+            text = format!("{text} AND (at, id) {sign} ({at}, {id}) AND at {sign}= {at}");
         }
         text
     }
@@ -143,10 +142,10 @@ impl Sql {
         let mut all = Vec::new();
         match &filter.action {
             Some(Action::Is(action)) => {
-                all.push(format!("action = {}", self.value(action.clone())))
+                all.push(format!("action = {}", self.value(action.clone())));
             }
             Some(Action::Begins(stem)) => {
-                all.push(format!("starts_with(action, {})", self.value(stem.clone())))
+                all.push(format!("starts_with(action, {})", self.value(stem.clone())));
             }
             None => {}
         }
