@@ -294,9 +294,9 @@ async fn answer_says_whether_openbaos_half_is_there() {
             .json["openbao"]
             .clone()
     };
-    let none = said("").await;
+    let nothing = said("").await;
     assert_eq!(
-        (&none["complete"], &none["readUntil"]),
+        (&nothing["complete"], &nothing["readUntil"]),
         (&json!(false), &Value::Null)
     );
     let node = "INSERT INTO audit_positions (node, file, place, updated_at, checked_at) VALUES ('node-0', 'f', 0, now(), now())";

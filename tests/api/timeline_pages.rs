@@ -97,6 +97,9 @@ async fn pages_in_both_orders_have_no_gap_and_nothing_twice_while_rows_are_added
         .expect_problem(400, "invalid_parameter");
 }
 
+/// Whether an item is to be found.
+type Holds<'a> = Box<dyn Fn(&Value) -> bool + 'a>;
+
 #[tokio::test]
 async fn each_filter_gives_what_it_says() {
     let test = TestApp::start().await;
@@ -111,7 +114,6 @@ async fn each_filter_gives_what_it_says() {
             .unwrap_or_default()
             .to_owned()
     };
-    type Holds<'a> = Box<dyn Fn(&Value) -> bool + 'a>;
     let cases: Vec<(String, Holds)> = vec![
         (
             format!("from={middle}"),
@@ -125,7 +127,6 @@ async fn each_filter_gives_what_it_says() {
             "action=token.issued".to_owned(),
             Box::new(|item| item["action"] == "token.issued"),
         ),
-        ("action=s*".to_owned(), Box::new(|_| false)),
         (
             "action=store.*".to_owned(),
             Box::new(|item| item["action"].as_str().unwrap().starts_with("store.")),
@@ -163,14 +164,17 @@ async fn each_filter_gives_what_it_says() {
     ];
     for (query, holds) in cases {
         let found = get(&test, &format!("{path}&{query}"), &vendor.private_key).await;
-        if query == "action=s*" {
-            found.expect_problem(400, "invalid_parameter");
-            continue;
-        }
         let wanted: Vec<Value> = all.iter().filter(|item| holds(item)).cloned().collect();
         assert_eq!(items(&found), wanted, "{query}");
     }
+}
+
+#[tokio::test]
+async fn what_breaks_a_rule_is_refused() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("vendor-a").await;
     for bad in [
+        "action=s*",
         "limit=0",
         "x=1",
         "vendor=vendor-a",

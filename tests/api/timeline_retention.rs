@@ -130,8 +130,8 @@ async fn months_are_made_ahead_and_dropped_when_nobodys_log_reaches_back() {
         (2, (2, 2))
     );
     test.app.clock.advance(62 * 86_400);
-    let made = test.pass("keep_logs").await;
-    assert!(made["monthsMade"].as_i64().unwrap() >= 2, "{made}");
+    let report = test.pass("keep_logs").await;
+    assert!(report["monthsMade"].as_i64().unwrap() >= 2, "{report}");
 }
 
 #[tokio::test]
