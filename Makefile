@@ -22,8 +22,9 @@ run: tools build ## Starts OpenBao, PostgreSQL and the service on this machine
 test: tools ## Runs every test against real servers
 	$(CARGO) test --locked
 
-drill: tools ## Repeats what takes many minutes: processes killed again and again
+drill: tools ## Repeats what takes many minutes: processes killed again and again, millions of rows
 	DRILL_KILLS=50 $(CARGO) test --locked --test api -- killed_ --nocapture
+	DRILL_ROWS=10000000 $(CARGO) test --locked --test api -- scaled_ --nocapture
 
 bench: tools ## Measures, side by side in one run
 	$(CARGO) bench --locked --bench shipping

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use gatehouse::access_logs;
 use gatehouse::bootstrap::{self, Role};
 use gatehouse::config::{
-    BaoConfig, Config, HttpConfig, LimitConfig, LockboxConfig, Rate, UserConfig,
+    BaoConfig, Config, HttpConfig, LimitConfig, LockboxConfig, LogConfig, Rate, UserConfig,
 };
 use gatehouse::dev::openbao::{OpenBao, OpenBaoOptions};
 use gatehouse::dev::postgres::{Postgres, PostgresOptions};
@@ -62,6 +62,7 @@ async fn run(folder: &Path) {
         file: openbao.audit_log.clone(),
         node: "bench".to_owned(),
         namespace: None,
+        proxies: Vec::new(),
     };
     round(&http, &url, &key).await;
     let mut ratios = Vec::new();
@@ -122,8 +123,9 @@ async fn round(http: &reqwest::Client, url: &str, key: &str) -> f64 {
 /// Waits until the shipper has come to the end of the file.
 async fn caught_up(pool: &db::Pool, file: &Path) {
     loop {
-        let place = access_logs::store::position(&pool.get().await.unwrap(), "bench").await;
-        let read = place.unwrap().map_or(0, |position| position.place);
+        let sql = "SELECT place FROM audit_positions WHERE node = 'bench'";
+        let row = pool.get().await.unwrap().query_opt(sql, &[]).await.unwrap();
+        let read: i64 = row.map_or(0, |row| row.get("place"));
         if u64::try_from(read).unwrap() >= std::fs::metadata(file).unwrap().len() {
             return;
         }
@@ -192,6 +194,9 @@ async fn config(database_url: &str, openbao: &OpenBao) -> Config {
         db: database(database_url),
         signup_secrets: vec![SigningSecret::new(vec![42; 32]).unwrap()],
         audit: None,
+        logs: LogConfig {
+            retention_days: 365,
+        },
         limits: LimitConfig {
             address: rate,
             vendor: rate,

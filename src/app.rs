@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
+use crate::access_logs::timeline::export::Exports;
 use crate::auth::{Directory, KeyRing};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -54,6 +55,8 @@ pub struct App {
     pub task_slots: Semaphore,
     /// Credentials that are being tested.
     pub probes: Slots,
+    /// Access logs that are being written to files.
+    pub exports: Exports,
     /// The keys of unlocked lockboxes.
     pub lockboxes: Lockboxes,
     /// Passwords that are being verified, and those that just were.
@@ -121,6 +124,7 @@ impl App {
             clock: Clock::default(),
             task_slots: Semaphore::new((config.db.pool_size / 4).max(1)),
             probes: Slots::default(),
+            exports: Exports::default(),
             lockboxes: Lockboxes::default(),
             passwords: Passwords::default(),
             notary: Notary::default(),

@@ -10,6 +10,7 @@ mod egress;
 mod env;
 mod limits;
 mod lockbox;
+mod logs;
 mod users;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -30,6 +31,7 @@ pub use dev::DevConfig;
 pub use env::Env;
 pub use limits::{LimitConfig, Rate};
 pub use lockbox::LockboxConfig;
+pub use logs::LogConfig;
 pub use users::UserConfig;
 
 use bao::token_sources;
@@ -73,6 +75,8 @@ pub struct Config {
     pub egress: crate::egress::Settings,
     /// How lockboxes are locked.
     pub lockbox: LockboxConfig,
+    /// How long access logs are kept.
+    pub logs: LogConfig,
     /// Whose user a bare log-in name means.
     pub users: UserConfig,
     /// Whether the service may run with a root token: for trials on one machine.
@@ -134,6 +138,7 @@ impl Config {
             limits: LimitConfig::from_env(env, LimitConfig::SERVE)?,
             egress: egress_settings(env, "")?,
             lockbox: LockboxConfig::from_env(env)?,
+            logs: LogConfig::from_env(env)?,
             users: UserConfig::from_env(env)?,
             trial: env.flag("GATEHOUSE_TRIAL")?,
         })
@@ -349,6 +354,8 @@ mod tests {
             ("GATEHOUSE_EGRESS_CA_FILE", "/dev/null"),
             ("GATEHOUSE_LOCKBOX_ARGON2", "19456/1/1"),
             ("GATEHOUSE_LOCKBOX_ARGON2", "canary"),
+            ("GATEHOUSE_LOG_RETENTION_DAYS", "0"),
+            ("GATEHOUSE_LOG_RETENTION_DAYS", "canary"),
             ("GATEHOUSE_BASE_DOMAIN", "canary..x"),
             ("GATEHOUSE_DEFAULT_VENDOR", "Canary"),
             ("GATEHOUSE_TRIAL", "canary"),

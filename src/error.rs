@@ -121,6 +121,9 @@ pub enum Error {
     /// Too many passwords are being verified.
     #[error("too many passwords are being verified")]
     PasswordsBusy,
+    /// As many access logs are being written to files as may be.
+    #[error("too many exports are under way")]
+    ExportsBusy,
     /// The vendor is suspended.
     #[error("the vendor is suspended")]
     VendorSuspended,
@@ -341,6 +344,7 @@ impl Error {
     fn retry_after(&self, status: StatusCode) -> Option<u64> {
         match self {
             Self::RateLimited { retry_after } => Some(*retry_after),
+            Self::ExportsBusy => Some(10),
             _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(rand::random_range(1..=5)),
             _ => None,
         }

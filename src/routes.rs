@@ -5,6 +5,7 @@
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
 
+use crate::access_logs::timeline;
 use crate::error::Error;
 use crate::lockbox::rport;
 use crate::users::accounts::{manage as user_accounts, own as account, sessions as user_sessions};
@@ -91,6 +92,9 @@ routes! {
     POST   "/sites/search"                                     Vendor          sites::http::search;
     GET    "/sites/{secretId}"                                 Vendor          sites::http::show;
     DELETE "/sites/{secretId}"                                 Remover         sites::http::delete;
+
+    GET    "/sites/{secretId}/access-logs"                     Vendor          timeline::http::of_site;
+    GET    "/api/access-logs"                                  Vendor          timeline::http::of_vendor;
 
     POST   "/api/sessions"                                     LogIn           users::http::log_in;
     GET    "/api/credential-types"                             Reader          credentials::http::types;
@@ -197,6 +201,9 @@ routes! {
     DELETE "/api/admin/vendors/{namespace}/issuances/{issuance}" Operator      tokens::issuances::http::revoke;
     GET    "/api/admin/issuances"                              Operator        tokens::issuances::http::list_all;
     POST   "/api/admin/issuances/revoke"                       Operator        tokens::issuances::http::revoke_all;
+    GET    "/api/admin/vendors/{namespace}/sites/{secretId}/access-logs" Operator timeline::http::of_site_for_operator;
+    GET    "/api/admin/vendors/{namespace}/access-logs"        Operator        timeline::http::of_vendor_for_operator;
+    GET    "/api/admin/access-logs"                            Operator        timeline::http::of_all;
     GET    "/api/admin/app-token"                              Operator        tasks::http::app_tokens;
     POST   "/api/admin/app-token/renew"                        Operator        tasks::http::renew_app_tokens;
     POST   "/api/admin/explain"                                Operator        tokens::explain::http::explain;

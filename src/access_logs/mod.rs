@@ -4,13 +4,17 @@
 //! stores them in one transaction with the place it has come to (`keep`). So a crash, a restart or a lost answer
 //! neither loses a line nor stores one twice. In the same transaction it notes what each token was used for (`uses`)
 //! and what should not be (`alarms`, `unwraps`). Values are never read out of a line.
+//!
+//! They are read together with Gatehouse's own events ([`timeline`]), and kept for a time ([`retention`]).
 
 pub mod alarms;
 mod keep;
 mod line;
 mod position;
+pub mod retention;
 mod store;
 mod tail;
+pub mod timeline;
 mod unwraps;
 mod uses;
 

@@ -3,6 +3,7 @@
 //! `serve`, `audit-ship`, `migrate`, `bootstrap`, `operator` and `events verify` work on the database and OpenBao; the
 //! others call a running service as an operator, by `GATEHOUSE_URL` and `GATEHOUSE_ADMIN_TOKEN`. Settings come from the environment.
 
+mod access_log;
 mod audit_ship;
 mod bootstrap;
 mod dev;
@@ -112,6 +113,9 @@ enum Command {
     /// Tokens handed out by a running service: the ledger, and how to end them
     #[command(subcommand, after_help = REMOTE_HELP)]
     Token(token::Args),
+    /// Access logs: who asked for which token, and what it then did inside OpenBao
+    #[command(subcommand, after_help = REMOTE_HELP)]
+    AccessLog(access_log::Args),
     /// The app tokens of a running service: how long they live, never the tokens
     #[command(subcommand, after_help = REMOTE_HELP)]
     AppToken(show::AppToken),
@@ -162,6 +166,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::User(args) => user::run(args).await,
         Command::Site(args) => site::run(args).await,
         Command::Token(args) => token::run(args).await,
+        Command::AccessLog(args) => access_log::run(args).await,
         Command::AppToken(args) => show::app_token(args).await,
         Command::Task(args) => show::task(args).await,
         Command::Webhook(args) => webhook::run(&args),

@@ -12,6 +12,15 @@ pub fn line(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Bytes as they are.
+///
+/// # Errors
+/// Where standard output is closed.
+pub fn bytes(bytes: &[u8]) -> anyhow::Result<()> {
+    std::io::stdout().write_all(bytes)?;
+    Ok(())
+}
+
 /// A remark for whoever sits there.
 pub fn note(text: &str) {
     writeln!(std::io::stderr(), "{text}").ok();

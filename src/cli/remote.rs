@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use reqwest::Method;
 use serde_json::Value;
 
 use crate::config::{self, Env};
 use crate::types::Secret;
+
+/// A file takes as long as it takes, within reason, if something comes.
+const LONGEST_FILE: Duration = Duration::from_hours(24);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// A running service.
 pub struct Remote {
@@ -71,21 +75,67 @@ impl Remote {
         if status.is_success() {
             return Ok(body);
         }
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let errors = body["errors"].as_array().into_iter().flatten();
-        let errors: Vec<_> = errors
-            .map(|e| format!("; {} {}", text(&e["pointer"]), text(&e["detail"])))
-            .collect();
-        let errors = errors.concat();
-        let suggestion = body["suggestion"]
-            .as_str()
-            .map(|s| format!("; try {s}"))
-            .unwrap_or_default();
-        let detail = body["detail"].as_str().unwrap_or("no detail");
-        bail!(
-            "{} {}: {detail}{errors}{suggestion}",
-            status.as_u16(),
-            body["code"].as_str().unwrap_or("?")
-        )
+        Err(refusal(status, &body))
     }
+
+    /// Gets a file, and hands its pieces on as they come.
+    ///
+    /// # Errors
+    /// Says the service's own words where it refuses, and that the file was cut off where it was.
+    pub async fn file(
+        &self,
+        path: &str,
+        mut take: impl FnMut(&[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let request = self
+            .http
+            .get(format!("{}{path}", self.url))
+            .bearer_auth(self.token.expose())
+            .timeout(LONGEST_FILE);
+        let mut answer = request
+            .send()
+            .await
+            .map_err(reqwest::Error::without_url)
+            .context("calling the service")?;
+        let status = answer.status();
+        if !status.is_success() {
+            let body: Value = answer
+                .json()
+                .await
+                .map_err(reqwest::Error::without_url)
+                .context("reading the answer")?;
+            return Err(refusal(status, &body));
+        }
+        loop {
+            let piece = tokio::time::timeout(LONGEST_PAUSE, answer.chunk()).await;
+            let piece = piece
+                .context("the file stopped coming")?
+                .map_err(reqwest::Error::without_url)
+                .context("the file was cut off")?;
+            match piece {
+                Some(piece) => take(&piece)?,
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+/// The service's own words.
+fn refusal(status: reqwest::StatusCode, body: &Value) -> anyhow::Error {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let errors = body["errors"].as_array().into_iter().flatten();
+    let errors: Vec<_> = errors
+        .map(|e| format!("; {} {}", text(&e["pointer"]), text(&e["detail"])))
+        .collect();
+    let errors = errors.concat();
+    let suggestion = body["suggestion"]
+        .as_str()
+        .map(|s| format!("; try {s}"))
+        .unwrap_or_default();
+    let detail = body["detail"].as_str().unwrap_or("no detail");
+    anyhow!(
+        "{} {}: {detail}{errors}{suggestion}",
+        status.as_u16(),
+        body["code"].as_str().unwrap_or("?")
+    )
 }

@@ -34,7 +34,11 @@ pub enum Args {
     },
 }
 
-fn secret_id(text: &str) -> Result<SecretId, String> {
+/// A secret id as an argument.
+///
+/// # Errors
+/// Says the rule it breaks.
+pub fn secret_id(text: &str) -> Result<SecretId, String> {
     SecretId::parse(text).map_err(|e| e.to_string())
 }
 

@@ -25,6 +25,9 @@ pub enum Args {
         namespace: Namespace,
         #[command(flatten)]
         profile: Profile,
+        /// How long its access logs are kept: 1 to 3650 days, or `default` for the service's own
+        #[arg(long, value_parser = retention)]
+        log_retention_days: Option<Value>,
     },
     /// Show a vendor
     Show {
@@ -99,6 +102,17 @@ pub fn namespace(text: &str) -> Result<Namespace, String> {
     Namespace::parse(text).map_err(|e| e.to_string())
 }
 
+/// Days, or `null` for `default`.
+fn retention(text: &str) -> Result<Value, String> {
+    match text {
+        "default" => Ok(Value::Null),
+        days => days
+            .parse::<u16>()
+            .map(Value::from)
+            .map_err(|_| "must be a number of days, or default".to_owned()),
+    }
+}
+
 /// Runs it.
 ///
 /// # Errors
@@ -116,8 +130,16 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
                 .call(Method::POST, base, Some(&Value::Object(body)))
                 .await?
         }
-        Args::Update { namespace, profile } => {
-            let body = Value::Object(profile.into_body());
+        Args::Update {
+            namespace,
+            profile,
+            log_retention_days,
+        } => {
+            let mut body = profile.into_body();
+            if let Some(days) = log_retention_days {
+                body.insert("logRetentionDays".to_owned(), days);
+            }
+            let body = Value::Object(body);
             remote
                 .call(Method::PATCH, &format!("{base}/{namespace}"), Some(&body))
                 .await?

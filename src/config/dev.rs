@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::egress::{DEV_ALLOW, egress_settings};
 use super::env::invalid;
 use super::{
-    BaoConfig, Config, Env, HttpConfig, LimitConfig, LockboxConfig, Result, UserConfig,
+    BaoConfig, Config, Env, HttpConfig, LimitConfig, LockboxConfig, LogConfig, Result, UserConfig,
     signing_secret,
 };
 use crate::types::Namespace;
@@ -29,6 +29,7 @@ pub struct DevConfig {
     limits: LimitConfig,
     egress: egress::Settings,
     lockbox: LockboxConfig,
+    logs: LogConfig,
 }
 
 impl DevConfig {
@@ -51,6 +52,7 @@ impl DevConfig {
             limits: LimitConfig::from_env(env, LimitConfig::DEV)?,
             egress: egress_settings(env, DEV_ALLOW)?,
             lockbox: LockboxConfig::from_env(env)?,
+            logs: LogConfig::from_env(env)?,
         })
     }
 
@@ -75,6 +77,7 @@ impl DevConfig {
             limits: self.limits,
             egress: self.egress.clone(),
             lockbox: self.lockbox,
+            logs: self.logs,
             users: UserConfig {
                 base_domain: None,
                 default_vendor: Some(default_vendor),

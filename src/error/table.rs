@@ -124,6 +124,11 @@ impl Error {
                 "passwords_busy",
                 "Too many passwords are being verified. Try again.",
             ),
+            Self::ExportsBusy => (
+                429,
+                "exports_busy",
+                "As many exports are under way as may be. Wait until one has ended.",
+            ),
             Self::VendorSuspended => (403, "vendor_suspended", "The vendor is suspended."),
             Self::VendorCancelled => (403, "vendor_cancelled", "The vendor was cancelled."),
             Self::StoreWideRefused => (

@@ -25,6 +25,12 @@ impl Cursor {
             .map(|bytes| Self(BASE64_URL_SAFE_NO_PAD.encode(bytes)))
     }
 
+    /// As answers show it.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        self.0
+    }
+
     /// The key.
     ///
     /// # Errors

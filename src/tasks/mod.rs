@@ -8,6 +8,7 @@ mod delete_entities;
 mod deliver_webhooks;
 mod follow_workers;
 pub mod http;
+mod keep_logs;
 mod provision_vendors;
 mod purge;
 mod remove_sites;
@@ -111,6 +112,11 @@ pub static TASKS: &[Task] = &[
         name: "delete_entities",
         every: Duration::from_mins(1),
         pass: |app| Box::pin(delete_entities::pass(app)),
+    },
+    Task {
+        name: "keep_logs",
+        every: Duration::from_mins(30),
+        pass: |app| Box::pin(keep_logs::pass(app)),
     },
     Task {
         name: "purge",

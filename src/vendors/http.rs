@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::claim::{self, ClaimRequest};
 use super::create::{self, Who};
 use super::store::{self, Changes};
-use super::{Level, Profile, Subscription, Vendor, VendorView, provision, signup};
+use super::{Level, Profile, Retention, Subscription, Vendor, VendorView, provision, signup};
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::{Error, FieldError, Result};
@@ -125,6 +125,8 @@ pub struct UpdateVendorRequest {
     owner_email: Option<Email>,
     plan: Option<Name>,
     subscription: Option<Subscription>,
+    #[serde(default)]
+    log_retention_days: Retention,
 }
 
 /// `PATCH /api/admin/vendors/{namespace}`.
@@ -135,6 +137,13 @@ pub async fn update(
     path: NamespacePath,
     body: Json<UpdateVendorRequest>,
 ) -> Result<HttpResponse> {
+    let retention = body.0.log_retention_days;
+    if matches!(retention, Retention::Days(days) if !(1..=3650).contains(&days)) {
+        return Err(Error::field(
+            "logRetentionDays",
+            "must be 1 to 3650, or null",
+        ));
+    }
     let now = app.clock.now();
     let id = create::named(&app, &path.0).await?.id;
     let mut client = app.db.get().await?;
@@ -145,12 +154,15 @@ pub async fn update(
         owner_email: body.0.owner_email.as_ref(),
         plan: body.0.plan.as_ref(),
         subscription: body.0.subscription,
+        log_retention: retention,
     };
     store::update(&transaction, id, &changes, now).await?;
     let (actor, request_id) = (operator.actor(), request_id(&request));
-    Event::done("vendor.updated", Some(id), &actor, &request_id)
-        .record(&transaction, now)
-        .await?;
+    let mut event = Event::done("vendor.updated", Some(id), &actor, &request_id);
+    if retention != Retention::Unchanged {
+        event.details = serde_json::json!({ "logRetentionDays": retention.days() });
+    }
+    event.record(&transaction, now).await?;
     transaction.commit().await?;
     drop(client);
     let vendor = create::reload(&app, id).await?;

@@ -44,6 +44,8 @@ pub struct Vendor {
     pub store_wide_writes: bool,
     /// How much of what belongs to it in OpenBao is there.
     pub provisioned: Level,
+    /// How long its logs are kept; `None`: as long as the service's own.
+    pub log_retention_days: Option<i32>,
     /// When it signed up.
     pub created_at: Timestamp,
     /// Oldest first.
@@ -73,6 +75,36 @@ pub enum Status {
     Suspended,
     /// Removal only, for ever.
     Cancelled,
+}
+
+/// A change of how long a vendor's logs are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "Option<i32>")]
+pub enum Retention {
+    /// None.
+    #[default]
+    Unchanged,
+    /// As long as the service's own.
+    OfService,
+    /// So many days.
+    Days(i32),
+}
+
+impl From<Option<i32>> for Retention {
+    fn from(days: Option<i32>) -> Self {
+        days.map_or(Self::OfService, Self::Days)
+    }
+}
+
+impl Retention {
+    /// The days, where the vendor gets its own.
+    #[must_use]
+    pub fn days(self) -> Option<i32> {
+        match self {
+            Self::Days(days) => Some(days),
+            Self::Unchanged | Self::OfService => None,
+        }
+    }
 }
 
 /// Whether a vendor has paid.

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::create::{self, Who};
 use super::receipts::{self, Receipt};
 use super::store::{self, Changes};
-use super::{Profile, Subscription, Vendor, VendorView, provision};
+use super::{Profile, Retention, Subscription, Vendor, VendorView, provision};
 use crate::app::App;
 use crate::db::GenericClient;
 use crate::error::{Error, FieldError, Result};
@@ -212,6 +212,7 @@ async fn update(
         owner_email: data.owner_email.as_ref(),
         plan: data.plan.as_ref(),
         subscription: data.subscription,
+        log_retention: Retention::Unchanged,
     };
     store::update(client, vendor, &changes, now).await?;
     Event::done("vendor.updated", Some(vendor), "billing", request_id)

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
-use super::{ApiKey, Level, PrivateDigests, Profile, Status, Subscription, Vendor};
+use super::{ApiKey, Level, PrivateDigests, Profile, Retention, Status, Subscription, Vendor};
 use crate::auth::KeyedDigest;
 use crate::db::{Error, GenericClient, Result};
 use crate::types::{Email, KeyId, Name, Namespace, VendorId};
 
 const COLUMNS: &str = "id, namespace, name, owner_name, owner_email, plan, subscription, status, \
-                       support_paused_until, store_wide_writes, provisioned_level, created_at";
+                       support_paused_until, store_wide_writes, provisioned_level, log_retention_days, created_at";
 
 /// One vendor with its keys, or all of them.
 ///
@@ -59,6 +59,7 @@ fn vendor(row: &Row, keys: &mut HashMap<i64, Vec<ApiKey>>) -> Result<Vendor> {
         support_paused_until: row.try_get("support_paused_until")?,
         store_wide_writes: row.try_get("store_wide_writes")?,
         provisioned: Level(row.try_get("provisioned_level")?),
+        log_retention_days: row.try_get("log_retention_days")?,
         created_at: row.try_get("created_at")?,
         keys: keys.remove(&id).unwrap_or_default(),
     })
@@ -188,6 +189,8 @@ pub struct Changes<'a> {
     pub plan: Option<&'a Name>,
     /// Whether it is paid for.
     pub subscription: Option<Subscription>,
+    /// How long its logs are kept.
+    pub log_retention: Retention,
 }
 
 /// Changes a vendor.
@@ -202,7 +205,8 @@ pub async fn update(
 ) -> Result<()> {
     let sql = "UPDATE vendors SET name = coalesce($2, name), owner_name = coalesce($3, owner_name), \
                owner_email = coalesce($4, owner_email), plan = coalesce($5, plan), \
-               subscription = coalesce($6, subscription), updated_at = $7 WHERE id = $1";
+               subscription = coalesce($6, subscription), \
+               log_retention_days = CASE WHEN $8 THEN $9 ELSE log_retention_days END, updated_at = $7 WHERE id = $1";
     let name = to.name.map(Name::as_str);
     let owner_name = to.owner_name.map(Name::as_str);
     let owner_email = to.owner_email.map(Email::as_str);
@@ -219,6 +223,8 @@ pub async fn update(
                 &plan,
                 &subscription,
                 &now,
+                &(to.log_retention != Retention::Unchanged),
+                &to.log_retention.days(),
             ],
         )
         .await?;

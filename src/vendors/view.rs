@@ -25,6 +25,9 @@ pub struct VendorView {
     pub subscription: String,
     /// Whether its mounts and policies in OpenBao are complete.
     pub provisioned: bool,
+    /// How long its logs are kept, in days; `null`: as long as the service's own.
+    #[serde(default)]
+    pub log_retention_days: Option<i32>,
     /// When it signed up.
     pub created_at: Timestamp,
     /// The current public key. Never stored: it is derived again for each answer.
@@ -52,6 +55,7 @@ impl From<&Vendor> for VendorView {
                 .map(|plan| plan.as_str().to_owned()),
             subscription: vendor.profile.subscription.as_str().to_owned(),
             provisioned: vendor.provisioned >= Level::ALL,
+            log_retention_days: vendor.log_retention_days,
             created_at: vendor.created_at,
             public_key: None,
         }

@@ -89,6 +89,10 @@ fn request(route: &Route, a: &TestVendor, worker: &TestWorker, hook: &TestHook) 
             case(path, none(), 200, 200)
         }
         (method, path) if path.contains("/issuances") => issuances::access(method, path)?,
+        ("GET", path) if path.ends_with("/access-logs") => {
+            let path = path.replace("{namespace}", "vendor-a");
+            case(&path.replace("{secretId}", SITE), none(), 200, 200)
+        }
         (method, path) if path.contains("/webhooks") => {
             let (path, body, own, others) = webhooks::access(method, path, hook)?;
             case(&path, body, own, others)

@@ -11,7 +11,7 @@ use crate::support::wait::until;
 use crate::support::{Place, TestApp, servers};
 
 /// A service that ships the audit log of the run's OpenBao, of which it sees its own part.
-async fn shipping() -> TestApp {
+pub async fn shipping() -> TestApp {
     let place = Place::shared().await;
     let mut config = place.config().await;
     config.audit = Some(settings(

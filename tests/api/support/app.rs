@@ -120,6 +120,9 @@ impl Place {
             lockbox: gatehouse::config::LockboxConfig {
                 kdf: gatehouse::lockbox::crypto::Kdf::FLOOR,
             },
+            logs: gatehouse::config::LogConfig {
+                retention_days: 365,
+            },
             users: gatehouse::config::UserConfig {
                 base_domain: Some("gatehouse.test".to_owned()),
                 default_vendor: None,

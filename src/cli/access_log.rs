@@ -1,0 +1,130 @@
+//! `gatehouse access-log`.
+
+use clap::{Subcommand, ValueEnum};
+use reqwest::Method;
+
+use super::out;
+use super::remote::Remote;
+use super::vendor::namespace;
+use crate::types::{Namespace, SecretId};
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Args {
+    /// Show what happened at a vendor, or at one of its sites, a page at a time
+    List {
+        #[command(flatten)]
+        of: Of,
+        /// Items of a page, 1 to 100
+        #[arg(long, default_value_t = 50)]
+        limit: u8,
+        /// From the page before
+        #[arg(long)]
+        cursor: Option<String>,
+    },
+    /// Write all of it to standard output
+    ///
+    /// The exit status tells whether it is all of it: an export that is cut off ends with an error.
+    Export {
+        #[command(flatten)]
+        of: Of,
+        /// One item of JSON a line, or CSV
+        #[arg(long, value_enum, default_value_t = Format::Ndjson)]
+        format: Format,
+    },
+}
+
+/// Of a file.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Format {
+    /// One item of JSON a line
+    Ndjson,
+    /// RFC 4180
+    Csv,
+}
+
+/// What is wanted.
+#[derive(clap::Args)]
+pub struct Of {
+    /// Which vendor
+    #[arg(value_parser = namespace)]
+    namespace: Namespace,
+    /// Only what touches this site, there or removed
+    #[arg(long, value_parser = super::site::secret_id)]
+    site: Option<SecretId>,
+    /// From this time on, RFC 3339
+    #[arg(long)]
+    from: Option<String>,
+    /// Before this time, RFC 3339
+    #[arg(long)]
+    to: Option<String>,
+    /// An action, or a beginning such as token.*
+    #[arg(long)]
+    action: Option<String>,
+    /// done, refused or failed
+    #[arg(long)]
+    outcome: Option<String>,
+    /// A kind of caller, or kind:name
+    #[arg(long)]
+    caller: Option<String>,
+    /// A token, by the id of its issuance
+    #[arg(long)]
+    issuance: Option<String>,
+    /// gatehouse or openbao
+    #[arg(long)]
+    source: Option<String>,
+    /// desc (newest first) or asc
+    #[arg(long)]
+    order: Option<String>,
+}
+
+impl Of {
+    fn path(&self, more: &[(&str, Option<&str>)]) -> String {
+        let vendor = format!("/api/admin/vendors/{}", self.namespace);
+        let path = match &self.site {
+            Some(site) => format!("{vendor}/sites/{site}/access-logs"),
+            None => format!("{vendor}/access-logs"),
+        };
+        let filters = [
+            ("from", &self.from),
+            ("to", &self.to),
+            ("action", &self.action),
+            ("outcome", &self.outcome),
+            ("caller", &self.caller),
+            ("issuance", &self.issuance),
+            ("source", &self.source),
+            ("order", &self.order),
+        ];
+        let filters = filters.map(|(name, value)| (name, value.as_deref()));
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in filters.iter().chain(more) {
+            if let Some(value) = value {
+                query.append_pair(name, value);
+            }
+        }
+        format!("{path}?{}", query.finish())
+    }
+}
+
+/// Runs it.
+///
+/// # Errors
+/// What the service says.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let remote = Remote::from_env()?;
+    match args {
+        Args::List { of, limit, cursor } => {
+            let limit = limit.to_string();
+            let path = of.path(&[("limit", Some(&limit)), ("cursor", cursor.as_deref())]);
+            out::json(&remote.call(Method::GET, &path, None).await?)
+        }
+        Args::Export { of, format } => {
+            let format = match format {
+                Format::Ndjson => "ndjson",
+                Format::Csv => "csv",
+            };
+            let path = of.path(&[("format", Some(format))]);
+            remote.file(&path, out::bytes).await
+        }
+    }
+}
