@@ -124,6 +124,9 @@ pub enum Error {
     /// As many access logs are being written to files as may be.
     #[error("too many exports are under way")]
     ExportsBusy,
+    /// The node's shipper was at work a moment ago.
+    #[error("the audit log of the node is being read")]
+    AuditNodeAlive,
     /// The vendor is suspended.
     #[error("the vendor is suspended")]
     VendorSuspended,

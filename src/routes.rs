@@ -5,7 +5,7 @@
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
 
-use crate::access_logs::timeline;
+use crate::access_logs::{nodes, timeline};
 use crate::error::Error;
 use crate::lockbox::rport;
 use crate::users::accounts::{manage as user_accounts, own as account, sessions as user_sessions};
@@ -206,6 +206,8 @@ routes! {
     GET    "/api/admin/access-logs"                            Operator        timeline::http::of_all;
     GET    "/api/admin/app-token"                              Operator        tasks::http::app_tokens;
     POST   "/api/admin/app-token/renew"                        Operator        tasks::http::renew_app_tokens;
+    GET    "/api/admin/audit-nodes"                            Operator        nodes::http::list;
+    POST   "/api/admin/audit-nodes/remove"                     Operator        nodes::http::remove;
     POST   "/api/admin/explain"                                Operator        tokens::explain::http::explain;
     GET    "/api/admin/tasks"                                  Operator        tasks::http::list;
 

@@ -108,7 +108,8 @@ impl Keeper {
         let mut client = self.pool.get().await?;
         let transaction = client.transaction().await.map_err(db::Error::from)?;
         let node = &self.settings.node;
-        if !position::store::advance(&transaction, node, (from, &to), sum.counts, now).await? {
+        let looked = (sum.counts, batch.at_end && is_last);
+        if !position::store::advance(&transaction, node, (from, &to), looked, now).await? {
             return Err(ShipError::NotAlone);
         }
         if batch.lost && is_first {

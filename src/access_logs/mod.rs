@@ -10,6 +10,7 @@
 pub mod alarms;
 mod keep;
 mod line;
+pub mod nodes;
 mod position;
 pub mod retention;
 mod store;
@@ -152,7 +153,10 @@ impl Shipper {
             Ok(Some(batch)) => {
                 let reached = self.keeper.keep(&batch, &position).await?;
                 self.following = Some((tail, reached));
-                (self.noted, self.problem) = (Some(Instant::now()), None);
+                self.problem = None;
+                if batch.at_end {
+                    self.noted = Some(Instant::now());
+                }
                 Ok(true)
             }
             Ok(None) => {

@@ -4,6 +4,7 @@
 //! others call a running service as an operator, by `GATEHOUSE_URL` and `GATEHOUSE_ADMIN_TOKEN`. Settings come from the environment.
 
 mod access_log;
+mod audit_node;
 mod audit_ship;
 mod bootstrap;
 mod dev;
@@ -116,6 +117,9 @@ enum Command {
     /// Access logs: who asked for which token, and what it then did inside OpenBao
     #[command(subcommand, after_help = REMOTE_HELP)]
     AccessLog(access_log::Args),
+    /// The OpenBao nodes whose audit logs a running service reads
+    #[command(subcommand, after_help = REMOTE_HELP)]
+    AuditNode(audit_node::Args),
     /// The app tokens of a running service: how long they live, never the tokens
     #[command(subcommand, after_help = REMOTE_HELP)]
     AppToken(show::AppToken),
@@ -167,6 +171,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Site(args) => site::run(args).await,
         Command::Token(args) => token::run(args).await,
         Command::AccessLog(args) => access_log::run(args).await,
+        Command::AuditNode(args) => audit_node::run(args).await,
         Command::AppToken(args) => show::app_token(args).await,
         Command::Task(args) => show::task(args).await,
         Command::Webhook(args) => webhook::run(&args),

@@ -63,12 +63,63 @@ pub enum Args {
         #[arg(long)]
         all: bool,
     },
+    /// Say whether a caller would get a token, and which rule decides; nothing is issued
+    Explain(Explain),
+}
+
+/// Who would ask for what.
+#[derive(clap::Args)]
+pub struct Explain {
+    /// Of which vendor
+    #[arg(value_parser = namespace)]
+    namespace: Namespace,
+    /// Who would ask: public-key, vendor, worker, user, operator or billing
+    caller: String,
+    /// Log-in name of the worker
+    #[arg(long)]
+    login: Option<String>,
+    /// What would be asked for: write, read or credentials
+    token: String,
+    /// For the site of this secret id instead of the whole store
+    #[arg(long)]
+    secret_id: Option<String>,
+    /// For this credential instead of all
+    #[arg(long)]
+    key: Option<String>,
+    /// First life of a token for credentials, in seconds
+    #[arg(long)]
+    ttl: Option<u32>,
+    /// A token for credentials that the service renews
+    #[arg(long)]
+    keep_alive: bool,
+}
+
+impl Explain {
+    fn body(self) -> Value {
+        let mut caller = json!({ "kind": self.caller });
+        if let Some(login) = self.login {
+            caller["login"] = json!(login);
+        }
+        let mut token = json!({ "kind": self.token });
+        let given = [
+            ("secretId", self.secret_id.map(Value::from)),
+            ("key", self.key.map(Value::from)),
+            ("ttl", self.ttl.map(Value::from)),
+            ("keepAlive", self.keep_alive.then_some(Value::Bool(true))),
+        ];
+        for (name, value) in given {
+            if let Some(value) = value {
+                token[name] = value;
+            }
+        }
+        json!({ "vendor": self.namespace, "caller": caller, "token": token })
+    }
 }
 
 /// Which tokens.
 #[derive(clap::Args)]
 pub struct Filter {
-    /// Of this kind: write, `write`, `write_site`, `read`, `read_site` and so on
+    /// Of this kind: `write`, `write_site`, `read`, `read_site` and so on
     #[arg(long)]
     kind: Option<String>,
     /// For the site of this secret id
@@ -162,6 +213,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             let path = format!("{}/revoke", place(namespace.as_ref()));
             remote
                 .call(Method::POST, &path, Some(&Value::Object(body)))
+                .await?
+        }
+        Args::Explain(asked) => {
+            let body = asked.body();
+            remote
+                .call(Method::POST, "/api/admin/explain", Some(&body))
                 .await?
         }
     };

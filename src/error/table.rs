@@ -129,6 +129,11 @@ impl Error {
                 "exports_busy",
                 "As many exports are under way as may be. Wait until one has ended.",
             ),
+            Self::AuditNodeAlive => (
+                409,
+                "audit_node_alive",
+                "The audit log of this node was read within the last hour. Stop its shipper first.",
+            ),
             Self::VendorSuspended => (403, "vendor_suspended", "The vendor is suspended."),
             Self::VendorCancelled => (403, "vendor_cancelled", "The vendor was cancelled."),
             Self::StoreWideRefused => (

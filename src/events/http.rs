@@ -29,7 +29,7 @@ pub async fn keep_refusals(
     };
     let error = error.and_then(|error| error.as_error::<Error>());
     if let (Some(app), Some(error)) = (app, error) {
-        refused::keep(&app, error, &asked).await;
+        refused::keep(&app.into_inner(), error, asked).await;
     }
     done
 }

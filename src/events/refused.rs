@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -133,19 +133,20 @@ enum Kept {
 fn kept(error: &Error, entry: &Entry) -> Kept {
     match error {
         Error::Db(_) | Error::Stale | Error::Starting | Error::Internal(_) => Kept::Nothing,
-        Error::RateLimited { .. }
-        | Error::LedgerBusy
+        Error::LedgerBusy
         | Error::PasswordsBusy
         | Error::CredentialsMissing
         | Error::CredentialsInvalid
         | Error::ConnectorRefused => Kept::Count,
+        _ if entry.status == 429 => Kept::Count,
         _ if entry.status.is_server_error() => Kept::Row(Outcome::Failed(entry.code)),
         _ => Kept::Row(Outcome::Refused(entry.code)),
     }
 }
 
-/// Keeps a refusal before it is answered. Where that fails, it is answered all the same: nothing is given away by it.
-pub async fn keep(app: &App, error: &Error, asked: &Asked) {
+/// Keeps a refusal before it is answered. Where that fails, it is answered all the same: nothing is given away by it. A
+/// body that broke off is answered at once, as its connection does not wait.
+pub async fn keep(app: &Arc<App>, error: &Error, asked: Asked) {
     let (current, entry) = (telemetry::current(), error.entry());
     metrics::counter!("gatehouse_refusals_total", "code" => entry.code).increment(1);
     let who = current.seen.who.get();
@@ -153,14 +154,19 @@ pub async fn keep(app: &App, error: &Error, asked: &Asked) {
         (Kept::Nothing, _) => {}
         _ if current.seen.told.load(Ordering::Relaxed) => {}
         (Kept::Row(outcome), Some(who)) => {
-            let site = current.seen.site.get();
-            let recorded = tokio::time::timeout(LIMIT, record(app, outcome, who, site, asked));
-            if !matches!(recorded.await, Ok(Ok(()))) {
-                metrics::counter!("gatehouse_refusals_unrecorded_total").increment(1);
-                tracing::error!(
-                    error.code = entry.code,
-                    "A refusal could not be put on record"
-                );
+            let refusal = Refusal {
+                outcome,
+                who: who.clone(),
+                site: current.seen.site.get().cloned(),
+                asked,
+            };
+            let recorder = Arc::clone(app);
+            let recording = async move { refusal.record(&recorder).await };
+            match error {
+                Error::MalformedBody | Error::BodyTooLarge | Error::BodyTimeout => {
+                    app.aside(recording);
+                }
+                _ => recording.await,
             }
         }
         (_, who) => {
@@ -171,21 +177,34 @@ pub async fn keep(app: &App, error: &Error, asked: &Asked) {
     }
 }
 
-async fn record(
-    app: &App,
+/// A refusal of somebody who is known.
+struct Refusal {
     outcome: Outcome,
-    who: &Who,
-    site: Option<&SecretId>,
-    asked: &Asked,
-) -> db::Result<()> {
-    let event = Event {
-        outcome,
-        secret_id: site,
-        details: json!({ "method": asked.method, "route": asked.route }),
-        ..Event::done("request.refused", who.vendor, &who.actor, "")
-    };
-    let client = app.db.get().await?;
-    event.record(&client, app.clock.now()).await
+    who: Who,
+    site: Option<SecretId>,
+    asked: Asked,
+}
+
+impl Refusal {
+    async fn record(&self, app: &App) {
+        let recorded = tokio::time::timeout(LIMIT, self.insert(app));
+        if !matches!(recorded.await, Ok(Ok(()))) {
+            metrics::counter!("gatehouse_refusals_unrecorded_total").increment(1);
+            let (_, code) = self.outcome.parts();
+            tracing::error!(error.code = code, "A refusal could not be put on record");
+        }
+    }
+
+    async fn insert(&self, app: &App) -> db::Result<()> {
+        let event = Event {
+            outcome: self.outcome,
+            secret_id: self.site.as_ref(),
+            details: json!({ "method": self.asked.method, "route": self.asked.route }),
+            ..Event::done("request.refused", self.who.vendor, &self.who.actor, "")
+        };
+        let client = app.db.get().await?;
+        event.record(&client, app.clock.now()).await
+    }
 }
 
 /// Puts the counts on record, one row for each vendor that is known and one for everybody else. Gives how many refusals

@@ -1,9 +1,10 @@
 //! The API description (OpenAPI 3.1), made from the route table and the models of credentials.
 //!
-//! It names every operation, who may call it and how errors look. The bodies of credentials have their schemas; those of
-//! the other operations are described in `docs/` so far.
+//! It names every operation, who may call it and how errors look. The bodies of credentials, access logs and
+//! the ledger have their schemas; those of the other operations are described in `docs/` so far.
 
 pub mod http;
+mod logs;
 
 use serde_json::{Map, Value, json};
 
@@ -51,11 +52,12 @@ fn all_paths() -> Map<String, Value> {
 }
 
 fn operation(route: &Route, path: &str) -> Value {
-    let parameters: Vec<Value> = path
+    let mut parameters: Vec<Value> = path
         .split('/')
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
         .collect();
+    parameters.extend(logs::query(route));
     let problem = json!({
         "description": "An error (RFC 9457); `code` tells which",
         "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
@@ -86,6 +88,13 @@ fn operation(route: &Route, path: &str) -> Value {
         let body = json!({ "schema": { "$ref": "#/components/schemas/CredentialBody" } });
         operation["requestBody"] =
             json!({ "required": true, "content": { "application/json": body } });
+    }
+    let content = |name: &str| json!({ "application/json": { "schema": { "$ref": format!("#/components/schemas/{name}") } } });
+    if let Some(name) = logs::body(route) {
+        operation["requestBody"] = json!({ "required": true, "content": content(name) });
+    }
+    if let Some(name) = logs::answer(route) {
+        operation["responses"]["2XX"]["content"] = content(name);
     }
     operation
 }
@@ -144,6 +153,7 @@ fn schemas() -> Result<Map<String, Value>> {
         }),
     );
     all.insert("RPortErrors".to_owned(), rport_errors());
+    all.extend(logs::schemas());
     Ok(all)
 }
 

@@ -108,6 +108,10 @@ fn request(route: &Route, a: &TestVendor, worker: &TestWorker, hook: &TestHook) 
             let body = json!({ "session": { "email": email, "password": "x" } });
             case(route.path, body, 401, 401)
         }
+        ("GET", "/api/admin/audit-nodes") => case(route.path, none(), 200, 200),
+        ("POST", "/api/admin/audit-nodes/remove") => {
+            case(route.path, json!({ "node": "unknown" }), 404, 404)
+        }
         ("POST", "/api/admin/explain") => {
             let body = json!({ "vendor": "vendor-a", "caller": { "kind": "vendor" }, "token": { "kind": "read" } });
             case(route.path, body, 200, 200)

@@ -176,11 +176,11 @@ async fn token_on_no_record_is_told_once_an_hour() {
     assert_eq!(number(&test, sql).await, 1);
 }
 
-/// A service that ships the audit log of the run's OpenBao.
+/// A service that ships the audit log of its OpenBao.
 async fn shipping() -> (TestApp, TestVendor) {
-    let place = Place::shared().await;
+    let place = Place::audited().await;
     let mut config = place.config().await;
-    let file = servers::shared().audit_log.clone();
+    let file = servers::audited().log.clone();
     config.audit = Some(settings(place.bao.namespace.clone(), file));
     let test = TestApp::start_at(place, config).await;
     let vendor = test.vendor("gravityview").await;

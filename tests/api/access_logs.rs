@@ -10,13 +10,13 @@ use crate::credentials::ftp;
 use crate::support::wait::until;
 use crate::support::{Place, TestApp, servers};
 
-/// A service that ships the audit log of the run's OpenBao, of which it sees its own part.
+/// A service that ships the audit log of its OpenBao, of which it sees its own part.
 pub async fn shipping() -> TestApp {
-    let place = Place::shared().await;
+    let place = Place::audited().await;
     let mut config = place.config().await;
     config.audit = Some(settings(
         place.bao.namespace.clone(),
-        servers::shared().audit_log.clone(),
+        servers::audited().log.clone(),
     ));
     TestApp::start_at(place, config).await
 }
@@ -177,4 +177,46 @@ async fn every_line_is_stored_once_through_rotation_restart_and_a_lost_database(
     third_stop.cancel();
     second.await.unwrap();
     third.await.unwrap();
+}
+
+#[tokio::test]
+async fn node_that_is_no_more_is_forgotten_and_one_at_work_is_kept() {
+    let test = shipping().await;
+    let listed = async || {
+        let nodes = test.get("/api/admin/audit-nodes").bearer(&test.operator);
+        nodes.send().await.json["nodes"].clone()
+    };
+    until("the shipper", async || {
+        !listed().await[0]["checkedAt"].is_null()
+    })
+    .await;
+    let nodes = listed().await;
+    assert_eq!(
+        (&nodes[0]["node"], &nodes[0]["problem"]),
+        (&json!("test"), &Value::Null)
+    );
+    let remove = async |node: &str| {
+        let call = test
+            .post("/api/admin/audit-nodes/remove")
+            .bearer(&test.operator);
+        call.json(&json!({ "node": node })).send().await
+    };
+    remove("test").await.expect_problem(409, "audit_node_alive");
+    remove("nobody").await.expect_problem(404, "not_found");
+    remove("a\0b").await.expect_problem(404, "not_found");
+    let gone = "INSERT INTO audit_positions (node, file, place, updated_at, checked_at) \
+                VALUES ('gone', '', 0, now() - interval '2 hours', now() - interval '2 hours')";
+    test.sql().await.batch_execute(gone).await.unwrap();
+    let complete = async || {
+        let log = test.get("/api/admin/access-logs").bearer(&test.operator);
+        log.send().await.json["openbao"]["complete"].clone()
+    };
+    assert_eq!(complete().await, false);
+    let removed = remove("gone").await;
+    assert_eq!(
+        (removed.status, &removed.json["removed"]),
+        (200, &json!(true))
+    );
+    assert_eq!(listed().await.as_array().unwrap().len(), 1);
+    assert_eq!(complete().await, true);
 }

@@ -23,7 +23,8 @@ pub async fn find(client: &impl GenericClient, node: &str) -> Result<Position> {
     })
 }
 
-/// Moves on from a place to another; `false` where the node's log was read from elsewhere meanwhile.
+/// Moves on from a place to another; `false` where the node's log was read from elsewhere meanwhile. Only where there
+/// was no more to read (`at_end`) the node counts as looked at: what is behind is not all there.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -31,16 +32,17 @@ pub async fn advance(
     client: &impl GenericClient,
     node: &str,
     (from, to): (&Position, &Position),
-    counts: Counts,
+    (counts, at_end): (Counts, bool),
     now: Timestamp,
 ) -> Result<bool> {
     let sql = "INSERT INTO audit_positions AS p (node, file, head, place, began_at, newest_at, lines, malformed, late, \
                                                  updated_at, checked_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CASE WHEN $14::bool THEN $10::timestamptz END) \
                ON CONFLICT (node) DO UPDATE SET file = excluded.file, head = excluded.head, place = excluded.place, \
                began_at = excluded.began_at, newest_at = greatest(p.newest_at, excluded.newest_at), \
                lines = p.lines + excluded.lines, malformed = p.malformed + excluded.malformed, \
-               late = p.late + excluded.late, updated_at = excluded.updated_at, checked_at = excluded.checked_at, \
+               late = p.late + excluded.late, updated_at = excluded.updated_at, \
+               checked_at = coalesce(excluded.checked_at, p.checked_at), \
                failing_since = NULL, problem = NULL \
                WHERE p.file = $11 AND p.head = $12 AND p.place = $13";
     let statement = client.prepare_cached(sql).await?;
@@ -61,6 +63,7 @@ pub async fn advance(
                 &from.file,
                 &from.head,
                 &from.place,
+                &at_end,
             ],
         )
         .await?;
@@ -81,7 +84,7 @@ pub async fn note(
                SELECT w.*, CASE WHEN $3::text IS NULL THEN w.at END, CASE WHEN $3 IS NOT NULL THEN w.at END, $3 \
                FROM (VALUES ($1::text, '', 0::bigint, $2::timestamptz)) AS w (node, file, place, at) \
                ON CONFLICT (node) DO UPDATE SET checked_at = coalesce(excluded.checked_at, p.checked_at), \
-               failing_since = CASE WHEN $3 IS NOT NULL THEN coalesce(p.failing_since, excluded.failing_since) END, problem = $3";
+               updated_at = excluded.updated_at, failing_since = CASE WHEN $3 IS NOT NULL THEN coalesce(p.failing_since, excluded.failing_since) END, problem = $3";
     client.execute(sql, &[&node, &now, &problem]).await?;
     Ok(())
 }

@@ -40,6 +40,8 @@ pub struct Batch {
     pub lost: bool,
     /// The place behind the last line.
     pub end: u64,
+    /// Whether there was no more to read.
+    pub at_end: bool,
     file: String,
     began: Timestamp,
     head: Vec<u8>,
@@ -208,6 +210,7 @@ impl Tail {
             broken: std::mem::take(&mut self.broken),
             lost: std::mem::take(&mut self.lost),
             end: open.place,
+            at_end: bytes.len() < CHUNK,
             file: open.id.clone(),
             began: open.began()?,
             head: open.head.clone(),

@@ -58,6 +58,17 @@ pub struct Place {
 impl Place {
     /// On the servers of the run: a fresh database and a fresh OpenBao namespace.
     pub async fn shared() -> Self {
+        let shared = servers::shared();
+        Self::on(&shared.bao_addr, &shared.bao_root).await
+    }
+
+    /// The same, on the OpenBao whose audit log is shipped.
+    pub async fn audited() -> Self {
+        let audited = servers::audited();
+        Self::on(&audited.addr, &audited.root).await
+    }
+
+    async fn on(bao_addr: &str, bao_root: &str) -> Self {
         logs::capture();
         let shared = servers::shared();
         let name = format!("t{}-{}", std::process::id(), servers::number());
@@ -65,21 +76,21 @@ impl Place {
         let sql = format!("CREATE DATABASE {database} TEMPLATE {}", servers::TEMPLATE);
         servers::execute(&shared.database_url, &sql).await;
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let url = format!("{}/v1/sys/namespaces/{name}", shared.bao_addr);
+        let url = format!("{bao_addr}/v1/sys/namespaces/{name}");
         let made = http
             .post(url)
-            .header("x-vault-token", &shared.bao_root)
+            .header("x-vault-token", bao_root)
             .send()
             .await
             .unwrap();
         assert!(made.status().is_success(), "{:?}", made.text().await);
         Self {
             bao: Server {
-                addr: shared.bao_addr.clone(),
+                addr: bao_addr.to_owned(),
                 namespace: Some(name),
                 ca_pem: None,
             },
-            bao_root: shared.bao_root.clone(),
+            bao_root: bao_root.to_owned(),
             database_url: servers::with_database(&shared.database_url, &database),
         }
     }

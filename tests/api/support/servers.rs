@@ -16,8 +16,6 @@ pub struct Shared {
     pub runtime: Handle,
     pub bao_addr: String,
     pub bao_root: String,
-    /// Where OpenBao writes its audit log.
-    pub audit_log: PathBuf,
     /// Of a superuser, with the migrated template beside it.
     pub database_url: String,
 }
@@ -49,7 +47,6 @@ pub fn shared() -> &'static Shared {
                     runtime: Handle::current(),
                     bao_addr: openbao.addr.clone(),
                     bao_root: openbao.root_token.clone(),
-                    audit_log: openbao.audit_log.clone(),
                     database_url: postgres.url.clone(),
                 })
                 .unwrap();
@@ -60,6 +57,47 @@ pub fn shared() -> &'static Shared {
         told.recv()
             .expect("OpenBao and PostgreSQL must start: run `make tools`, and see the panic above")
     })
+}
+
+/// An OpenBao whose audit log tests ship from its beginning: only those use it, so that it stays short.
+pub struct Audited {
+    pub addr: String,
+    pub root: String,
+    pub log: PathBuf,
+}
+
+static AUDITED: OnceLock<Audited> = OnceLock::new();
+
+/// That OpenBao, started by whoever asks first.
+pub fn audited() -> &'static Audited {
+    AUDITED.get_or_init(|| {
+        let (tell, told) = std::sync::mpsc::channel();
+        let runtime = shared().runtime.clone();
+        std::thread::spawn(move || {
+            runtime.block_on(async {
+                let openbao = openbao(&folder("audited")).await;
+                tell.send(Audited {
+                    addr: openbao.addr.clone(),
+                    root: openbao.root_token.clone(),
+                    log: openbao.audit_log.clone(),
+                })
+                .unwrap();
+                std::future::pending::<()>().await;
+            });
+        });
+        told.recv()
+            .expect("OpenBao must start: see the panic above")
+    })
+}
+
+async fn openbao(folder: &std::path::Path) -> OpenBao {
+    let options = OpenBaoOptions {
+        dir: folder.join("openbao"),
+        port: 0,
+        cluster_port: 0,
+        bin: tools::find_bao(None, &PathBuf::from(env!("CARGO_MANIFEST_DIR"))).unwrap(),
+    };
+    OpenBao::start(options).await.unwrap()
 }
 
 /// A folder of this run, for data that need not be durable.
@@ -86,14 +124,8 @@ pub async fn start(folder: &std::path::Path, more: Vec<(String, String)>) -> (Po
         bin_dir: tools::find_postgres(None).unwrap(),
         settings,
     };
-    let openbao = OpenBaoOptions {
-        dir: folder.join("openbao"),
-        port: 0,
-        cluster_port: 0,
-        bin: tools::find_bao(None, &PathBuf::from(env!("CARGO_MANIFEST_DIR"))).unwrap(),
-    };
-    let (postgres, openbao) = tokio::join!(Postgres::start(postgres), OpenBao::start(openbao));
-    (postgres.unwrap(), openbao.unwrap())
+    let (postgres, openbao) = tokio::join!(Postgres::start(postgres), openbao(folder));
+    (postgres.unwrap(), openbao)
 }
 
 /// Makes the database that tests copy.

@@ -1,0 +1,76 @@
+//! Handlers on the nodes.
+
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "the table in error.rs is the contract of every handler"
+)]
+
+use actix_web::{HttpResponse, web};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::store::{self, Node};
+use crate::app::App;
+use crate::auth::Operator;
+use crate::error::{Error, Result};
+use crate::http::Json;
+
+/// A node as answers show it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NodeView {
+    node: String,
+    checked_at: Option<Timestamp>,
+    failing_since: Option<Timestamp>,
+    problem: Option<String>,
+    newest_at: Option<Timestamp>,
+    lines: i64,
+    malformed: i64,
+    late: i64,
+}
+
+impl From<Node> for NodeView {
+    fn from(node: Node) -> Self {
+        Self {
+            node: node.name,
+            checked_at: node.checked_at,
+            failing_since: node.failing_since,
+            problem: node.problem,
+            newest_at: node.newest_at,
+            lines: node.lines,
+            malformed: node.malformed,
+            late: node.late,
+        }
+    }
+}
+
+/// `GET /api/admin/audit-nodes`: the nodes whose audit logs are read. There are a few, so this is no page.
+pub async fn list(app: web::Data<App>, _operator: Operator) -> Result<HttpResponse> {
+    let client = app.db.get().await?;
+    let nodes = store::all(&client).await?;
+    let nodes: Vec<NodeView> = nodes.into_iter().map(NodeView::from).collect();
+    Ok(HttpResponse::Ok().json(json!({ "nodes": nodes })))
+}
+
+/// The body of `POST /api/admin/audit-nodes/remove`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RemoveNodeRequest {
+    /// Its name, `GATEHOUSE_AUDIT_NODE`.
+    node: String,
+}
+
+/// `POST /api/admin/audit-nodes/remove`: forgets a node that is no more, an hour after its shipper stopped.
+pub async fn remove(
+    app: web::Data<App>,
+    operator: Operator,
+    body: Json<RemoveNodeRequest>,
+) -> Result<HttpResponse> {
+    let node = body.0.node;
+    if node.contains('\0') {
+        return Err(Error::NotFound);
+    }
+    super::remove(&app, &node, &operator.actor()).await?;
+    Ok(HttpResponse::Ok().json(json!({ "removed": true })))
+}
