@@ -78,6 +78,12 @@ pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
     CURRENT.scope(current(), work)
 }
 
+/// What a client says of itself, as it can be kept.
+fn shown(said: &str) -> String {
+    let plain = |c: char| if c.is_control() { '?' } else { c };
+    said.chars().take(200).map(plain).collect()
+}
+
 /// Runs the handling of a request with what [`current`] gives.
 ///
 /// # Errors
@@ -87,13 +93,13 @@ pub async fn with_request_id(
     next: actix_web::middleware::Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let user_agent = request.headers().get(USER_AGENT);
-    let user_agent = user_agent.and_then(|text| text.to_str().ok());
+    let user_agent = user_agent.map(|text| String::from_utf8_lossy(text.as_bytes()));
     let app = request.app_data::<web::Data<App>>();
     let current = Current {
         request_id: super::http::request_id(request.request()),
         dialect: Dialect::of(request.path()),
         address: app.map(|app| super::http::client_address(app, request.request())),
-        user_agent: user_agent.unwrap_or_default().chars().take(200).collect(),
+        user_agent: shown(&user_agent.unwrap_or_default()),
         seen: Arc::default(),
     };
     let answer = async {

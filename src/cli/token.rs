@@ -26,7 +26,7 @@ pub enum Args {
         #[arg(long)]
         issued_after: Option<String>,
         /// Rows of a page, 1 to 100
-        #[arg(long, default_value_t = 50)]
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
         limit: u8,
         /// From the page before
         #[arg(long)]

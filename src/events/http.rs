@@ -3,11 +3,13 @@
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
-use actix_web::web;
+use actix_web::{HttpRequest, web};
 
 use super::refused::{self, Asked};
 use crate::app::App;
 use crate::error::Error;
+use crate::telemetry;
+use crate::types::SecretId;
 
 /// Keeps each refusal before it is answered, whoever made it: a handler, an extractor or other middleware.
 ///
@@ -23,6 +25,9 @@ pub async fn keep_refusals(
         route: request.match_pattern().unwrap_or_default(),
     };
     let done = next.call(request).await;
+    if let Ok(response) = &done {
+        note_site(response.request());
+    }
     let error = match &done {
         Ok(response) => response.response().error(),
         Err(error) => Some(error),
@@ -32,4 +37,13 @@ pub async fn keep_refusals(
         refused::keep(&app.into_inner(), error, asked).await;
     }
     done
+}
+
+/// A refusal stands in the log of the site that the path names. A delete key stands there too, and is no site's name.
+fn note_site(request: &HttpRequest) {
+    let named = request.match_info().get("secretId");
+    let named = named.filter(|text| !text.starts_with("gdk_"));
+    if let Some(id) = named.and_then(|text| SecretId::parse(text).ok()) {
+        telemetry::current().seen.note_site(&id);
+    }
 }

@@ -35,6 +35,17 @@ impl Outcome {
     }
 }
 
+/// Where an actor is, and what it says it is: the service itself is nowhere, whoever's request it serves.
+#[must_use]
+pub fn whereabouts(actor: &str, request: &telemetry::Current) -> (Option<String>, String) {
+    let kind = actor.split(':').next().unwrap_or_default();
+    if ["task", "gatehouse", "openbao", "anyone"].contains(&kind) {
+        return (None, String::new());
+    }
+    let address = request.address.map(|address| address.to_string());
+    (address, request.user_agent.clone())
+}
+
 /// One thing that happened. Never holds a secret.
 #[derive(Debug)]
 pub struct Event<'a> {

@@ -1,7 +1,8 @@
 //! Refusals: a row for each caller that is known, and one row a minute for all others.
 //!
-//! A caller that is known and was refused is on record with what it asked for. Wrong keys, missing ones and callers over
-//! their limit are counted in memory, as anybody can make any number of them; [`tell`] puts the counts on record.
+//! A caller that is known and was refused is on record with what it asked for. Wrong keys, missing ones, callers over
+//! their limit, and what a public key makes beyond one refusal a second are counted in memory, as anybody can make any
+//! number of them; [`tell`] puts the counts on record.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
@@ -153,7 +154,7 @@ pub async fn keep(app: &Arc<App>, error: &Error, asked: Asked) {
     match (kept(error, &entry), who) {
         (Kept::Nothing, _) => {}
         _ if current.seen.told.load(Ordering::Relaxed) => {}
-        (Kept::Row(outcome), Some(who)) => {
+        (Kept::Row(outcome), Some(who)) if may_tell(app, who) => {
             let refusal = Refusal {
                 outcome,
                 who: who.clone(),
@@ -174,6 +175,14 @@ pub async fn keep(app: &Arc<App>, error: &Error, asked: Asked) {
             let now = app.clock.now();
             app.refusals.count(vendor, entry.code, current.address, now);
         }
+    }
+}
+
+/// Everybody has the public key: beyond some, its refusals are counted.
+fn may_tell(app: &App, who: &Who) -> bool {
+    match who.vendor {
+        Some(vendor) if who.actor == "public-key" => app.limits.may_tell(vendor),
+        _ => true,
     }
 }
 

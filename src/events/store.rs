@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::Event;
+use super::{Event, whereabouts};
 use crate::db::{GenericClient, Result};
 use crate::telemetry::Current;
 use crate::types::SecretId;
@@ -24,7 +24,7 @@ pub async fn insert(
     let vendor = event.vendor.map(|id| id.0);
     let secret_id = event.secret_id.map(SecretId::as_str);
     let issuance = event.issuance.map(|id| id.0);
-    let address = request.address.map(|address| address.to_string());
+    let (address, user_agent) = whereabouts(event.actor, request);
     let request_id = match event.request_id {
         "" => request.request_id.as_str(),
         id => id,
@@ -42,7 +42,7 @@ pub async fn insert(
                 &secret_id,
                 &issuance,
                 &address,
-                &request.user_agent,
+                &user_agent,
                 &request_id,
                 &event.details,
             ],

@@ -39,12 +39,19 @@ pub struct Limits {
     vendor: DefaultKeyedRateLimiter<(VendorId, Share)>,
     passwords: DefaultKeyedRateLimiter<IpAddr>,
     tests: DefaultKeyedRateLimiter<VendorId>,
+    refusals: DefaultKeyedRateLimiter<VendorId>,
 }
 
 /// Tests of credentials of one vendor: they are tries to log in somewhere else.
 const TESTS: Rate = Rate {
     per_second: 1,
     burst: 10,
+};
+
+/// Refusals of a vendor's public key, which everybody has, that are a row each.
+const REFUSALS: Rate = Rate {
+    per_second: 1,
+    burst: 60,
 };
 
 impl Limits {
@@ -57,6 +64,7 @@ impl Limits {
             vendor: RateLimiter::keyed(quota(config.vendor)),
             passwords: RateLimiter::keyed(quota(config.refused)),
             tests: RateLimiter::keyed(quota(TESTS)),
+            refusals: RateLimiter::keyed(quota(REFUSALS)),
         }
     }
 
@@ -101,6 +109,12 @@ impl Limits {
         check(&self.tests, &vendor)
     }
 
+    /// Whether a refusal of this vendor's public key is a row of its own still; else it is only counted.
+    #[must_use]
+    pub fn may_tell(&self, vendor: VendorId) -> bool {
+        self.refusals.check_key(&vendor).is_ok()
+    }
+
     /// Forgets who has not called for a while.
     pub fn tidy(&self) {
         for limiter in [&self.address, &self.refused, &self.passwords] {
@@ -109,8 +123,10 @@ impl Limits {
         }
         self.vendor.retain_recent();
         self.vendor.shrink_to_fit();
-        self.tests.retain_recent();
-        self.tests.shrink_to_fit();
+        for limiter in [&self.tests, &self.refusals] {
+            limiter.retain_recent();
+            limiter.shrink_to_fit();
+        }
     }
 }
 

@@ -14,7 +14,7 @@ pub use json::{
     ENTRY_LIMIT, FileBody, Json, LIMIT as BODY_LIMIT, RawBody, parse as parse_json, read_value,
 };
 pub use middleware::{answered, harden, time_limit};
-pub use paging::{Cursor, Page, PageRequest};
+pub use paging::{Cursor, NoQuery, Page, PageRequest};
 pub use path::{
     DeliveryPath, EntryPath, IssuancePath, KeyPath, KeyVersionPath, NamespacePath,
     NamespaceSitePath, SessionPath, SiteId, UserPath, UserSessionPath, WebhookPath, WorkerPath,

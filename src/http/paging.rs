@@ -114,6 +114,17 @@ after_caller!(PageRequest, |request| PageRequest::parse(
     request.query_string()
 ));
 
+/// The query of a call that takes none.
+pub struct NoQuery;
+
+after_caller!(NoQuery, |request| if request.query_string().is_empty() {
+    Ok(NoQuery)
+} else {
+    Err(Error::InvalidParameter(
+        "this call takes no query parameters",
+    ))
+});
+
 /// One page: the rows, and the cursor of the next page where there is one.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

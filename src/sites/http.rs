@@ -182,7 +182,6 @@ async fn list_of(app: &App, vendor: &Vendor, page: PageRequest) -> Result<HttpRe
 /// `GET /sites/{secretId}`.
 pub async fn show(app: web::Data<App>, caller: VendorCaller, id: SiteId) -> Result<HttpResponse> {
     let id = SecretId::parse(&id.0).map_err(|_| Error::NotFound)?;
-    telemetry::current().seen.note_site(&id);
     let client = app.db.get().await?;
     let site = store::find(&client, caller.vendor.id, &id).await?;
     let site = site
@@ -201,7 +200,6 @@ pub async fn delete(
     let (vendor, secret_id, actor) = match caller {
         Remover::Known(caller) => {
             let secret_id = SecretId::parse(&id.0).map_err(|_| Error::NotFound)?;
-            telemetry::current().seen.note_site(&secret_id);
             (caller.vendor().clone(), secret_id, caller.actor())
         }
         Remover::DeleteKey(key) => {

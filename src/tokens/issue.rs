@@ -13,6 +13,7 @@ use super::ledger::{NewIssuance, Refusal};
 use super::{Grant, Scope, revoke, rules};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::events::whereabouts;
 use crate::telemetry;
 use crate::types::{IssuanceId, Secret};
 use crate::vault::tokens::{Auth, Created, NewToken, TokenInfo, WrapInfo};
@@ -234,6 +235,7 @@ fn row(
         now.checked_add(life).unwrap_or(Timestamp::MAX)
     };
     let (credentials, request) = (&grant.credentials, telemetry::current());
+    let (client_address, user_agent) = whereabouts(&grant.actor, &request);
     NewIssuance {
         id,
         vendor: grant.vendor.id,
@@ -256,8 +258,8 @@ fn row(
         },
         renew_at: credentials.keep_alive.then(|| after(handed.life() / 2)),
         first_life: i32::try_from(handed.life()).unwrap_or(i32::MAX),
-        client_address: request.address.map(|address| address.to_string()),
-        user_agent: request.user_agent,
+        client_address,
+        user_agent,
         wrap_accessor: handed.wrapping().map(str::to_owned),
     }
 }

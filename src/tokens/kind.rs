@@ -262,17 +262,23 @@ impl Kind {
         }
     }
 
+    /// The policies a token has, in OpenBao's order: with `default` where the role adds it.
+    #[must_use]
+    pub fn granted(self, namespace: &Namespace, scope: Scope) -> Vec<String> {
+        let mut granted = self.policies(namespace, scope);
+        if !self.rules().role.token_no_default_policy {
+            granted.push("default".to_owned());
+        }
+        granted.sort();
+        granted
+    }
+
     /// Whether `policies` are exactly what was asked for, with `default` where the role adds it.
     #[must_use]
     pub fn is_granted(self, namespace: &Namespace, scope: Scope, policies: &[String]) -> bool {
-        let mut wanted = self.policies(namespace, scope);
-        if !self.rules().role.token_no_default_policy {
-            wanted.push("default".to_owned());
-        }
         let mut got = policies.to_vec();
-        wanted.sort();
         got.sort();
-        wanted == got
+        self.granted(namespace, scope) == got
     }
 }
 

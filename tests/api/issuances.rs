@@ -254,3 +254,32 @@ async fn operator_looks_and_revokes_from_the_command_line() {
     assert_eq!(json_of(&env, &args), one);
     assert_eq!(json_of(&env, &["token", "revoke-all", "--all"]), one);
 }
+
+#[tokio::test]
+async fn calls_that_take_no_query_refuse_one() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("gravityview").await;
+    let asked = test
+        .post("/api/site")
+        .bearer(&vendor.public_key)
+        .send()
+        .await;
+    let path = format!("/api/issuances/{}?x=1", asked.text_of("issuanceId"));
+    let all = json!({ "all": true });
+    let calls = [
+        test.get(&path).bearer(&vendor.private_key),
+        test.delete(&path).bearer(&vendor.private_key),
+        test.post("/api/issuances/revoke?kind=write")
+            .bearer(&vendor.private_key)
+            .json(&all),
+        test.post("/api/admin/issuances/revoke?vendor=gravityview")
+            .bearer(&test.operator)
+            .json(&all),
+        test.post("/api/admin/explain?vendor=gravityview")
+            .bearer(&test.operator),
+    ];
+    for call in calls {
+        call.send().await.expect_problem(400, "invalid_parameter");
+    }
+    assert!(test.is_alive(&asked.text_of("token")).await);
+}

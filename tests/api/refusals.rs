@@ -167,3 +167,103 @@ async fn refusal_that_is_on_record_already_is_not_told_twice() {
         .collect();
     assert_eq!(actions, ["user.login_refused"]);
 }
+
+#[tokio::test]
+async fn public_key_cannot_fill_the_trail_with_refusals() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("gravityview").await;
+    for _ in 0..80 {
+        let refused = test.get("/sites").bearer(&vendor.public_key).send().await;
+        refused.expect_problem(403, "caller_not_allowed");
+    }
+    let found = rows(&test).await.len();
+    assert!((60..80).contains(&found), "{found}");
+    assert_eq!(test.pass("tell_refusals").await["refusals"], 80 - found);
+    let row = rows(&test).await.pop().unwrap();
+    assert_eq!(
+        (&row["vendor_id"], &row["code"]),
+        (&json!(vendor.id), &json!("limited"))
+    );
+    assert_eq!(row["details"]["counts"]["caller_not_allowed"], 80 - found);
+}
+
+#[tokio::test]
+async fn refusal_is_in_the_log_of_the_site_that_the_path_names() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("gravityview").await;
+    let path = format!("/sites/{SITE}/access-logs");
+    let refused = test.get(&path).bearer(&vendor.public_key);
+    let refused = refused.header("user-agent", "plugin\u{e9}/1").send().await;
+    refused.expect_problem(403, "caller_not_allowed");
+    let log = test.get(&path).bearer(&vendor.private_key).send().await;
+    let items = log.json["items"].as_array().unwrap();
+    assert_eq!(items.len(), 1, "{log:?}");
+    assert_eq!(items[0]["code"], "caller_not_allowed");
+    let agent = items[0]["userAgent"].as_str().unwrap();
+    assert!(
+        agent.starts_with("plugin") && agent.ends_with("/1"),
+        "{agent}"
+    );
+}
+
+#[tokio::test]
+async fn vendor_is_not_told_which_operator_and_from_where() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("gravityview").await;
+    test.site(&vendor, SITE, "access-key-0123456789").await;
+    let path = format!("/api/admin/vendors/gravityview/sites/{SITE}");
+    let removed = test.delete(&path).bearer(&test.operator);
+    let removed = removed
+        .header("user-agent", "operator-browser")
+        .send()
+        .await;
+    assert_eq!(removed.status, 200, "{removed:?}");
+    let asked = test
+        .post("/api/site")
+        .bearer(&vendor.public_key)
+        .send()
+        .await;
+    let id = asked.text_of("issuanceId");
+    let path = format!("/api/admin/vendors/gravityview/issuances/{id}");
+    let revoked = test.delete(&path).bearer(&test.operator).send().await;
+    assert_eq!(revoked.status, 200, "{revoked:?}");
+    let log = test
+        .get("/api/access-logs?limit=100")
+        .bearer(&vendor.private_key)
+        .send()
+        .await;
+    let ledger = test
+        .get("/api/issuances?limit=100")
+        .bearer(&vendor.private_key)
+        .send()
+        .await;
+    let deleted = ledger.json["items"].as_array().unwrap();
+    let deleted = deleted
+        .iter()
+        .find(|item| item["kind"] == "delete")
+        .unwrap();
+    assert_eq!(deleted["clientAddress"], Value::Null);
+    for text in [&log.text, &ledger.text] {
+        assert!(
+            text.contains("operator") || text.contains("delete"),
+            "{text}"
+        );
+        assert!(!text.contains("operator-browser"), "{text}");
+        assert!(!text.contains("operator:test"), "{text}");
+    }
+    let removal = log.json["items"].as_array().unwrap().iter();
+    let mut removal = removal.filter(|item| item["action"] == "site.removed");
+    assert_eq!(removal.next().unwrap()["address"], Value::Null);
+}
+
+#[tokio::test]
+async fn many_operators_at_once_do_not_wait_for_each_other_for_ever() {
+    let test = TestApp::start().await;
+    test.vendor("gravityview").await;
+    let asking = (0..48).map(|_| async {
+        let call = test.get("/api/admin/access-logs?vendor=gravityview&limit=1");
+        call.bearer(&test.operator).send().await.status
+    });
+    let statuses = futures_util::future::join_all(asking).await;
+    assert_eq!(statuses, vec![200; 48]);
+}

@@ -14,7 +14,7 @@ use super::store::{self, Node};
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::{Error, Result};
-use crate::http::Json;
+use crate::http::{Json, NoQuery};
 
 /// A node as answers show it.
 #[derive(Serialize)]
@@ -46,7 +46,11 @@ impl From<Node> for NodeView {
 }
 
 /// `GET /api/admin/audit-nodes`: the nodes whose audit logs are read. There are a few, so this is no page.
-pub async fn list(app: web::Data<App>, _operator: Operator) -> Result<HttpResponse> {
+pub async fn list(
+    app: web::Data<App>,
+    _operator: Operator,
+    _query: NoQuery,
+) -> Result<HttpResponse> {
     let client = app.db.get().await?;
     let nodes = store::all(&client).await?;
     let nodes: Vec<NodeView> = nodes.into_iter().map(NodeView::from).collect();
@@ -65,6 +69,7 @@ pub struct RemoveNodeRequest {
 pub async fn remove(
     app: web::Data<App>,
     operator: Operator,
+    _query: NoQuery,
     body: Json<RemoveNodeRequest>,
 ) -> Result<HttpResponse> {
     let node = body.0.node;

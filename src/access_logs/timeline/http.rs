@@ -87,7 +87,6 @@ pub async fn of_all(
     request: HttpRequest,
 ) -> Result<HttpResponse> {
     let asked = Asked::parse(request.query_string(), true)?;
-    let client = app.db.get().await?;
     let named = match (&asked.vendor, asked.filter.issuance) {
         (Some(namespace), _) => {
             let found = vendors::create::named(&app, namespace).await;
@@ -98,21 +97,27 @@ pub async fn of_all(
             })?)
         }
         // A token is one vendor's, and its rows are found by that.
-        (None, Some(id)) => match store::vendor_of(&client, id).await? {
-            Some(id) => Some(vendors::create::reload(&app, id).await?),
-            None => None,
-        },
+        (None, Some(id)) => {
+            // Given back before another connection is asked for: who holds one and waits for the next can wait for ever.
+            let client = app.db.get().await?;
+            let found = store::vendor_of(&client, id).await?;
+            drop(client);
+            match found {
+                Some(id) => Some(vendors::create::reload(&app, id).await?),
+                None => None,
+            }
+        }
         (None, None) => None,
     };
     let (now, days) = (app.clock.now(), app.config.logs.retention_days);
     let (scope, floor, floors) = if let Some(vendor) = &named {
         (Scope::Vendor(vendor.id), floor(&app, vendor)?, None)
     } else {
+        let client = app.db.get().await?;
         let longest = store::longest_days(&client).await?;
         let longest = longest.unwrap_or(days).max(days);
         (Scope::All, days_before(now, longest)?, Some((now, days)))
     };
-    drop(client);
     let reading = Reading {
         scope,
         filter: asked.filter.clone(),

@@ -14,8 +14,8 @@ use super::{Asker, Explained, Wanted, Would, explain as ask};
 use crate::app::App;
 use crate::auth::Operator;
 use crate::credentials::token::Asked;
-use crate::error::{Error, Result};
-use crate::http::Json;
+use crate::error::{Error, FieldError, Result};
+use crate::http::{Json, NoQuery};
 use crate::types::{AccessKey, CredentialKey, Metadata, Namespace, SecretId, WorkerLogin};
 use crate::users::workers::TokenTtl;
 use crate::vendors::{self, Vendor};
@@ -99,6 +99,9 @@ struct DecisionView {
     code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
+    /// What is wrong with fields, where that is it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
 }
 
 #[derive(Serialize)]
@@ -120,7 +123,7 @@ impl TokenView {
         Self {
             kind: rules.name,
             role: rules.role.name,
-            policies: would.kind.policies(&vendor.namespace, would.scope),
+            policies: would.kind.granted(&vendor.namespace, would.scope),
             ttl: would.ttl.map_or_else(|| rules.first_seconds(), u64::from),
             max_ttl: rules.max_seconds,
             renewable: rules.role.renewable,
@@ -132,6 +135,7 @@ impl TokenView {
 pub async fn explain(
     app: web::Data<App>,
     _operator: Operator,
+    _query: NoQuery,
     body: Json<ExplainRequest>,
 ) -> Result<HttpResponse> {
     let ExplainRequest {
@@ -150,8 +154,7 @@ pub async fn explain(
 }
 
 fn asker(caller: &AskerRequest) -> Result<Asker> {
-    let field =
-        |says: &str| Error::InvalidField(vec![crate::error::FieldError::at("/caller/login", says)]);
+    let field = |says: &str| Error::InvalidField(vec![FieldError::at("/caller/login", says)]);
     match (caller.kind, &caller.login) {
         (AskerKind::Worker, Some(login)) => WorkerLogin::parse(login)
             .map(Asker::Worker)
@@ -160,7 +163,8 @@ fn asker(caller: &AskerRequest) -> Result<Asker> {
         (_, Some(_)) => Err(field("is for workers only")),
         (AskerKind::PublicKey, None) => Ok(Asker::PublicKey),
         (AskerKind::Vendor, None) => Ok(Asker::Vendor),
-        (AskerKind::User | AskerKind::Operator | AskerKind::Billing, None) => Ok(Asker::Other),
+        (AskerKind::User, None) => Ok(Asker::User),
+        (AskerKind::Operator | AskerKind::Billing, None) => Ok(Asker::Outsider),
     }
 }
 
@@ -197,7 +201,7 @@ fn wanted(token: WantedRequest) -> Result<Wanted> {
         .filter(|(_, is_given, fits)| *is_given && !fits);
     let errors: Vec<_> = misplaced
         .map(|(name, ..)| {
-            crate::error::FieldError::at(format!("/token/{name}"), "is not for tokens of this kind")
+            FieldError::at(format!("/token/{name}"), "is not for tokens of this kind")
         })
         .collect();
     if !errors.is_empty() {
@@ -234,6 +238,11 @@ fn view(vendor: &Arc<Vendor>, explained: Explained) -> ExplainView {
             status,
             code,
             detail: refusal.map(|entry| entry.detail),
+            errors: explained
+                .outcome
+                .as_ref()
+                .err()
+                .map_or_else(Vec::new, |error| error.field_errors().to_vec()),
         },
         passed: explained.passed,
         token: explained

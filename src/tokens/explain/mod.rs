@@ -24,8 +24,10 @@ pub enum Asker {
     Vendor,
     /// A worker of the vendor.
     Worker(WorkerLogin),
-    /// Somebody who is never handed a token: a user, an operator, the billing system.
-    Other,
+    /// A user of the vendor, who is handed none.
+    User,
+    /// Somebody of no vendor, who is handed none: an operator, the billing system.
+    Outsider,
 }
 
 /// What would be asked for.
@@ -80,7 +82,7 @@ pub async fn explain(
         app,
         vendor,
         passed: Vec::new(),
-        at: "caller",
+        at: "key",
     };
     let outcome = asking.all(asker, wanted).await;
     let is_ours = |error: &Error| {
@@ -112,6 +114,13 @@ impl Asking<'_> {
     }
 
     async fn all(&mut self, asker: &Asker, wanted: &Wanted) -> Result<Would> {
+        let key = self.key(asker);
+        let key = self.rule("key", key)?;
+        let worker = self.worker(asker).await;
+        let worker = self.rule("worker", worker)?;
+        if !matches!(asker, Asker::Outsider) {
+            self.rule("vendor_status", self.vendor.refuse_inactive())?;
+        }
         let may = match (asker, wanted) {
             (Asker::PublicKey | Asker::Vendor, Wanted::Write { .. })
             | (Asker::Vendor, Wanted::Read { .. })
@@ -119,11 +128,6 @@ impl Asking<'_> {
             _ => Err(Error::CallerNotAllowed),
         };
         self.rule("caller", may)?;
-        let key = self.key(asker);
-        let key = self.rule("key", key)?;
-        let worker = self.worker(asker).await;
-        let worker = self.rule("worker", worker)?;
-        self.rule("vendor_status", self.vendor.refuse_inactive())?;
         match wanted {
             Wanted::Write {
                 secret_id,
@@ -147,7 +151,7 @@ impl Asking<'_> {
                 let key = key.filter(|key| key.private.is_some());
                 Ok(Some(key.ok_or(Error::CredentialsInvalid)?.id))
             }
-            Asker::Worker(_) | Asker::Other => Ok(None),
+            Asker::Worker(_) | Asker::User | Asker::Outsider => Ok(None),
         }
     }
 

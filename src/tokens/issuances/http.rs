@@ -15,7 +15,7 @@ use super::{CallerName, Filter, Issuance, Moment, REACH, State, Stretch, store};
 use crate::app::App;
 use crate::auth::{Operator, VendorAdmin};
 use crate::error::{Error, Result};
-use crate::http::{IssuancePath, Json, Page, PageRequest, in_background, request_id};
+use crate::http::{IssuancePath, Json, NoQuery, Page, PageRequest, in_background, request_id};
 use crate::tokens::Kind;
 use crate::types::{IssuanceId, SecretId, VendorId};
 
@@ -69,7 +69,7 @@ impl IssuanceView {
             }),
             kind: issuance.kind,
             secret_id: issuance.secret_id,
-            caller: issuance.caller,
+            caller: named(issuance.caller, for_operator),
             issued_at: issuance.issued_at,
             expires_at: issuance.expires_at,
             max_expires_at: issuance.max_expires_at,
@@ -80,11 +80,20 @@ impl IssuanceView {
             credential: issuance.credential,
             revoke: issuance.revoke.map(|revoke| RevokeView {
                 reason: revoke.reason,
-                by: revoke.by,
+                by: revoke.by.map(|by| named(by, for_operator)),
                 asked_at: revoke.asked_at,
                 revoked_at: revoke.revoked_at,
             }),
         }
+    }
+}
+
+/// Vendors are told that it was an operator, not which.
+fn named(actor: String, for_operator: bool) -> String {
+    if !for_operator && actor.starts_with("operator:") {
+        "operator".to_owned()
+    } else {
+        actor
     }
 }
 
@@ -181,6 +190,7 @@ pub async fn show(
     app: web::Data<App>,
     by: VendorAdmin,
     path: IssuancePath,
+    _query: NoQuery,
 ) -> Result<HttpResponse> {
     let client = app.db.get().await?;
     let found = store::find(&client, by.vendor.id, path.0).await?;
@@ -193,6 +203,7 @@ pub async fn revoke(
     app: web::Data<App>,
     by: VendorAdmin,
     path: IssuancePath,
+    _query: NoQuery,
 ) -> Result<HttpResponse> {
     let dead = in_background(&app, move |app| async move {
         let asker = Asker {
@@ -245,6 +256,7 @@ impl RevokeRequest {
 pub async fn revoke_many(
     app: web::Data<App>,
     by: VendorAdmin,
+    _query: NoQuery,
     body: Json<RevokeRequest>,
 ) -> Result<HttpResponse> {
     if body.0.is_empty() && !body.0.all {
@@ -263,6 +275,7 @@ pub async fn revoke_all(
     app: web::Data<App>,
     operator: Operator,
     request: HttpRequest,
+    _query: NoQuery,
     body: Json<RevokeRequest>,
 ) -> Result<HttpResponse> {
     if body.0.issued_before.is_none() && !body.0.all {
