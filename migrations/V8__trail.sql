@@ -164,8 +164,10 @@ BEGIN
         PERFORM make_month('events', now() + make_interval(months => months));
         PERFORM make_month('access_logs', now() + make_interval(months => months));
     END LOOP;
-    PERFORM make_month('events', at) FROM (SELECT DISTINCT date_trunc('month', at) AS at FROM events_before) AS months;
-    PERFORM make_month('access_logs', at) FROM (SELECT DISTINCT date_trunc('month', at) AS at FROM access_logs_before) AS months;
+    PERFORM make_month('events', at) FROM (
+        SELECT DISTINCT date_trunc('month', at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS at FROM events_before WHERE isfinite(at)) AS months;
+    PERFORM make_month('access_logs', at) FROM (
+        SELECT DISTINCT date_trunc('month', at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS at FROM access_logs_before WHERE isfinite(at)) AS months;
 END $$;
 INSERT INTO events (id, at, vendor_id, actor, action, outcome, code, secret_id, issuance_id, request_id, details)
 SELECT id, at, vendor_id, actor, action,

@@ -193,9 +193,10 @@ async fn delete_rows(
     }
     drop(client);
     let is_of_events = table.starts_with("events");
-    let before = match is_of_events {
-        true => allowed(app, vendor, before).await?,
-        false => before,
+    let before = if is_of_events {
+        allowed(app, vendor, before).await?
+    } else {
+        before
     };
     loop {
         if !left() {
@@ -207,9 +208,10 @@ async fn delete_rows(
         let end = store::end_of_batch(&transaction, table, vendor, before, BATCH).await?;
         let gone = store::delete_rows(&transaction, table, vendor, before, end).await?;
         transaction.commit().await?;
-        match is_of_events {
-            true => done.events += gone,
-            false => done.lines += gone,
+        if is_of_events {
+            done.events += gone;
+        } else {
+            done.lines += gone;
         }
         if end.is_none() {
             return Ok(true);
