@@ -69,15 +69,34 @@ CREATE INDEX access_logs_of_issuance ON access_logs (vendor_id, issuance_id, at,
 CREATE TABLE events_rest PARTITION OF events DEFAULT;
 CREATE TABLE access_logs_rest PARTITION OF access_logs DEFAULT;
 
--- Makes the month of `moment` where there is none yet, with what lies in the rest of it. The service may run it without
--- owning the tables.
+-- Rows are never changed, and go by retention only.
+CREATE FUNCTION only_added_to() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND current_setting('gatehouse.retention', true) = 'on' THEN
+        RETURN NULL;
+    END IF;
+    RAISE EXCEPTION '% is only ever added to', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END $$;
+-- A statement's triggers are those of the table that it names: each month has its own.
+CREATE TRIGGER only_added_to BEFORE UPDATE OR DELETE OR TRUNCATE ON events_rest
+    FOR EACH STATEMENT EXECUTE FUNCTION only_added_to();
+CREATE TRIGGER only_added_to BEFORE UPDATE OR DELETE OR TRUNCATE ON access_logs_rest
+    FOR EACH STATEMENT EXECUTE FUNCTION only_added_to();
+
+-- Makes the month of `moment` where there is none yet, with what lies in the rest of it. Where that is much, it stays
+-- there and the month is not made. Who adds rows does not wait: where one comes in between, this fails and is to be
+-- repeated. The service may run it without owning the tables.
 CREATE FUNCTION make_month(parent text, moment timestamptz) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     first timestamptz := date_trunc('month', moment AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
     after timestamptz := (date_trunc('month', moment AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC';
     part  text := parent || to_char(first AT TIME ZONE 'UTC', '"_"YYYY"_"MM');
+    rest  text := parent || '_rest';
+    was   text := coalesce(current_setting('gatehouse.retention', true), '');
+    many  integer := 10000;
     named text;
+    lying integer;
 BEGIN
     IF parent NOT IN ('events', 'access_logs') THEN
         RAISE EXCEPTION 'no table by months: %', parent;
@@ -85,21 +104,32 @@ BEGIN
     IF to_regclass(part) IS NOT NULL THEN
         RETURN false;
     END IF;
-    EXECUTE format('LOCK TABLE %I IN SHARE ROW EXCLUSIVE MODE', parent);
+    EXECUTE format('SELECT count(*) FROM (SELECT 1 FROM %I WHERE at >= $1 AND at < $2 LIMIT $3 + 1) AS lying', rest)
+        INTO lying USING first, after, many;
+    IF lying > many THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('LOCK TABLE %I IN SHARE UPDATE EXCLUSIVE MODE', parent);
     IF to_regclass(part) IS NOT NULL THEN
         RETURN false;
     END IF;
     EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', part, parent);
-    SELECT string_agg(quote_ident(attname), ', ') INTO named FROM pg_attribute
-    WHERE attrelid = parent::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '';
-    EXECUTE format('INSERT INTO %I (%s) SELECT %s FROM %I WHERE at >= $1 AND at < $2', part, named, named, parent || '_rest')
-        USING first, after;
-    EXECUTE format('DELETE FROM %I WHERE at >= $1 AND at < $2', parent || '_rest') USING first, after;
+    IF lying > 0 THEN
+        SELECT string_agg(quote_ident(attname), ', ') INTO named FROM pg_attribute
+        WHERE attrelid = parent::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '';
+        PERFORM set_config('gatehouse.retention', 'on', true);
+        EXECUTE format('WITH moved AS (DELETE FROM %I WHERE at >= $1 AND at < $2 RETURNING *) INSERT INTO %I (%s) SELECT %s FROM moved',
+            rest, part, named, named) USING first, after;
+        PERFORM set_config('gatehouse.retention', was, true);
+    END IF;
+    EXECUTE format('CREATE TRIGGER only_added_to BEFORE UPDATE OR DELETE OR TRUNCATE ON %I '
+        'FOR EACH STATEMENT EXECUTE FUNCTION only_added_to()', part);
     EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, part, first, after);
     RETURN true;
 END $$;
 
--- Drops the months that ended before `moment`, and gives their names.
+-- Drops the months that ended before `moment`, and gives their names. By retention only, and none that is not over,
+-- whatever the service's clock says.
 CREATE FUNCTION drop_months(parent text, moment timestamptz) RETURNS text[]
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
@@ -109,6 +139,10 @@ DECLARE
 BEGIN
     IF parent NOT IN ('events', 'access_logs') THEN
         RAISE EXCEPTION 'no table by months: %', parent;
+    END IF;
+    IF current_setting('gatehouse.retention', true) IS DISTINCT FROM 'on'
+        OR moment IS NULL OR moment > date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' THEN
+        RAISE EXCEPTION '% is only ever added to', parent USING ERRCODE = 'insufficient_privilege';
     END IF;
     FOR part IN
         SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -121,14 +155,8 @@ BEGIN
     RETURN dropped;
 END $$;
 
--- Rows are never changed, and go by retention only.
-CREATE FUNCTION only_added_to() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF TG_OP = 'DELETE' AND current_setting('gatehouse.retention', true) = 'on' THEN
-        RETURN NULL;
-    END IF;
-    RAISE EXCEPTION '% is only ever added to', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
-END $$;
+-- They run with their owner's rights.
+REVOKE EXECUTE ON FUNCTION make_month(text, timestamptz), drop_months(text, timestamptz) FROM PUBLIC;
 
 DO $$
 BEGIN
@@ -136,8 +164,10 @@ BEGIN
         PERFORM make_month('events', now() + make_interval(months => months));
         PERFORM make_month('access_logs', now() + make_interval(months => months));
     END LOOP;
-    PERFORM make_month('events', at) FROM (SELECT DISTINCT date_trunc('month', at) AS at FROM events_before) AS months;
-    PERFORM make_month('access_logs', at) FROM (SELECT DISTINCT date_trunc('month', at) AS at FROM access_logs_before) AS months;
+    PERFORM make_month('events', at) FROM (
+        SELECT DISTINCT date_trunc('month', at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS at FROM events_before WHERE isfinite(at)) AS months;
+    PERFORM make_month('access_logs', at) FROM (
+        SELECT DISTINCT date_trunc('month', at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS at FROM access_logs_before WHERE isfinite(at)) AS months;
 END $$;
 INSERT INTO events (id, at, vendor_id, actor, action, outcome, code, secret_id, issuance_id, request_id, details)
 SELECT id, at, vendor_id, actor, action,

@@ -16,6 +16,8 @@ BEGIN
     INSERT INTO events_to_chain (event_id, event_at, vendor_id) SELECT id, at, vendor_id FROM added;
     RETURN NULL;
 END $$;
+-- Nobody else puts it on a table of their own. Who adds events needs no right to it.
+REVOKE EXECUTE ON FUNCTION queue_for_chain() FROM PUBLIC;
 CREATE TRIGGER events_queue_for_chain AFTER INSERT ON events REFERENCING NEW TABLE AS added
     FOR EACH STATEMENT EXECUTE FUNCTION queue_for_chain();
 

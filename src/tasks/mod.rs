@@ -115,7 +115,7 @@ pub static TASKS: &[Task] = &[
     },
     Task {
         name: "keep_logs",
-        every: Duration::from_mins(30),
+        every: Duration::from_mins(5),
         pass: |app| Box::pin(keep_logs::pass(app)),
     },
     Task {

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::process::Command;
+use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::cli::{PROGRAM, json_of, refusal};
@@ -229,4 +231,68 @@ async fn operator_reads_and_exports_from_the_command_line() {
     };
     assert_eq!(update("30")["logRetentionDays"], 30);
     assert_eq!(update("default")["logRetentionDays"], Value::Null);
+}
+
+/// Processes that go on when the test ends, however it does.
+struct Stopped(Vec<Pid>);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        for pid in &self.0 {
+            kill_process(*pid, Signal::CONT).ok();
+        }
+    }
+}
+
+#[tokio::test]
+async fn file_is_broken_off_when_the_database_hangs() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("vendor-a").await;
+    large(&test, &vendor, 50_000).await;
+    let mut cut = export(&test, "format=ndjson&action=a.b", &vendor.private_key).await;
+    assert!(cut.chunk().await.unwrap().is_some());
+    let holder = test.sql().await;
+    holder
+        .batch_execute("BEGIN; LOCK TABLE events")
+        .await
+        .unwrap();
+    let taking = tokio::spawn(async move {
+        loop {
+            match cut.chunk().await {
+                Ok(Some(_)) => {}
+                Ok(None) => break false,
+                Err(_) => break true,
+            }
+        }
+    });
+    // It waits for the lock, and holds nothing that others need.
+    let sql = test.sql().await;
+    let waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    until("a look to wait", async || {
+        !sql.query(waiting, &[]).await.unwrap().is_empty()
+    })
+    .await;
+    let rows = sql.query(waiting, &[]).await.unwrap();
+    let stopped = Stopped(
+        rows.iter()
+            .filter_map(|row| Pid::from_raw(row.get(0)))
+            .collect(),
+    );
+    for pid in &stopped.0 {
+        kill_process(*pid, Signal::STOP).unwrap();
+    }
+    let broken = tokio::time::timeout(Duration::from_secs(8), taking).await;
+    assert!(
+        broken.expect("it must end").unwrap(),
+        "a file without its end must not look whole"
+    );
+    drop(stopped);
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    until("room", async || {
+        export(&test, "format=csv", &vendor.private_key)
+            .await
+            .status()
+            == 200
+    })
+    .await;
 }

@@ -3,6 +3,9 @@
 //!
 //! Answers leave out what is past its time at once; this only makes room. The ledger's rows of tokens go too, once
 //! nothing that is kept can name them.
+//!
+//! Months are made and dropped in a transaction each, that gives way at once where somebody reads: who adds rows waits
+//! behind it. What fails does not keep the rest of a pass from being done, and is repeated by the next.
 
 mod store;
 
@@ -17,6 +20,8 @@ use crate::events::chain;
 use crate::types::VendorId;
 
 const TABLES: [&str; 2] = ["events", "access_logs"];
+/// Where what lies in no month is. It is never dropped.
+const RESTS: [&str; 2] = ["events_rest", "access_logs_rest"];
 /// Months that are made: this one and those after it.
 const MONTHS: i32 = 3;
 /// Rows of one statement and transaction.
@@ -39,37 +44,51 @@ async fn sign_off(
     Ok(chain::forget(app, vendor, before).await?.removed_before)
 }
 
-/// What a pass removed.
+/// What a pass did.
 #[derive(Default)]
-struct Removed {
+struct Done {
+    made: u32,
     months: Vec<String>,
     events: u64,
     lines: u64,
     issuances: u64,
+    failed: Vec<String>,
+}
+
+impl Done {
+    /// What failed is told at the end.
+    fn unless_failed<T>(&mut self, step: &str, outcome: anyhow::Result<T>) -> Option<T> {
+        outcome
+            .map_err(|error| self.failed.push(format!("{step}: {error:#}")))
+            .ok()
+    }
 }
 
 /// One pass: bounded, and safe to stop anywhere.
 ///
 /// # Errors
-/// Where the database does not answer.
+/// Where the database does not answer, or does not do all of it.
 pub async fn pass(app: &App) -> anyhow::Result<Value> {
     let now = app.clock.now();
     let started = Instant::now();
-    let mut made = 0;
+    let mut left = || !app.stop.is_cancelled() && started.elapsed() < LIMIT;
+    let mut done = Done::default();
     for table in TABLES {
         for ahead in 0..MONTHS {
-            let client = app.db.get().await?;
-            made += i32::from(store::make_month(&client, table, now, ahead).await?);
+            let made = make_month(app, table, now, ahead).await;
+            let made = done.unless_failed("a month could not be made", made);
+            done.made += u32::from(made.unwrap_or(false));
         }
     }
     let default = app.config.logs.retention_days;
-    let client = app.db.get().await?;
-    let vendors = store::vendors(&client).await?;
-    drop(client);
+    let vendors = store::vendors(&app.db.get().await?).await?;
     let days = vendors.iter().map(|(_, days)| days.unwrap_or(default));
     let longest = days.max().unwrap_or(default).max(default);
-    let mut removed = Removed::default();
-    drop_months(app, &vendors, days_before(now, longest)?, &mut removed).await?;
+    for table in TABLES {
+        let before = days_before(now, longest)?;
+        let dropped = drop_months(app, table, &vendors, before, &mut done.months).await;
+        done.unless_failed("months could not be dropped", dropped);
+    }
     let nobody = std::iter::once((None, default));
     let each = vendors
         .iter()
@@ -77,46 +96,76 @@ pub async fn pass(app: &App) -> anyhow::Result<Value> {
     let mut is_done = true;
     for (vendor, days) in nobody.chain(each) {
         let before = days_before(now, days)?;
-        let mut left = || !app.stop.is_cancelled() && started.elapsed() < LIMIT;
-        if days < longest {
-            is_done &= delete_rows(app, vendor, before, &mut left, &mut removed).await?;
+        let tables = if days < longest { TABLES } else { RESTS };
+        for table in tables {
+            let all = delete_rows(app, table, vendor, before, &mut left, &mut done).await;
+            is_done &= done
+                .unless_failed("rows could not be removed", all)
+                .unwrap_or(false);
         }
         if let Some(vendor) = vendor {
-            is_done &= delete_issuances(app, vendor, before, &mut left, &mut removed).await?;
+            let all = delete_issuances(app, vendor, before, &mut left, &mut done).await;
+            is_done &= done
+                .unless_failed("issuances could not be removed", all)
+                .unwrap_or(false);
+        }
+        if !left() {
+            is_done = false;
+            break;
         }
     }
-    Ok(json!({
-        "monthsMade": made, "monthsDropped": removed.months, "events": removed.events, "lines": removed.lines,
-        "issuances": removed.issuances, "done": is_done,
-    }))
+    let report = json!({
+        "monthsMade": done.made, "monthsDropped": done.months, "events": done.events, "lines": done.lines,
+        "issuances": done.issuances, "done": is_done,
+    });
+    let Some(first) = done.failed.first() else {
+        return Ok(report);
+    };
+    anyhow::bail!(
+        "{} steps failed, the first as {first}; the others did {report}",
+        done.failed.len()
+    )
 }
 
-/// Drops the months that nobody's log reaches back to.
+async fn make_month(app: &App, table: &str, now: Timestamp, ahead: i32) -> anyhow::Result<bool> {
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    store::allow_changes(&transaction).await?;
+    let made = store::make_month(&transaction, table, now, ahead).await?;
+    transaction.commit().await?;
+    Ok(made)
+}
+
+/// Drops the months that nobody's log reaches back to, one at a time.
 async fn drop_months(
     app: &App,
+    table: &str,
     vendors: &[(VendorId, Option<i32>)],
     before: Timestamp,
-    removed: &mut Removed,
+    dropped: &mut Vec<String>,
 ) -> anyhow::Result<()> {
-    for table in TABLES {
-        let client = app.db.get().await?;
-        let Some(end) = store::end_of_months_before(&client, table, before).await? else {
-            continue;
-        };
-        drop(client);
-        let mut before = end;
-        if table == "events" {
-            let ids = vendors.iter().map(|(id, _)| Some(*id));
-            for vendor in std::iter::once(None).chain(ids) {
-                before = before.min(allowed(app, vendor, end).await?);
-            }
+    let client = app.db.get().await?;
+    let Some((_, mut before)) = store::ends_of_months(&client, table, before).await? else {
+        return Ok(());
+    };
+    drop(client);
+    if table == "events" {
+        let (ids, end) = (vendors.iter().map(|(id, _)| Some(*id)), before);
+        for vendor in std::iter::once(None).chain(ids) {
+            before = before.min(allowed(app, vendor, end).await?);
         }
-        let client = app.db.get().await?;
-        removed
-            .months
-            .extend(store::drop_months(&client, table, before).await?);
     }
-    Ok(())
+    loop {
+        let mut client = app.db.get().await?;
+        let Some((oldest, _)) = store::ends_of_months(&client, table, before).await? else {
+            return Ok(());
+        };
+        let transaction = client.transaction().await?;
+        store::allow_changes(&transaction).await?;
+        let gone = store::drop_months(&transaction, table, oldest).await?;
+        transaction.commit().await?;
+        dropped.extend(gone);
+    }
 }
 
 /// Up to when events may be removed.
@@ -132,41 +181,42 @@ async fn allowed(
 /// Deletes a vendor's rows before a time, and says whether none is left.
 async fn delete_rows(
     app: &App,
+    table: &str,
     vendor: Option<VendorId>,
     before: Timestamp,
     left: &mut impl FnMut() -> bool,
-    removed: &mut Removed,
+    done: &mut Done,
 ) -> anyhow::Result<bool> {
-    for table in TABLES {
-        let client = app.db.get().await?;
-        if !store::has_rows(&client, table, vendor, before).await? {
-            continue;
+    let client = app.db.get().await?;
+    if !store::has_rows(&client, table, vendor, before).await? {
+        return Ok(true);
+    }
+    drop(client);
+    let is_of_events = table.starts_with("events");
+    let before = if is_of_events {
+        allowed(app, vendor, before).await?
+    } else {
+        before
+    };
+    loop {
+        if !left() {
+            return Ok(false);
         }
-        drop(client);
-        let before = match table {
-            "events" => allowed(app, vendor, before).await?,
-            _ => before,
-        };
-        loop {
-            if !left() {
-                return Ok(false);
-            }
-            let mut client = app.db.get().await?;
-            let transaction = client.transaction().await?;
-            store::allow_deletes(&transaction).await?;
-            let end = store::end_of_batch(&transaction, table, vendor, before, BATCH).await?;
-            let gone = store::delete_rows(&transaction, table, vendor, before, end).await?;
-            transaction.commit().await?;
-            match table {
-                "events" => removed.events += gone,
-                _ => removed.lines += gone,
-            }
-            if end.is_none() {
-                break;
-            }
+        let mut client = app.db.get().await?;
+        let transaction = client.transaction().await?;
+        store::allow_deletes(&transaction).await?;
+        let end = store::end_of_batch(&transaction, table, vendor, before, BATCH).await?;
+        let gone = store::delete_rows(&transaction, table, vendor, before, end).await?;
+        transaction.commit().await?;
+        if is_of_events {
+            done.events += gone;
+        } else {
+            done.lines += gone;
+        }
+        if end.is_none() {
+            return Ok(true);
         }
     }
-    Ok(true)
 }
 
 /// Deletes what the ledger has of a vendor's tokens that ended before a time, and says whether none is left.
@@ -175,7 +225,7 @@ async fn delete_issuances(
     vendor: VendorId,
     before: Timestamp,
     left: &mut impl FnMut() -> bool,
-    removed: &mut Removed,
+    done: &mut Done,
 ) -> anyhow::Result<bool> {
     // Ids are in the order of issuing, and what was issued so long before has ended.
     let issued = before.checked_sub(LONGEST_LIFE)?;
@@ -185,7 +235,7 @@ async fn delete_issuances(
         }
         let client = app.db.get().await?;
         let gone = store::delete_issuances(&client, vendor, issued, before, BATCH).await?;
-        removed.issuances += gone;
+        done.issuances += gone;
         if gone < BATCH.unsigned_abs() {
             return Ok(true);
         }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::db::{GenericClient, Result};
 use crate::types::VendorId;
 
-/// Makes the month that is so many months ahead; `false` where it is there.
+/// Makes the month that is so many months ahead; `false` where it is there, or the rest holds much of it.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -21,21 +21,36 @@ pub async fn make_month(
     Ok(row.try_get("made")?)
 }
 
-/// The end of the newest month that ended before a time; `None` where there is none to drop.
+/// Lets this transaction change what tables there are, but not wait long for it: whoever comes after waits behind it.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn end_of_months_before(
+pub async fn allow_changes(client: &impl GenericClient) -> Result<()> {
+    let sql = "SELECT set_config('gatehouse.retention', 'on', true), set_config('lock_timeout', '200ms', true), \
+               set_config('statement_timeout', '10s', true)";
+    client.query_one(sql, &[]).await?;
+    Ok(())
+}
+
+/// The ends of the oldest and of the newest month that ended before a time, and before now by the database's clock;
+/// `None` where there is none to drop.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn ends_of_months(
     client: &impl GenericClient,
     table: &str,
     before: Timestamp,
-) -> Result<Option<Timestamp>> {
-    let sql = "SELECT (to_date(max(right(c.relname, 7)), 'YYYY_MM') + interval '1 month') AT TIME ZONE 'UTC' AS ends \
-               FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
-               WHERE i.inhparent = $1::text::regclass AND c.relname ~ ('^' || $1 || '_\\d{4}_\\d{2}$') \
-               AND right(c.relname, 7) COLLATE \"C\" < to_char(date_trunc('month', $2::timestamptz AT TIME ZONE 'UTC'), 'YYYY_MM')";
+) -> Result<Option<(Timestamp, Timestamp)>> {
+    let sql = "SELECT (to_date(min(month), 'YYYY_MM') + interval '1 month') AT TIME ZONE 'UTC' AS oldest, \
+               (to_date(max(month), 'YYYY_MM') + interval '1 month') AT TIME ZONE 'UTC' AS newest \
+               FROM (SELECT right(c.relname, 7) COLLATE \"C\" AS month \
+                     FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = $1::text::regclass \
+                     AND c.relname ~ ('^' || $1 || '_\\d{4}_\\d{2}$')) AS months \
+               WHERE month < to_char(least($2::timestamptz, now()) AT TIME ZONE 'UTC', 'YYYY_MM')";
     let row = client.query_one(sql, &[&table, &before]).await?;
-    Ok(row.try_get("ends")?)
+    let (oldest, newest): (Option<_>, Option<_>) = (row.try_get("oldest")?, row.try_get("newest")?);
+    Ok(oldest.zip(newest))
 }
 
 /// Drops the months that ended before a time, and gives their names.

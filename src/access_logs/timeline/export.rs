@@ -14,6 +14,7 @@ use super::page::{self, Found};
 use super::view::CallerView;
 use super::{Item, Place, Reading};
 use crate::app::App;
+use crate::db;
 use crate::error::{Error, Result, cause_chain};
 use crate::types::VendorId;
 
@@ -21,6 +22,8 @@ use crate::types::VendorId;
 const CHUNK: usize = 1_000;
 /// Without anything being taken.
 const STALLED: Duration = Duration::from_mins(1);
+/// For one look into the database: one that hangs answers nothing, not even its own time limits.
+const LIMIT: Duration = Duration::from_secs(5);
 /// Of one vendor, and of all operators.
 const AT_ONCE: usize = 2;
 
@@ -154,7 +157,7 @@ pub async fn begin(
     format: Format,
     slot: Slot,
 ) -> Result<mpsc::Receiver<Piece>> {
-    let first = page::read(app, &reading, None, CHUNK).await?;
+    let first = look(app, &reading, None).await?;
     let (pieces, taken) = mpsc::channel(1);
     let file = File {
         app: Arc::clone(app),
@@ -170,6 +173,13 @@ pub async fn begin(
         }
     });
     Ok(taken)
+}
+
+async fn look(app: &App, reading: &Reading, after: Option<Place>) -> Result<Found> {
+    let found = page::read(app, reading, after, CHUNK);
+    tokio::time::timeout(LIMIT, found)
+        .await
+        .unwrap_or(Err(db::Error::TimedOut.into()))
 }
 
 struct File {
@@ -208,7 +218,7 @@ impl File {
             if self.pieces.is_closed() {
                 return Ok(());
             }
-            page = page::read(&self.app, &self.reading, next, CHUNK).await?;
+            page = look(&self.app, &self.reading, next).await?;
         }
     }
 
