@@ -7,6 +7,8 @@ ALTER TABLE audit_positions
     -- The times of the file's first line, and of the newest line that was stored.
     ADD COLUMN began_at   timestamptz,
     ADD COLUMN newest_at  timestamptz,
+    -- What rotated files are known by that are not to be read any more: digests of their first lines.
+    ADD COLUMN passed     text[],
     ADD COLUMN lines      bigint NOT NULL DEFAULT 0,
     ADD COLUMN malformed  bigint NOT NULL DEFAULT 0,
     ADD COLUMN late       bigint NOT NULL DEFAULT 0;
