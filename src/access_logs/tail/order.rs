@@ -38,7 +38,12 @@ pub(super) fn first(
         if is_known && rank != Rank::Itself {
             continue;
         }
-        if is_before {
+        // Some rotations number upwards: what began later is not older.
+        let is_later = match left {
+            Some(left) => open.began()? > left.began()?,
+            None => false,
+        };
+        if is_before && !is_later {
             over.push(key);
         } else if found.as_ref().is_none_or(|(than, ..)| rank < *than) {
             found = Some((rank, open, is_known));

@@ -278,16 +278,32 @@ fn rotated_files_are_all_read_whatever_the_clock_said() -> io::Result<()> {
 #[test]
 fn file_that_was_passed_over_is_said_once() -> io::Result<()> {
     let (mut log, mut at) = (Log::new()?, Position::default());
+    log.number = 50;
     log.add("audit.log", "a")?;
     again(&log, &mut at)?;
     log.rename("audit.log", "audit.log-20261123")?;
     // The clock was put back over a day.
+    log.number = 0;
     log.add("audit.log-20261122", "b")?;
     log.add("audit.log", "c")?;
     assert_eq!(again(&log, &mut at)?, read("c", true, 0));
     log.rename("audit.log", "audit.log-20261124")?;
     log.add("audit.log", "d")?;
     assert_eq!(again(&log, &mut at)?, read("d", false, 0));
+    Ok(())
+}
+
+#[test]
+fn rotations_that_number_upwards_lose_nothing() -> io::Result<()> {
+    let (mut log, mut at) = (Log::new()?, Position::default());
+    log.add("audit.log", "a")?;
+    again(&log, &mut at)?;
+    for (number, line) in [(1, "b"), (2, "c"), (3, "d")] {
+        log.rename("audit.log", &format!("audit.log.{number}"))?;
+        log.add("audit.log", line)?;
+    }
+    assert_eq!(again(&log, &mut at)?, read("cbd", false, 0));
+    assert_eq!(again(&log, &mut at)?, read("", false, 0));
     Ok(())
 }
 
