@@ -35,7 +35,8 @@ CREATE TABLE issuance_addresses (
     PRIMARY KEY (issuance_id, what, address)
 );
 
--- Counts by the hour, kept for some days: reads of each secret, and calls by tokens on no record.
+-- Counts by the hour, kept for some days: reads of each secret, and calls by tokens on no record. Those without a
+-- valid token have no accessor.
 CREATE TABLE secret_reads (
     vendor_id  bigint NOT NULL REFERENCES vendors (id),
     area       text NOT NULL,
