@@ -363,7 +363,10 @@ fn files_beside_it_that_may_not_be_read_stop_nothing() -> io::Result<()> {
     log.add("audit.log", "a")?;
     drain(&mut tail, &mut at)?;
     fs::copy(log.path(), log.named("audit.log.backup"))?;
-    fs::set_permissions(log.named("audit.log.backup"), fs::Permissions::from_mode(0))?;
+    fs::set_permissions(
+        log.named("audit.log.backup"),
+        fs::Permissions::from_mode(0o000),
+    )?;
     log.rename("audit.log", "audit.log.1")?;
     log.add("audit.log", "b")?;
     assert_eq!(drain(&mut tail, &mut at)?, read("b", false, 0));
