@@ -7,6 +7,8 @@ ALTER TABLE audit_positions
     -- The times of the file's first line, and of the newest line that was stored.
     ADD COLUMN began_at   timestamptz,
     ADD COLUMN newest_at  timestamptz,
+    -- What rotated files are known by that are not to be read any more: digests of their first lines.
+    ADD COLUMN passed     text[],
     ADD COLUMN lines      bigint NOT NULL DEFAULT 0,
     ADD COLUMN malformed  bigint NOT NULL DEFAULT 0,
     ADD COLUMN late       bigint NOT NULL DEFAULT 0;
@@ -33,7 +35,8 @@ CREATE TABLE issuance_addresses (
     PRIMARY KEY (issuance_id, what, address)
 );
 
--- Counts by the hour, kept for some days: reads of each secret, and calls by tokens on no record.
+-- Counts by the hour, kept for some days: reads of each secret, and calls by tokens on no record. Those without a
+-- valid token have no accessor.
 CREATE TABLE secret_reads (
     vendor_id  bigint NOT NULL REFERENCES vendors (id),
     area       text NOT NULL,

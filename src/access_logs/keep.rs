@@ -222,15 +222,14 @@ fn sum(lines: &[Line], fence: Option<&str>, newest: Option<Timestamp>, now: Time
     let mut sum = Sum::default();
     for line in lines {
         sum.counts.lines += 1;
-        let told = line::read(&line.text, fence);
+        let told = line::read(&line.text, fence).or_else(|_| {
+            sum.counts.malformed += 1;
+            line::read_last(&line.text, fence).ok_or(())
+        });
         let at = match &told {
             Ok(Told::Access(entry)) => entry.at,
             Ok(Told::Unwrap(unwrap)) => unwrap.at,
-            Ok(Told::Nothing) => continue,
-            Err(_) => {
-                sum.counts.malformed += 1;
-                continue;
-            }
+            Ok(Told::Nothing) | Err(()) => continue,
         };
         let is_absurd = at.duration_since(now) > AHEAD || at.as_second() < EARLIEST;
         // It would lie for ever where nobody looks.

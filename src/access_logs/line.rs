@@ -39,7 +39,7 @@ pub struct Entry {
     pub operation: &'static str,
     /// `done`, `refused` or `failed`.
     pub outcome: &'static str,
-    /// Names the token; empty where OpenBao knew none.
+    /// Names the token; empty where OpenBao knew none, or none any more.
     pub accessor: String,
     /// Where the call came from.
     pub remote_address: Option<IpAddr>,
@@ -179,6 +179,14 @@ fn subject(path: &str) -> Option<(Namespace, &'static str, String, bool)> {
     let (what, key) = rest.split_once('/').unwrap_or((rest, ""));
     let name = CredentialKey::parse(key).map_or_else(|_| String::new(), |key| key.to_string());
     Some((namespace, "credentials", name, what == "data"))
+}
+
+/// Reads the last line in one that is none: where a writer died in the middle of a line, the next one's first stands
+/// behind it.
+pub fn read_last(text: &[u8], fence: Option<&str>) -> Option<Told> {
+    let begin = br#"{"time":"#;
+    let start = text.windows(begin.len()).rposition(|found| found == begin);
+    read(&text[start.filter(|start| *start > 0)?..], fence).ok()
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //! A shipper follows one node's audit log (`tail`), keeps the lines that are about vendors' engines (`line`), and
 //! stores them in one transaction with the place it has come to (`keep`). So a crash, a restart or a lost answer
 //! neither loses a line nor stores one twice. In the same transaction it notes what each token was used for (`uses`)
-//! and what should not be (`alarms`, `unwraps`). Values are never read out of a line.
+//! and what should not be (`alarms`, `unwraps`). Values are never read out of a line. Calls without a valid token are
+//! counted, and not stored.
 //!
 //! They are read together with Gatehouse's own events ([`timeline`]), and kept for a time ([`retention`]).
 
@@ -47,7 +48,7 @@ const NOTE_LIMIT: Duration = Duration::from_secs(5);
 /// Whose audit log, and where.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The file that OpenBao writes to. Rotated ones lie beside it, with something added to its name.
+    /// The file that OpenBao writes to. Rotated ones lie beside it, with a number or a date added to its name.
     pub file: PathBuf,
     /// Names the OpenBao node: each has a log, and a shipper, of its own.
     pub node: String,

@@ -67,13 +67,14 @@ async fn use_elsewhere_is_told_once_of_each_address_and_of_few() {
         from("::ffff:192.0.2.1"),
         from("10.1.2.3"),
         from("@"),
+        from("2001:db8::1"),
     ]);
-    until("five lines", async || number(&test, LINES).await == 5).await;
+    until("six lines", async || number(&test, LINES).await == 6).await;
     assert_eq!(told(&test, about).await, (0, 0));
     let mut refused = from("::ffff:192.0.2.2");
     refused["error"] = json!("1 error occurred:\n\t* permission denied\n\n");
     log.write(&[refused, from("192.0.2.2"), from("192.0.2.2")]);
-    until("eight lines", async || number(&test, LINES).await == 8).await;
+    until("nine lines", async || number(&test, LINES).await == 9).await;
     assert_eq!(told(&test, about).await, (1, 1));
     let found = details(&test, about).await;
     let right = json!({ "address": "192.0.2.2", "issuedTo": "192.0.2.1", "issuanceId": id, "more": false, "name": SITE,
@@ -84,7 +85,7 @@ async fn use_elsewhere_is_told_once_of_each_address_and_of_few() {
     let many: Vec<Value> = (3..40).map(|n| from(&format!("192.0.2.{n}"))).collect();
     log.write(&many);
     log.write(&many);
-    until("82 lines", async || number(&test, LINES).await == 82).await;
+    until("83 lines", async || number(&test, LINES).await == 83).await;
     assert_eq!(told(&test, about).await, (11, 11));
     let more = "SELECT count(*) FROM events WHERE details ->> 'more' = 'true'";
     assert_eq!(number(&test, more).await, 1);
@@ -95,7 +96,7 @@ async fn use_elsewhere_is_told_once_of_each_address_and_of_few() {
     )
     .await;
     log.write(&[from("192.0.2.100")]);
-    until("83 lines", async || number(&test, LINES).await == 83).await;
+    until("84 lines", async || number(&test, LINES).await == 84).await;
     assert_eq!(told(&test, about).await, (11, 11));
 }
 
@@ -107,7 +108,7 @@ async fn secret_read_far_more_often_is_told_once_an_hour() {
     let now = jiff::Timestamp::now().as_second();
     let middle = now - now % 3600 - 1800;
     let reads = |name: &str, hours_before: i64, count: usize| {
-        let mut line = line(&vendor, "read", "", name);
+        let mut line = line(&vendor, "read", "A.none", name);
         let at = jiff::Timestamp::from_second(middle - hours_before * 3600).unwrap();
         line["time"] = json!(at);
         vec![line; count]
@@ -164,13 +165,24 @@ async fn token_on_no_record_is_told_once_an_hour() {
     };
     log.write(&lines("2026-11-01T10:05:00Z"));
     log.write(&lines("2026-11-01T10:55:00Z"));
-    until("the first hour", async || number(&test, LINES).await == 104).await;
+    until("the first hour", async || number(&test, LINES).await == 90).await;
     log.write(&lines("2026-11-01T11:05:00Z"));
     until("the second hour", async || {
-        number(&test, LINES).await == 156
+        number(&test, LINES).await == 135
     })
     .await;
-    assert_eq!(told(&test, "access.unknown_token").await, (6, 0));
+    assert_eq!(told(&test, "access.unknown_token").await, (4, 0));
+    // Calls without a valid token are counted, and are no rows.
+    let strangers = "access.refused_strangers";
+    until("the other calls", async || {
+        told(&test, strangers).await == (2, 0)
+    })
+    .await;
+    let sql = "SELECT count(*) FROM events WHERE action = 'access.refused_strangers' AND outcome = 'refused' \
+               AND code = 'no_valid_token' AND (details ->> 'linesOfHourBefore')::int = 14";
+    assert_eq!(number(&test, sql).await, 1);
+    let counted = "SELECT sum(lines)::bigint FROM unknown_tokens WHERE accessor = ''";
+    assert_eq!(number(&test, counted).await, 21);
     let sql = "SELECT count(*) FROM events WHERE (details ->> 'linesOfHourBefore')::int = 80 AND client_address = '127.0.0.1' \
                AND openbao_request_id = 'r'";
     assert_eq!(number(&test, sql).await, 1);

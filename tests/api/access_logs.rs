@@ -129,7 +129,8 @@ async fn every_line_is_stored_once_through_rotation_restart_and_a_lost_database(
     let line = |n: usize| {
         json!({
             "type": "response", "time": "2026-11-22T03:50:45Z",
-            "request": { "id": format!("r-{n}"), "operation": "read", "path": format!("{}-store/site-{n:016}", vendor.namespace) },
+            "request": { "id": format!("r-{n}"), "operation": "read", "path": format!("{}-store/site-{n:016}", vendor.namespace),
+                         "client_token_accessor": "A.none" },
         })
     };
     let write = |from: usize, to: usize| {

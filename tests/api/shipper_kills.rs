@@ -112,7 +112,8 @@ impl Writer {
             for _ in 0..20 {
                 let now = jiff::Timestamp::now();
                 let request = json!({ "id": format!("r-{number}"), "operation": "read",
-                                      "path": format!("drill-store/site-{:016}", number % 50), "remote_address": "127.0.0.1" });
+                                      "path": format!("drill-store/site-{:016}", number % 50), "remote_address": "127.0.0.1",
+                                      "client_token_accessor": "A.none" });
                 for kind in ["request", "response"] {
                     let line = format!(
                         "{{\"time\":\"{now}\",\"type\":\"{kind}\",\"request\":{request}}}\n"

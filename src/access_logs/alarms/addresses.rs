@@ -1,9 +1,9 @@
 //! Tokens seen at other addresses than they were issued to.
 //!
-//! Of each token, ten addresses are told, and then once that there are more.
+//! Of each token, ten addresses (of IPv6, networks of 64 bits) are told, and then once that there are more.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -33,12 +33,25 @@ pub struct Seen {
 }
 
 /// The address a call came from, if that is another than the token was issued to. Addresses of proxies, through which
-/// OpenBao sees its clients, tell nothing.
+/// OpenBao sees its clients, tell nothing. Nor does one of the other family: a client that has both comes to Gatehouse by
+/// one and to OpenBao by the other.
 #[must_use]
 pub fn elsewhere(issued_to: IpAddr, from: Option<IpAddr>, proxies: &[IpNet]) -> Option<IpAddr> {
     let is_proxy = |address: IpAddr| proxies.iter().any(|net| net.contains(&address));
     let (issued_to, from) = (issued_to.to_canonical(), from?.to_canonical());
-    (from != issued_to && !is_proxy(from) && !is_proxy(issued_to)).then_some(from)
+    let is_other = from.is_ipv4() == issued_to.is_ipv4() && network(from) != network(issued_to);
+    (is_other && !is_proxy(from) && !is_proxy(issued_to)).then_some(from)
+}
+
+/// Whose address it is: of IPv6 the first 64 bits tell, and the client changes the others as it likes.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        address @ IpAddr::V4(_) => address,
+    }
 }
 
 /// Those of `seen` that are to be told, each once and not too many of a token: their numbers, and whether it is the
@@ -62,7 +75,9 @@ pub async fn new_ones(
     let (mut found, mut new) = (Vec::new(), Vec::new());
     for (number, seen) in seen.iter().enumerate() {
         let known = known.entry(seen.issuance).or_default();
-        let mut address = seen.address.map_or("unknown".to_owned(), |a| a.to_string());
+        let mut address = seen
+            .address
+            .map_or("unknown".to_owned(), |a| network(a).to_string());
         let more = known.len() >= MOST && !known.contains(&address);
         if more {
             MORE.clone_into(&mut address);
@@ -148,5 +163,10 @@ mod tests {
         assert_eq!(found("192.0.2.1", "10.1.2.3"), None);
         assert_eq!(found("::ffff:10.1.2.3", "192.0.2.1"), None);
         assert_eq!(found("192.0.2.1", "@"), None);
+        assert_eq!(found("192.0.2.1", "2001:db8::1"), None);
+        assert_eq!(found("2001:db8::1", "::ffff:192.0.2.1"), None);
+        assert_eq!(found("2001:db8::1", "2001:db8::ffff:1:2:3"), None);
+        let other = found("2001:db8::1", "2001:db8:0:1::1");
+        assert_eq!(other.as_deref(), Some("2001:db8:0:1::1"));
     }
 }

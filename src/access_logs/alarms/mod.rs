@@ -78,9 +78,10 @@ pub async fn raise(client: &impl GenericClient, alarms: &[Alarm], now: Timestamp
     Ok(())
 }
 
-/// Counts them, once they are stored.
+/// Counts them, once they are stored. Calls without a valid token are no alarm.
 pub fn count(alarms: &[Alarm]) {
-    for alarm in alarms {
+    let alarms = alarms.iter();
+    for alarm in alarms.filter(|alarm| alarm.action != strangers::REFUSED) {
         metrics::counter!("gatehouse_alarms_total", "alarm" => alarm.action).increment(1);
     }
 }

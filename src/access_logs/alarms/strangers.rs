@@ -1,6 +1,8 @@
-//! Calls on a vendor's engine by tokens on no record of it.
+//! Calls on a vendor's engine by tokens on no record of it, and by nobody.
 //!
-//! Each line is stored; an event is raised once an hour of each token, and of all calls without one together.
+//! A token on no record is an alarm, once an hour of each. Calls without a valid token are refused by OpenBao, and anybody
+//! can make them: they are counted together, and told of once an hour as what they are. A token that was revoked is not
+//! valid any more, and OpenBao does not tell which it was.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +16,7 @@ use crate::access_logs::line::Entry;
 use crate::db::{GenericClient, Result};
 use crate::types::VendorId;
 
-/// Calls by one token in one hour.
+/// Calls by one token in one hour, or by nobody.
 pub struct Stranger<'a> {
     /// Whose engine.
     pub vendor: VendorId,
@@ -26,7 +28,10 @@ pub struct Stranger<'a> {
     pub lines: i64,
 }
 
-/// Counts them, and gives alarms.
+/// What calls without a valid token are told as.
+pub const REFUSED: &str = "access.refused_strangers";
+
+/// Counts them, and gives what is to be told.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -56,11 +61,16 @@ pub async fn alarms(client: &impl GenericClient, calls: &[Known<'_>]) -> Result<
 
 fn alarm(stranger: &Stranger<'_>, before: i64) -> Alarm {
     let entry = stranger.first;
+    let (action, outcome) = if entry.accessor.is_empty() {
+        (REFUSED, ("refused", Some("no_valid_token")))
+    } else {
+        ("access.unknown_token", outcome(entry.outcome))
+    };
     Alarm {
-        action: "access.unknown_token",
+        action,
         message: None,
         vendor: stranger.vendor,
-        outcome: outcome(entry.outcome),
+        outcome,
         address: entry.remote_address,
         secret_id: entry.secret_id(),
         issuance: None,

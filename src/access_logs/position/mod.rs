@@ -17,6 +17,8 @@ pub struct Position {
     pub began: Option<Timestamp>,
     /// The time of the newest line that was stored.
     pub newest: Option<Timestamp>,
+    /// What files are known by that are not to be read any more; `None` where that was not noted yet.
+    pub passed: Option<Vec<String>>,
 }
 
 /// How many lines were read, since a node's log is.

@@ -10,7 +10,7 @@ use crate::db::{GenericClient, Result};
 /// # Errors
 /// Where the database does not answer.
 pub async fn find(client: &impl GenericClient, node: &str) -> Result<Position> {
-    let sql = "SELECT file, head, place, began_at, newest_at FROM audit_positions WHERE node = $1";
+    let sql = "SELECT file, head, place, began_at, newest_at, passed FROM audit_positions WHERE node = $1";
     let Some(row) = client.query_opt(sql, &[&node]).await? else {
         return Ok(Position::default());
     };
@@ -20,6 +20,7 @@ pub async fn find(client: &impl GenericClient, node: &str) -> Result<Position> {
         place: row.try_get("place")?,
         began: row.try_get("began_at")?,
         newest: row.try_get("newest_at")?,
+        passed: row.try_get("passed")?,
     })
 }
 
@@ -36,13 +37,14 @@ pub async fn advance(
     now: Timestamp,
 ) -> Result<bool> {
     let sql = "INSERT INTO audit_positions AS p (node, file, head, place, began_at, newest_at, lines, malformed, late, \
-                                                 updated_at, checked_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CASE WHEN $14::bool THEN $10::timestamptz END) \
+                                                 updated_at, checked_at, passed) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CASE WHEN $14::bool THEN $10::timestamptz END, $15) \
                ON CONFLICT (node) DO UPDATE SET file = excluded.file, head = excluded.head, place = excluded.place, \
                began_at = excluded.began_at, newest_at = greatest(p.newest_at, excluded.newest_at), \
                lines = p.lines + excluded.lines, malformed = p.malformed + excluded.malformed, \
                late = p.late + excluded.late, updated_at = excluded.updated_at, \
                checked_at = coalesce(excluded.checked_at, p.checked_at), \
+               passed = CASE WHEN p.passed = excluded.passed THEN p.passed ELSE excluded.passed END, \
                failing_since = NULL, problem = NULL \
                WHERE p.file = $11 AND p.head = $12 AND p.place = $13";
     let statement = client.prepare_cached(sql).await?;
@@ -64,6 +66,7 @@ pub async fn advance(
                 &from.head,
                 &from.place,
                 &at_end,
+                &to.passed,
             ],
         )
         .await?;

@@ -1,12 +1,15 @@
 //! One file of an audit log: what tells it from another, and when it began.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+
+use super::rank::Rank;
 
 /// So many of the first bytes tell a file from any other: its first line has a time and an id of its own.
 pub(super) const HEAD: usize = 4096;
@@ -33,7 +36,7 @@ impl Open {
         };
         let about = file.metadata()?;
         Ok(Some(Self {
-            id: format!("{}:{}", about.dev(), about.ino()),
+            id: id(&about),
             file,
             place: 0,
             seen: 0,
@@ -120,8 +123,77 @@ fn first_time(first: &[u8]) -> Option<Timestamp> {
     rest.split_once('"')?.0.parse().ok()
 }
 
-/// The path, and the files beside it that have something added to its name.
-pub(super) fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
+/// What a file is known by, whatever it is called and whatever is added to it: its first line, which has a time and an
+/// id of its own. `None` where that is not there yet.
+pub(super) fn key(head: &[u8]) -> Option<String> {
+    let start = head.iter().position(|b| *b != b'\n')?;
+    let line = &head[start..];
+    let line = match line.iter().position(|b| *b == b'\n') {
+        Some(end) => &line[..end],
+        None if head.len() == HEAD => line,
+        None => return None,
+    };
+    let mut key = hex::encode(Sha256::digest(line));
+    key.truncate(32);
+    Some(key)
+}
+
+/// A file in the folder of a log: the log itself, or one that has something added to its name.
+pub(super) struct Sibling {
+    /// What it is called.
+    pub name: OsString,
+    /// `None` where no rotation gives such a name.
+    pub rank: Option<Rank>,
+    /// Device and inode.
+    pub id: String,
+    /// `None` where it may not be read.
+    pub open: Option<Open>,
+}
+
+impl Sibling {
+    fn at(path: &Path, name: OsString, more: &[u8]) -> io::Result<Option<Self>> {
+        let rank = Rank::of(more);
+        let open = match Open::at(path) {
+            Ok(None) => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                // The log itself must be readable. Whatever else lies there need not be.
+                if rank == Some(Rank::Itself) {
+                    return Err(error);
+                }
+                None
+            }
+            open => open?,
+        };
+        let id = match &open {
+            Some(open) => open.id.clone(),
+            None => match fs::metadata(path) {
+                Ok(about) => id(&about),
+                Err(_) => return Ok(None),
+            },
+        };
+        Ok(Some(Self {
+            name,
+            rank,
+            id,
+            open,
+        }))
+    }
+
+    /// What it is known by.
+    pub fn key(&self) -> io::Result<Option<String>> {
+        match &self.open {
+            Some(open) => Ok(key(&open.bytes(0, HEAD)?)),
+            None => Ok(None),
+        }
+    }
+}
+
+fn id(about: &fs::Metadata) -> String {
+    format!("{}:{}", about.dev(), about.ino())
+}
+
+/// The log, and the files beside it that have something added to its name.
+pub(super) fn siblings(path: &Path) -> io::Result<Vec<Sibling>> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -144,7 +216,7 @@ pub(super) fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
         };
         let is_ours = more.first().is_none_or(|b| b".-_".contains(b)) && !is_packed(more);
         if is_ours && entry.path().is_file() {
-            found.push(entry.path());
+            found.extend(Sibling::at(&entry.path(), other.clone(), more)?);
         }
     }
     Ok(found)

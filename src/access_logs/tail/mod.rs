@@ -1,26 +1,38 @@
 //! Follows a file that another program writes lines to, through rotations.
 //!
 //! Rotation is by renaming: the writer goes on in the renamed file until it opens the path again. So the old file is
-//! read to its end, and left only when a later one has something in it. Which is later is told by the times of their
-//! first lines; nothing is later than the path itself. A file is known by its inode and by its first bytes: one that
-//! was copied and cut, or came to the inode of another, does not begin as it did. That can lose lines, and is said.
+//! read to its end, and left only when a later one has something in it. Which is later is told by the names that rotations
+//! make, and not by times: clocks go wrong. Nothing is later than the path itself, and none is read twice: those that were
+//! read, or were there before the first look, are known by their first lines, and so are copies of them. One that should
+//! have been read, and was not, is said.
+//!
+//! The file that is read is known by its inode and by its first bytes: one that was copied and cut, or came to the inode
+//! of another, does not begin as it did. That can lose lines, and is said.
 
 mod file;
+mod order;
+mod rank;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 
 use super::position::Position;
-use file::{HEAD, Open, files, sign};
+use file::{HEAD, Open, Sibling, key, siblings, sign};
+use order::{Later, before, copy, first};
+use rank::Rank;
 
 /// Most of a file that one batch reads. A longer line is passed over.
 const CHUNK: usize = 1024 * 1024;
 /// Most of a line that is too long that one look reads.
 const LONGEST_LOOK: u64 = 64 * 1024 * 1024;
+/// Files that are remembered to have been read.
+const PASSED: usize = 500;
 
 /// A line, and the place behind it.
 pub struct Line {
@@ -45,6 +57,7 @@ pub struct Batch {
     file: String,
     began: Timestamp,
     head: Vec<u8>,
+    passed: Vec<String>,
 }
 
 impl Batch {
@@ -57,6 +70,7 @@ impl Batch {
             place: i64::try_from(place).unwrap_or(i64::MAX),
             began: Some(self.began),
             newest: None,
+            passed: Some(self.passed.clone()),
         }
     }
 }
@@ -67,6 +81,10 @@ pub struct Tail {
     /// Where to begin.
     from: Position,
     open: Option<Open>,
+    /// What files are known by that are not to be read any more.
+    passed: Vec<String>,
+    /// Files that may not be read, and were told of.
+    told: BTreeSet<OsString>,
     lost: bool,
     broken: u64,
 }
@@ -78,6 +96,8 @@ impl Tail {
             path,
             from: from.clone(),
             open: None,
+            passed: from.passed.clone().unwrap_or_default(),
+            told: BTreeSet::new(),
             lost: false,
             broken: 0,
         }
@@ -101,57 +121,83 @@ impl Tail {
         if let Some(batch) = self.read()? {
             return Ok(Some(batch));
         }
-        if let Some(left) = self.open.replace(later) {
+        if let Some(left) = self.open.replace(later.open) {
             self.broken += u64::from(left.size()? > left.place);
+            self.pass(key(&left.head));
         }
+        self.pass(later.over);
+        self.lost |= later.lost;
         self.read()
     }
 
     /// Opens the file to begin with.
     fn begin(&mut self) -> io::Result<()> {
-        let (from, mut others) = (&self.from, Vec::new());
+        let from = self.from.clone();
         let place = u64::try_from(from.place).unwrap_or(0);
-        let mut was_cut = false;
-        for path in files(&self.path)? {
-            let Some(mut open) = Open::at(&path)? else {
+        let mut others = self.look()?;
+        let (mut it, mut was_cut) = (None, false);
+        for (number, other) in others.iter_mut().enumerate() {
+            if other.id != from.file {
                 continue;
+            }
+            let Some(open) = &mut other.open else {
+                return Err(io::ErrorKind::PermissionDenied.into());
             };
-            let is_it = open.id == from.file;
-            if is_it && open.fits(&from.head, place)? {
+            if open.fits(&from.head, place)? {
                 open.go(place)?;
-                self.open = Some(open);
-                return Ok(());
+                it = Some(number);
+            } else {
+                was_cut |= other.rank == Some(Rank::Itself);
             }
-            was_cut |= is_it && path == self.path;
-            others.push(open);
         }
-        if from.file.is_empty() {
-            self.open = Open::at(&self.path)?;
-            return Ok(());
-        }
-        if let Some(copy) = copy(others.iter_mut(), &from.head, place)? {
+        if it.is_none()
+            && let Some(number) = copy(&mut others, &from.head, place)?
+        {
             // Moved between file systems, or copied before it was cut.
-            self.open = others.into_iter().nth(copy);
+            it = Some(number);
             self.lost |= was_cut;
-            return Ok(());
         }
-        let after = from.began;
-        let mut first: Option<(Timestamp, Open)> = None;
-        for open in others {
-            let began = open.began()?;
-            let is_later = after.is_some_and(|after| began > after) && open.size()? > 0;
-            if is_later && first.as_ref().is_none_or(|(than, _)| began < *than) {
-                first = Some((began, open));
+        if from.passed.is_none() {
+            // What was there before the first look is older. So it is where no version noted it.
+            let ours = it.and_then(|it| others[it].rank.clone());
+            self.pass(before(&others, ours.as_ref().unwrap_or(&Rank::Itself))?);
+        }
+        if let Some(it) = it {
+            self.open = others.swap_remove(it).open;
+        } else if from.file.is_empty() {
+            self.open = Open::at(&self.path)?;
+        } else {
+            self.open = match first(others, None, None, &self.passed)? {
+                Some(later) => Some(later.open),
+                None => Open::at(&self.path)?,
+            };
+            // Where there is nothing at all, the folder may not be there yet.
+            self.lost |= self.open.is_some();
+        }
+        Ok(())
+    }
+
+    /// What lies in the folder. Of each that may not be read it is told once.
+    fn look(&mut self) -> io::Result<Vec<Sibling>> {
+        let found = siblings(&self.path)?;
+        for sibling in found.iter().filter(|sibling| sibling.open.is_none()) {
+            if self.told.insert(sibling.name.clone()) {
+                let name = sibling.name.to_string_lossy();
+                tracing::warn!(file = %name, "A file beside the audit log may not be read and is passed over");
             }
         }
-        let open = first.map(|(_, open)| open);
-        self.open = match open {
-            None => Open::at(&self.path)?,
-            open => open,
-        };
-        // Where there is nothing at all, the folder may not be there yet.
-        self.lost |= self.open.is_some();
-        Ok(())
+        Ok(found)
+    }
+
+    /// Files that are not to be read any more.
+    fn pass(&mut self, keys: impl IntoIterator<Item = String>) {
+        for key in keys {
+            if !self.passed.contains(&key) {
+                self.passed.push(key);
+            }
+        }
+        let many = self.passed.len().saturating_sub(PASSED);
+        self.passed.drain(..many);
     }
 
     fn read(&mut self) -> io::Result<Option<Batch>> {
@@ -214,6 +260,7 @@ impl Tail {
             file: open.id.clone(),
             began: open.began()?,
             head: open.head.clone(),
+            passed: self.passed.clone(),
         }))
     }
 
@@ -223,42 +270,31 @@ impl Tail {
         let Some(open) = &mut self.open else {
             return Ok(());
         };
-        let mut others = Vec::new();
-        for path in files(&self.path)? {
-            others.extend(Open::at(&path)?.filter(|other| other.id != open.id));
-        }
-        match copy(others.iter_mut(), &sign(&open.head), open.place)? {
-            Some(copy) => self.open = others.into_iter().nth(copy),
-            None => open.go(0)?,
+        let (id, head, place) = (open.id.clone(), open.head.clone(), open.place);
+        let mut others = self.look()?;
+        others.retain(|other| other.id != id);
+        if let Some(copy) = copy(&mut others, &sign(&head), place)? {
+            self.open = others.swap_remove(copy).open;
+        } else if let Some(open) = &mut self.open {
+            open.go(0)?;
+            self.pass(key(&head));
         }
         Ok(())
     }
 
-    /// The file that was begun next after the open one, if it has something in it.
-    fn later(&self) -> io::Result<Option<Open>> {
+    /// The file that was begun next after the open one, if it has a line in it.
+    fn later(&mut self) -> io::Result<Option<Later>> {
         let Some(open) = &self.open else {
             return Ok(None);
         };
-        let newest = Open::at(&self.path)?;
-        if newest.as_ref().is_some_and(|newest| newest.id == open.id) {
+        let id = open.id.clone();
+        if Open::at(&self.path)?.is_some_and(|newest| newest.id == id) {
             return Ok(None);
         }
-        let newest = match newest {
-            Some(newest) if newest.size()? > 0 => Some((newest.began()?, newest)),
-            _ => None,
-        };
-        let (ours, mut found) = (open.began()?, newest);
-        for path in files(&self.path)? {
-            let Some(other) = Open::at(&path)? else {
-                continue;
-            };
-            let began = other.began()?;
-            let is_between = began > ours && found.as_ref().is_none_or(|(than, _)| began < *than);
-            if is_between && other.id != open.id && other.size()? > 0 {
-                found = Some((began, other));
-            }
-        }
-        Ok(found.map(|(_, open)| open))
+        let mut others = self.look()?;
+        let ours = others.iter().position(|other| other.id == id);
+        let ours = ours.and_then(|ours| others.swap_remove(ours).rank);
+        first(others, ours.as_ref(), self.open.as_ref(), &self.passed)
     }
 
     /// Nothing is to be read: the writer must still have a file here to write to.
@@ -266,30 +302,13 @@ impl Tail {
         if Open::at(&self.path)?.is_some() {
             return Ok(());
         }
-        for path in files(&self.path)? {
-            let found = Open::at(&path)?;
-            if found.is_some_and(|found| self.open.as_ref().is_some_and(|o| o.id == found.id)) {
-                return Ok(());
-            }
+        let id = self.open.as_ref().map(|open| &open.id);
+        if siblings(&self.path)?
+            .iter()
+            .any(|found| Some(&found.id) == id)
+        {
+            return Ok(());
         }
         Err(io::ErrorKind::NotFound.into())
     }
-}
-
-/// The one among `files` that begins as `head` says, with its place set there.
-fn copy<'a>(
-    files: impl Iterator<Item = &'a mut Open>,
-    head: &str,
-    place: u64,
-) -> io::Result<Option<usize>> {
-    if head.is_empty() {
-        return Ok(None);
-    }
-    for (number, open) in files.enumerate() {
-        if open.fits(head, place)? {
-            open.go(place)?;
-            return Ok(Some(number));
-        }
-    }
-    Ok(None)
 }

@@ -1,5 +1,6 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::*;
@@ -103,9 +104,10 @@ fn lines_are_read_once_through_rotations_and_restarts() -> io::Result<()> {
     assert_eq!(drain(&mut tail, &mut at)?, read("c", false, 0));
     // While nobody read: more in the renamed file, three rotations, and the path again.
     log.add("audit.log.1", "d")?;
-    for line in ["e", "f"] {
+    log.rename("audit.log.1", "audit.log.3")?;
+    for (line, number) in [("e", 2), ("f", 1)] {
         log.add("audit.log", line)?;
-        log.rename("audit.log", &format!("audit.log-{line}"))?;
+        log.rename("audit.log", &format!("audit.log.{number}"))?;
     }
     log.add("audit.log", "g")?;
     assert_eq!(again(&log, &mut at)?, read("defg", false, 0));
@@ -243,5 +245,153 @@ fn a_file_that_is_out_of_sight_is_missed_until_it_is_back() -> io::Result<()> {
     raw(&elsewhere.path().join("x"), "still read\n")?;
     log.add("audit.log", "b")?;
     assert_eq!(drain(&mut tail, &mut at)?, read("still readb", false, 0));
+    Ok(())
+}
+
+#[test]
+fn rotated_files_are_all_read_whatever_the_clock_said() -> io::Result<()> {
+    for (second, first, newest) in [(8, 9, 10), (20, 11, 5), (8, 20, 9)] {
+        for names in [
+            ["audit.log.2", "audit.log.1"],
+            ["audit.log-20261121", "audit.log-20261122"],
+        ] {
+            let (mut log, mut at) = (Log::new()?, Position::default());
+            log.number = 100;
+            log.add("audit.log.9", "older")?;
+            log.number = 10;
+            log.add("audit.log", "a")?;
+            assert_eq!(again(&log, &mut at)?, read("a", false, 0));
+            log.rename("audit.log", names[0])?;
+            log.number = second;
+            log.add(names[0], "b")?;
+            log.number = first;
+            log.add(names[1], "c")?;
+            log.number = newest;
+            log.add("audit.log", "d")?;
+            assert_eq!(again(&log, &mut at)?, read("bcd", false, 0), "{names:?}");
+            assert_eq!(again(&log, &mut at)?, read("", false, 0));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn file_that_was_passed_over_is_said_once() -> io::Result<()> {
+    let (mut log, mut at) = (Log::new()?, Position::default());
+    log.number = 50;
+    log.add("audit.log", "a")?;
+    again(&log, &mut at)?;
+    log.rename("audit.log", "audit.log-20261123")?;
+    // The clock was put back over a day.
+    log.number = 0;
+    log.add("audit.log-20261122", "b")?;
+    log.add("audit.log", "c")?;
+    assert_eq!(again(&log, &mut at)?, read("c", true, 0));
+    log.rename("audit.log", "audit.log-20261124")?;
+    log.add("audit.log", "d")?;
+    assert_eq!(again(&log, &mut at)?, read("d", false, 0));
+    Ok(())
+}
+
+#[test]
+fn rotations_that_number_upwards_lose_nothing() -> io::Result<()> {
+    let (mut log, mut at) = (Log::new()?, Position::default());
+    log.add("audit.log", "a")?;
+    again(&log, &mut at)?;
+    for (number, line) in [(1, "b"), (2, "c"), (3, "d")] {
+        log.rename("audit.log", &format!("audit.log.{number}"))?;
+        log.add("audit.log", line)?;
+    }
+    assert_eq!(again(&log, &mut at)?, read("cbd", false, 0));
+    assert_eq!(again(&log, &mut at)?, read("", false, 0));
+    Ok(())
+}
+
+#[test]
+fn excerpts_and_files_read_before_are_not_read_again() -> io::Result<()> {
+    let (mut log, mut at) = (Log::new()?, Position::default());
+    let mut tail = Tail::new(log.path(), &at);
+    for line in ["a", "b", "c"] {
+        log.add("audit.log", line)?;
+    }
+    drain(&mut tail, &mut at)?;
+    let text = fs::read_to_string(log.path())?;
+    let (_, excerpt) = text.split_once('\n').unwrap_or_default();
+    raw(&log.named("audit.log.excerpt"), excerpt)?;
+    log.rename("audit.log", "audit.log-20261122")?;
+    log.add("audit.log", "d")?;
+    assert_eq!(drain(&mut tail, &mut at)?, read("d", false, 0));
+    // The clock was a year ahead when this one was rotated: it stays behind all others.
+    log.rename("audit.log", "audit.log-20271122")?;
+    log.add("audit.log", "e")?;
+    assert_eq!(drain(&mut tail, &mut at)?, read("e", false, 0));
+    for (line, name) in [("f", "audit.log-20261123"), ("g", "audit.log-20261124")] {
+        log.rename("audit.log", name)?;
+        log.add("audit.log", line)?;
+        assert_eq!(drain(&mut tail, &mut at)?, read(line, false, 0));
+    }
+    assert_eq!(again(&log, &mut at)?, read("", false, 0));
+    Ok(())
+}
+
+#[test]
+fn log_that_was_put_back_goes_on_behind_what_was_read() -> io::Result<()> {
+    let (mut log, mut at) = (Log::new()?, Position::default());
+    let mut tail = Tail::new(log.path(), &at);
+    log.add("audit.log", "a")?;
+    drain(&mut tail, &mut at)?;
+    // Written anew, as editors do.
+    fs::copy(log.path(), log.named("audit.log.new"))?;
+    log.rename("audit.log.new", "audit.log")?;
+    log.add("audit.log", "b")?;
+    assert_eq!(drain(&mut tail, &mut at)?, read("b", false, 0));
+    log.rename("audit.log", "audit.log.1")?;
+    log.add("audit.log", "c")?;
+    assert_eq!(drain(&mut tail, &mut at)?, read("c", false, 0));
+    log.rename("audit.log.1", "audit.log")?;
+    log.add("audit.log", "missed")?;
+    assert_eq!(drain(&mut tail, &mut at)?, read("", true, 0));
+    log.add("audit.log", "d")?;
+    assert_eq!(drain(&mut tail, &mut at)?, read("d", false, 0));
+    Ok(())
+}
+
+#[test]
+fn files_beside_it_that_may_not_be_read_stop_nothing() -> io::Result<()> {
+    let (mut log, mut at) = (Log::new()?, Position::default());
+    let mut tail = Tail::new(log.path(), &at);
+    log.add("audit.log", "a")?;
+    drain(&mut tail, &mut at)?;
+    fs::copy(log.path(), log.named("audit.log.backup"))?;
+    fs::set_permissions(
+        log.named("audit.log.backup"),
+        fs::Permissions::from_mode(0o000),
+    )?;
+    log.rename("audit.log", "audit.log.1")?;
+    log.add("audit.log", "b")?;
+    assert_eq!(drain(&mut tail, &mut at)?, read("b", false, 0));
+    assert_eq!(again(&log, &mut at)?, read("", false, 0));
+    Ok(())
+}
+
+#[test]
+fn rotated_file_that_may_not_be_read_is_said_where_it_was_to_be_read() -> io::Result<()> {
+    let mut log = Log::new()?;
+    log.add("audit.log", "a")?;
+    // As where the rights do not suffice: those who run tests may have all.
+    let found = |ours: &[u8], closed: &[u8]| -> io::Result<Option<bool>> {
+        let mut files = siblings(&log.path())?;
+        files.push(Sibling {
+            name: OsString::from("closed"),
+            rank: Rank::of(closed),
+            id: "0:0".to_owned(),
+            open: None,
+        });
+        let later = first(files, Rank::of(ours).as_ref(), None, &[])?;
+        Ok(later.map(|later| later.lost))
+    };
+    assert_eq!(found(b".2", b".1")?, Some(true));
+    assert_eq!(found(b".2", b".3")?, Some(false));
+    assert_eq!(found(b".2", b".backup")?, Some(false));
     Ok(())
 }

@@ -81,8 +81,9 @@ struct Request {
 
 #[derive(Deserialize)]
 struct Data {
+    /// Whatever the caller sent.
     #[serde(default)]
-    token: Option<String>,
+    token: serde_json::Value,
 }
 
 #[derive(Deserialize)]
@@ -115,7 +116,10 @@ pub(super) fn read(
 ) -> std::result::Result<Option<Unwrap>, serde_json::Error> {
     let line: Line = serde_json::from_slice(text)?;
     let (request, said) = (line.request, line.error.unwrap_or_default());
-    let in_body = request.data.and_then(|data| data.token);
+    let in_body = match request.data.map(|data| data.token) {
+        Some(serde_json::Value::String(token)) => Some(token),
+        _ => None,
+    };
     let in_header = in_body.is_none();
     let digest = plain(in_body.or(request.client_token));
     let out = match line.kind.as_str() {
@@ -241,6 +245,9 @@ mod tests {
         let late = r#"{"type":"request","request":{"id":"r","path":"sys/wrapping/unwrap","client_token":"hmac-sha256:w"},
             "error":"wrapping token is not valid or does not exist"}"#;
         assert_eq!(told(late), Some(("hmac-sha256:w".to_owned(), None)));
+        let odd = r#"{"type":"response","request":{"id":"r","path":"sys/wrapping/unwrap","data":{"token":5}},
+            "error":"permission denied"}"#;
+        assert!(read(odd.as_bytes(), Timestamp::UNIX_EPOCH).is_ok_and(|told| told.is_none()));
         let denied = r#"{"type":"response","request":{"id":"r","path":"sys/wrapping/unwrap","data":{"token":"hmac-sha256:w"}},
             "error":"permission denied"}"#;
         assert_eq!(told(denied), None);
