@@ -368,3 +368,58 @@ async fn service_does_not_let_openbao_forget_a_checkpoint_that_was_cut() {
     let found = verified(&test).await;
     assert_eq!(found.first.unwrap().fault, Fault::CheckpointsCut);
 }
+
+/// Cuts a vendor's trail behind a block, as if it had never been longer.
+fn cut_behind(vendor: &TestVendor, seq: i64) -> String {
+    let vendor = format!("vendor_id = {}", vendor.id);
+    format!(
+        "DELETE FROM events WHERE id IN (SELECT unnest(event_ids) FROM event_blocks WHERE {vendor} AND seq > {seq}); \
+         DELETE FROM event_blocks WHERE {vendor} AND seq > {seq}; \
+         UPDATE event_chains SET named_seq = 0, head_seq = {seq}, head_hash = b.hash \
+             FROM event_blocks b WHERE event_chains.{vendor} AND b.{vendor} AND b.seq = {seq}"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn service_signs_nothing_behind_a_checkpoint_it_did_not_sign() {
+    let (test, acme) = story().await;
+    let newest = count(&test, "SELECT max(number) FROM event_checkpoints").await;
+    let forged = format!(
+        "{}; INSERT INTO event_checkpoints SELECT max(number) + 1, now(), '\\x00', max(number) + 2, '{{}}', '{{}}', '{{}}', \
+             '\\x00', 1, '\\x00' FROM event_checkpoints",
+        cut_behind(&acme, 1)
+    );
+    tamper(&test, &forged).await;
+    test.pass("chain_events").await;
+    let highest = "SELECT max(number) FROM event_checkpoints";
+    assert_eq!(count(&test, highest).await, newest + 1);
+    let place = verified(&test).await.first.unwrap();
+    assert_eq!(place.fault, Fault::TailCut, "{place}");
+    let older = format!("DELETE FROM event_checkpoints WHERE number <= {newest}");
+    tamper(&test, &older).await;
+    test.pass("chain_events").await;
+    assert_eq!(count(&test, highest).await, newest + 1);
+    assert!(!verified(&test).await.is_whole());
+    assert_eq!(remembered(&test).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn service_signs_no_end_that_does_not_follow_the_one_it_signed_before() {
+    let (test, acme) = story().await;
+    tamper(&test, &cut_behind(&acme, 1)).await;
+    let number = |vendor: i64| {
+        format!(
+            "SELECT coalesce(max(number), 0) FROM event_checkpoints WHERE {vendor} = ANY (vendor_ids)"
+        )
+    };
+    let before = count(&test, &number(acme.id)).await;
+    // Others are signed all the same.
+    let other = test.vendor("other-one").await;
+    test.site(&acme, "0123456789abcdef", "0123456789ABCDEF")
+        .await;
+    test.pass("chain_events").await;
+    assert_eq!(count(&test, &number(acme.id)).await, before);
+    assert!(count(&test, &number(other.id)).await > before);
+    let place = verified(&test).await.first.unwrap();
+    assert_eq!(place.vendor_id, Some(acme.id), "{place}");
+}

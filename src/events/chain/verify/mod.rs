@@ -7,7 +7,7 @@ mod place;
 mod rows;
 mod store;
 
-pub use place::{Fault, Found, Place};
+pub use place::{Fault, Found, Place, Removed};
 
 use super::checkpoint;
 use super::sign::Checker;
@@ -47,6 +47,13 @@ pub async fn verify(pool: &Pool, issuer: &AppToken, only: Option<VendorId>) -> R
     for chain in store::chains(&transaction, only).await? {
         let signed = named.get(&chain.vendor).copied().unwrap_or(0);
         let wrong = blocks::check(&transaction, &mut checker, &chain, signed, &mut found).await?;
+        if let Some(at) = chain.removed_before {
+            found.removed_before.push(Removed {
+                vendor_id: chain.vendor,
+                namespace: chain.namespace.clone(),
+                removed_before: Some(at),
+            });
+        }
         places.extend(wrong.map(|place| place.of(chain.vendor, chain.namespace.as_deref())));
         found.chains += 1;
     }
