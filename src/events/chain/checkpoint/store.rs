@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::digest::{Checkpoint, Head};
+use super::super::store::Micros;
 use super::Mark;
 use crate::db::{GenericClient, Result};
 
@@ -207,17 +208,18 @@ pub async fn page(client: &impl GenericClient, from: i64, most: i64) -> Result<V
 }
 
 fn read(row: &tokio_postgres::Row) -> Result<Stored> {
-    let at: Timestamp = row.try_get("at")?;
-    let vendors: Vec<i64> = row.try_get("vendor_ids")?;
-    let seqs: Vec<i64> = row.try_get("seqs")?;
-    let hashes: Vec<Vec<u8>> = row.try_get("hashes")?;
+    let at: Option<Micros> = row.try_get("at")?;
+    // Lists that cannot be read were never written by us either.
+    let vendors: Vec<i64> = row.try_get("vendor_ids").unwrap_or_default();
+    let seqs: Vec<i64> = row.try_get("seqs").unwrap_or_default();
+    let hashes: Vec<Vec<u8>> = row.try_get("hashes").unwrap_or_default();
     // Lists of different lengths were never written by us: cut short they give another hash.
     let heads = vendors.into_iter().zip(seqs).zip(hashes);
     let heads = heads.map(|((vendor, seq), hash)| Head { vendor, seq, hash });
     Ok(Stored {
         said: Checkpoint {
             number: row.try_get("number")?,
-            at: at.as_microsecond(),
+            at: at.unwrap_or_default().0,
             previous: row.try_get("previous")?,
             first: row.try_get("first")?,
             heads: heads.collect(),

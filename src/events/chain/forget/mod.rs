@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::sign::Key;
+use super::store::Micros;
 use super::store::oldest_waiting;
 use super::whole_microseconds;
 use crate::app::App;
@@ -146,7 +147,7 @@ async fn cut(
         ));
     }
     let bound = done.removed_before.as_microsecond();
-    let before = start.removed_before;
+    let before = start.removed_before.and_then(Micros::moment);
     let blocks = store::blocks(&transaction, vendor, start.seq, BLOCKS).await?;
     let whole = blocks.iter().take_while(|(_, _, latest)| *latest < bound);
     let last = whole.last().cloned();
@@ -164,7 +165,7 @@ async fn cut(
     let mut next = Start {
         seq,
         hash,
-        removed_before: Some(removed_before),
+        removed_before: Some(Micros(removed_before.as_microsecond())),
         signature: None,
     };
     let Some(base) = next.base(vendor) else {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::digest::{Base, GENESIS};
+use super::super::store::Micros;
 use crate::db::{GenericClient, Result};
 
 /// Which chains there are: vendors' ids, 0 for events of no vendor.
@@ -25,7 +26,7 @@ pub struct Start {
     /// Its hash.
     pub hash: Vec<u8>,
     /// Events before this may be gone.
-    pub removed_before: Option<Timestamp>,
+    pub removed_before: Option<Micros>,
     /// Which version of the key signed it, and how.
     pub signature: Option<(i32, Vec<u8>)>,
 }
@@ -38,7 +39,7 @@ impl Start {
             vendor,
             seq: self.seq,
             hash: self.hash.clone(),
-            removed_before: self.removed_before?.as_microsecond(),
+            removed_before: self.removed_before?.0,
         })
     }
 
