@@ -71,6 +71,9 @@ CREATE TABLE event_checkpoints (
     signature    bytea NOT NULL
 );
 
+-- Which one named a chain last: asked for once for each chain after a start.
+CREATE INDEX event_checkpoints_of_chain ON event_checkpoints USING gin (vendor_ids);
+
 CREATE TRIGGER event_blocks_only_added_to BEFORE UPDATE OR DELETE OR TRUNCATE ON event_blocks
     FOR EACH STATEMENT EXECUTE FUNCTION only_added_to();
 CREATE TRIGGER event_checkpoints_only_added_to BEFORE UPDATE OR DELETE OR TRUNCATE ON event_checkpoints

@@ -90,6 +90,19 @@ fn say(found: &Found) -> anyhow::Result<()> {
          to be chained: {}.",
         found.events, found.removed, found.unsigned, found.waiting
     ))?;
+    for chain in &found.removed_before {
+        let whose = match (&chain.namespace, chain.vendor_id) {
+            (Some(namespace), _) => format!("vendor {namespace}"),
+            (None, 0) => "no vendor".to_owned(),
+            (None, id) => format!("vendor number {id}"),
+        };
+        let before = chain
+            .removed_before
+            .map_or_else(|| "a time that is none".to_owned(), |at| at.to_string());
+        out::line(&format!(
+            "Retention removed events of {whose} before {before}."
+        ))?;
+    }
     match found.last_checkpoint_at {
         Some(at) => out::line(&format!("The last checkpoint was signed at {at}."))?,
         None => out::line("Nothing was signed yet.")?,

@@ -49,7 +49,7 @@ pub async fn freeze(test: &TestApp) -> tokio_postgres::Client {
 }
 
 /// A service with a vendor whose events lie in several blocks, and all is remembered.
-async fn story() -> (TestApp, TestVendor) {
+pub async fn story() -> (TestApp, TestVendor) {
     let test = TestApp::start().await;
     let acme = test.vendor("acme-one").await;
     test.pass("chain_events").await;
@@ -132,7 +132,7 @@ async fn program_proves_an_untouched_trail_and_names_what_was_touched() {
     assert_eq!(found["first"]["eventId"], last);
 }
 
-const COLUMNS: &str = "id, at, vendor_id, actor, action, outcome, code, secret_id, issuance_id, client_address, user_agent, \
+pub const COLUMNS: &str = "id, at, vendor_id, actor, action, outcome, code, secret_id, issuance_id, client_address, user_agent, \
                        request_id, details";
 const TABLES: [&str; 4] = [
     "event_blocks",
@@ -142,7 +142,7 @@ const TABLES: [&str; 4] = [
 ];
 
 /// Tampers, verifies, and puts everything back.
-async fn first_place(test: &TestApp, sql: &str) -> Place {
+pub async fn first_place(test: &TestApp, sql: &str) -> Place {
     tamper(test, sql).await;
     let found = verified(test).await;
     let mut back = format!(
@@ -159,7 +159,7 @@ async fn first_place(test: &TestApp, sql: &str) -> Place {
     found.first.unwrap_or_else(|| panic!("not found: {sql}"))
 }
 
-async fn keep(test: &TestApp) {
+pub async fn keep(test: &TestApp) {
     let mut sql = "CREATE SCHEMA kept; CREATE TABLE kept.events AS TABLE events".to_owned();
     for table in TABLES {
         write!(sql, "; CREATE TABLE kept.{table} AS TABLE {table}").unwrap();
@@ -168,7 +168,7 @@ async fn keep(test: &TestApp) {
 }
 
 /// Ids of the vendor's events, in order, and the number of its last block.
-async fn chain_of(test: &TestApp, vendor: &TestVendor) -> (Vec<i64>, i64) {
+pub async fn chain_of(test: &TestApp, vendor: &TestVendor) -> (Vec<i64>, i64) {
     let sql = "SELECT array_agg(id ORDER BY id) FROM events WHERE vendor_id = $1";
     let ids = test.sql().await.query_one(sql, &[&vendor.id]).await;
     let sql = "SELECT head_seq FROM event_chains WHERE vendor_id = $1";
@@ -179,7 +179,7 @@ async fn chain_of(test: &TestApp, vendor: &TestVendor) -> (Vec<i64>, i64) {
 }
 
 #[track_caller]
-fn says(place: &Place, fault: Fault, event: Option<i64>, block: Option<i64>) {
+pub fn says(place: &Place, fault: Fault, event: Option<i64>, block: Option<i64>) {
     assert_eq!(
         (place.fault, place.event_id, place.block),
         (fault, event, block),

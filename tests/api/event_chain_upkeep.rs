@@ -242,8 +242,8 @@ async fn trail_stays_verifiable_when_retention_removes_its_beginning() {
     let now = forget(test.app.clock.now()).await;
     assert!(now.blocks >= 7, "{now:?}");
     let sql = format!(
-        "BEGIN; SELECT set_config('gatehouse.retention', 'on', true); DELETE FROM events WHERE vendor_id = {}; COMMIT",
-        vendor.id
+        "BEGIN; SELECT set_config('gatehouse.retention', 'on', true); DELETE FROM events WHERE vendor_id = {} AND at < '{}'; COMMIT",
+        vendor.id, now.removed_before
     );
     execute(&test, &sql).await;
     execute(&test, &events(vendor.id, 5, "clock_timestamp()")).await;
@@ -299,4 +299,41 @@ async fn service_that_stops_leaves_nothing_unsigned() {
     assert!(found.is_whole() && found.unsigned == 0, "{found:?}");
     let newest = count(&test, "SELECT max(number) FROM event_checkpoints").await;
     assert_eq!(found.remembered, Some(newest));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retention_signs_no_beginning_it_did_not_sign_before_and_is_an_event() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("acme-one").await;
+    execute(&test, &events(vendor.id, 5, "clock_timestamp()")).await;
+    all_chained(&test).await;
+    let forget = async || {
+        let (app, id) = (Arc::clone(&test.app), VendorId(vendor.id));
+        let bound = app.clock.now() - SignedDuration::from_hours(1);
+        let runtime = &servers::shared().runtime;
+        let forgetting = runtime.spawn(async move { chain::forget(&app, Some(id), bound).await });
+        forgetting.await.unwrap()
+    };
+    let forgotten = forget().await.unwrap();
+    all_chained(&test).await;
+    let told = format!(
+        "SELECT count(*) FROM events WHERE vendor_id = {} AND action = 'events.forgotten' AND actor = 'task:keep_logs'",
+        vendor.id
+    );
+    assert_eq!(count(&test, &told).await, 1);
+    let found = is_whole(&test).await;
+    let shown = &found.removed_before;
+    assert_eq!(shown.len(), 1);
+    assert_eq!(shown[0].vendor_id, vendor.id);
+    assert_eq!(shown[0].removed_before, Some(forgotten.removed_before));
+
+    let moved = format!(
+        "UPDATE event_chains SET base_seq = head_seq, base_hash = head_hash, removed_before = removed_before - interval '1 day' \
+         WHERE vendor_id = {}",
+        vendor.id
+    );
+    tamper(&test, &moved).await;
+    assert!(forget().await.is_err());
+    let first = verified(&test).await.first.unwrap();
+    assert_eq!(first.fault, Fault::BaseForged, "{first}");
 }

@@ -27,6 +27,7 @@ mod credential_upkeep;
 mod credentials;
 mod dev;
 mod event_chain;
+mod event_chain_attacks;
 mod event_chain_upkeep;
 mod explain;
 mod faults;

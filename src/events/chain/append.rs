@@ -49,13 +49,18 @@ async fn batch(app: &App) -> Result<usize> {
     let now = whole_microseconds(app.clock.now());
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
-    let queued = store::take(&transaction, BATCH).await?;
-    if queued.is_empty() {
+    let taken = store::take(&transaction, BATCH).await?;
+    let number = taken.len();
+    if number == 0 {
         return Ok(0);
     }
+    // One that says no time would keep all others from being chained.
+    let (queued, absurd): (Vec<Queued>, Vec<Queued>) =
+        taken.into_iter().partition(|one| one.at.moment().is_some());
     let ids: Vec<i64> = queued.iter().map(|one| one.id).collect();
-    let ats: Vec<Timestamp> = queued.iter().map(|one| one.at).collect();
+    let ats: Vec<Timestamp> = queued.iter().filter_map(|one| one.at.moment()).collect();
     let rows = store::rows(&transaction, &ids, &ats).await?;
+    let rows: Vec<Option<Row>> = rows.into_iter().map(|one| Some(one?.row)).collect();
     let vanished: Vec<&Queued> = queued
         .iter()
         .zip(&rows)
@@ -66,14 +71,28 @@ async fn batch(app: &App) -> Result<usize> {
         add(&transaction, block, now).await?;
     }
     for one in &vanished {
-        vanished_event(one).record(&transaction, now).await?;
+        let event = alarm_event(&transaction, "events.vanished", "event_vanished", one).await?;
+        event.record(&transaction, now).await?;
+    }
+    for one in &absurd {
+        let event = alarm_event(&transaction, "events.skipped", "event_time_absurd", one).await?;
+        event.record(&transaction, now).await?;
     }
     transaction.commit().await?;
     for one in vanished {
         metrics::counter!("gatehouse_alarms_total", "alarm" => "event_vanished").increment(1);
-        tracing::error!(event.id = one.id, event.at = %one.at, vendor.id = one.vendor, "An event was removed before it was chained");
+        tracing::error!(event.id = one.id, event.at = ?one.at.moment(), vendor.id = one.vendor, "An event was removed before it was chained");
     }
-    Ok(queued.len())
+    for one in absurd {
+        metrics::counter!("gatehouse_alarms_total", "alarm" => "event_skipped").increment(1);
+        tracing::error!(
+            event.id = one.id,
+            event.at_microseconds = one.at.0,
+            vendor.id = one.vendor,
+            "An event of a time that is none was not chained"
+        );
+    }
+    Ok(number)
 }
 
 /// The events by the vendor their rows name; a row that is gone, by the one it was queued for.
@@ -89,7 +108,7 @@ fn blocks(queued: &[Queued], rows: &[Option<Row>], now: Timestamp) -> BTreeMap<i
             ..Block::default()
         });
         block.ids.push(one.id);
-        block.ats.push(one.at.as_microsecond());
+        block.ats.push(one.at.0);
         let digest = row.as_ref().map_or(VANISHED, Row::digest);
         block.digests.extend(digest);
     }
@@ -104,10 +123,17 @@ async fn add(client: &impl GenericClient, mut block: Block, now: Timestamp) -> R
     Ok(store::add_block(client, &block, now, &hash).await?)
 }
 
-fn vanished_event(one: &Queued) -> Event<'static> {
-    let vendor = (one.vendor != 0).then_some(VendorId(one.vendor));
-    let mut event = Event::done("events.vanished", vendor, ACTOR, "");
-    event.outcome = Outcome::Failed("event_vanished");
-    event.details = json!({ "eventId": one.id, "eventAt": one.at });
-    event
+async fn alarm_event(
+    client: &impl GenericClient,
+    action: &'static str,
+    code: &'static str,
+    one: &Queued,
+) -> Result<Event<'static>> {
+    // The queue may name a vendor that there is not.
+    let is_vendor = store::is_vendor(client, one.vendor).await?;
+    let mut event = Event::done(action, is_vendor.then_some(VendorId(one.vendor)), ACTOR, "");
+    event.outcome = Outcome::Failed(code);
+    event.details =
+        json!({ "eventId": one.id, "eventAt": one.at.moment(), "vendorId": one.vendor });
+    Ok(event)
 }

@@ -23,6 +23,13 @@
 //! - Change or remove an event before it is chained, together with its place in the queue: **not found**; it has about a
 //!   second. Without its place in the queue it is found, and is an event of its own, `events.vanished`.
 //! - Add events as the service does: **not found**, as the service does nothing else. The block says when they came.
+//! - Have the service sign what they left: it does not. Before it signs, the newest checkpoint must be one that it signed,
+//!   the one that OpenBao remembers must be there, and each head must follow from the one that was signed before; where
+//!   retention moves the beginning of a chain, the old one must be signed. Else it reports an error and signs nothing.
+//! - Change how long logs are kept: **carried out**, as retention goes by what the database says. Each move is an event of
+//!   its own in the chain, `events.forgotten`, and [`verify()`] says before when events of each chain may be gone
+//!   ([`Found::removed_before`]): compare that with what was agreed. The same goes for the times in blocks that retention
+//!   is about to drop.
 //! - Blocks that no checkpoint names yet, for a second, and as long as no key can be had, can be made anew. The result
 //!   of [`verify()`] says how many events that is about.
 //! - Stop the chain. The queue's length and age are metrics, and failed passes are reported.
@@ -36,11 +43,11 @@
 //! blocks at the beginning of the chain that lie wholly before that time, and signs where the chain begins now and
 //! before when rows may be missing. A failure between the two steps does no harm: call both again. Rows before that
 //! time are not looked at any more, whether they are there or not. Checkpoints of more than a year ago go with
-//! [`prune`]; what they said last of each chain is said again in a new one.
+//! [`prune`]; what they said last of each chain is said again in a new one. The one that OpenBao remembers never goes.
 //!
 //! # Quirks
-//! - A database restored from a backup is behind what OpenBao remembers, and that is reported until an administrator
-//!   removes the note: `bao kv metadata delete gatehouse-keys/event-head`.
+//! - A database restored from a backup is behind what OpenBao remembers; that is reported, and nothing is signed, until
+//!   an administrator removes the note: `bao kv metadata delete gatehouse-keys/event-head`.
 //! - Details are digested as PostgreSQL writes `jsonb`, which is stable for what is stored.
 
 mod append;
@@ -60,7 +67,7 @@ pub use checkpoint::{Mark, checkpoint, prune, remember};
 pub use digest::{Base, Block, Checkpoint, Hash, Head, Row};
 pub use forget::{Forgotten, forget, forget_all, oldest_unchained};
 pub use sign::Notary;
-pub use verify::{Fault, Found, Place, verify};
+pub use verify::{Fault, Found, Place, Removed, verify};
 
 use crate::app::App;
 use crate::error::{Result, cause_chain};

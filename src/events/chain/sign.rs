@@ -9,7 +9,8 @@ use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use zeroize::Zeroizing;
 
 use super::KEY_NAME;
-use super::digest::Hash;
+use super::checkpoint::Mark;
+use super::digest::{Hash, Head};
 use crate::error::{Error, Result, cause_chain};
 use crate::vault::{AppToken, kv};
 
@@ -17,6 +18,8 @@ use crate::vault::{AppToken, kv};
 const READ_EVERY: Duration = Duration::from_mins(1);
 /// How long after a failure it is read again.
 const TRY_EVERY: Duration = Duration::from_secs(5);
+/// How often the same alarm is raised.
+const REPORT_EVERY: Duration = Duration::from_mins(1);
 
 /// A key in one of its versions.
 pub struct Key {
@@ -47,6 +50,22 @@ impl Key {
         self.pair.sign(hash).as_ref().to_vec()
     }
 
+    /// Whether this key signed the hash, or an older version of it that OpenBao holds.
+    pub(super) async fn or_an_older_signed(
+        &self,
+        issuer: &AppToken,
+        hash: &Hash,
+        version: i32,
+        signature: &[u8],
+    ) -> Result<bool> {
+        if version == self.version {
+            return Ok(self.is_of(hash, signature));
+        }
+        Checker::new(issuer)
+            .is_signed(hash, version, signature)
+            .await
+    }
+
     fn is_of(&self, hash: &Hash, signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&ED25519, self.pair.public_key())
             .verify(hash, signature)
@@ -59,6 +78,17 @@ impl Key {
 pub struct Notary {
     held: Mutex<Held>,
     remembered: Mutex<Option<Instant>>,
+    known: Mutex<Known>,
+}
+
+/// What whoever changes the database cannot reach.
+#[derive(Default)]
+struct Known {
+    /// What OpenBao remembered when it was asked last; `None` where it was not yet.
+    mark: Option<Option<Mark>>,
+    /// The heads that this replica signed last.
+    heads: HashMap<i64, Head>,
+    reported: HashMap<(&'static str, i64), Instant>,
 }
 
 #[derive(Clone, Default)]
@@ -96,6 +126,46 @@ impl Notary {
 
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What OpenBao remembered when it was asked last; `None` where it was not yet.
+    pub(super) fn mark(&self) -> Option<Option<Mark>> {
+        self.known().mark.clone()
+    }
+
+    /// Notes what OpenBao remembers. Where that is nothing, an administrator let it begin anew.
+    pub(super) fn note_mark(&self, mark: Option<Mark>) {
+        let mut known = self.known();
+        if mark.is_none() {
+            known.heads.clear();
+        }
+        known.mark = Some(mark);
+    }
+
+    /// The head of a chain that this replica signed last.
+    pub(super) fn head(&self, vendor: i64) -> Option<Head> {
+        self.known().heads.get(&vendor).cloned()
+    }
+
+    /// Notes heads that were signed.
+    pub(super) fn note_heads(&self, heads: Vec<Head>) {
+        let heads = heads.into_iter().map(|head| (head.vendor, head));
+        self.known().heads.extend(heads);
+    }
+
+    /// Whether an alarm about this was not raised for a while; counts as raised from now on.
+    pub(super) fn is_news(&self, alarm: &'static str, about: i64) -> bool {
+        let mut known = self.known();
+        let last = known.reported.get(&(alarm, about));
+        let is_news = last.is_none_or(|at| at.elapsed() >= REPORT_EVERY);
+        if is_news {
+            known.reported.insert((alarm, about), Instant::now());
+        }
+        is_news
     }
 
     /// Whether this replica last told OpenBao so long ago; where it did, counts as told from now on.

@@ -1,17 +1,53 @@
 //! Statements on the queue, the blocks and the heads.
 
 use jiff::Timestamp;
+use tokio_postgres::types::{FromSql, Type, accepts};
 
 use super::digest::{Block, Row};
 use crate::db::{Error, GenericClient, Result};
+
+/// The years 1 to 9999, in microseconds since 1970.
+const FIRST: i64 = -62_135_596_800_000_000;
+const LAST: i64 = 253_402_214_400_000_000;
+/// From 1970 to 2000, where PostgreSQL counts from.
+const TO_2000: i64 = 946_684_800_000_000;
+
+/// A time in microseconds since 1970. Reads whatever PostgreSQL can hold, as
+/// somebody may have written what keeps all else from being read: what is read, and is no time that the service
+/// wrote, has another hash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Micros(pub i64);
+
+impl Micros {
+    /// As a time; `None` where it is none that can be meant.
+    #[must_use]
+    pub fn moment(self) -> Option<Timestamp> {
+        let is_meant = (FIRST..LAST).contains(&self.0);
+        Timestamp::from_microsecond(self.0)
+            .ok()
+            .filter(|_| is_meant)
+    }
+}
+
+impl FromSql<'_> for Micros {
+    fn from_sql(
+        _: &Type,
+        raw: &[u8],
+    ) -> std::result::Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        let since_2000 = i64::from_be_bytes(raw.try_into()?);
+        Ok(Self(since_2000.saturating_add(TO_2000)))
+    }
+
+    accepts!(TIMESTAMPTZ);
+}
 
 /// An event that waits to be chained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Queued {
     /// Its id.
     pub id: i64,
-    /// When it was.
-    pub at: Timestamp,
+    /// When it was: no more than what the queue says, which may be no time at all.
+    pub at: Micros,
     /// Whose; 0 for none.
     pub vendor: i64,
 }
@@ -40,6 +76,26 @@ pub async fn take(client: &impl GenericClient, most: i64) -> Result<Vec<Queued>>
     Ok(taken)
 }
 
+/// What stands where an event was chained.
+#[derive(Debug)]
+pub struct Found {
+    /// A row of that key.
+    pub row: Row,
+    /// How many rows have that key.
+    pub copies: i64,
+    /// Whether the columns that PostgreSQL makes from others are what they should be.
+    pub is_derived: bool,
+}
+
+/// Whether there is such a vendor.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn is_vendor(client: &impl GenericClient, vendor: i64) -> Result<bool> {
+    let sql = "SELECT FROM vendors WHERE id = $1";
+    Ok(client.query_opt(sql, &[&vendor]).await?.is_some())
+}
+
 /// The rows of these events, as they are now, each in its place. Each is looked up by its key: a join could take the
 /// whole trail for a batch.
 ///
@@ -49,11 +105,13 @@ pub async fn rows(
     client: &impl GenericClient,
     ids: &[i64],
     ats: &[Timestamp],
-) -> Result<Vec<Option<Row>>> {
+) -> Result<Vec<Option<Found>>> {
     let sql = "SELECT e.* FROM unnest($1::bigint[], $2::timestamptz[]) WITH ORDINALITY AS k (id, at, place) \
                LEFT JOIN LATERAL ( \
                    SELECT id, vendor_id, actor, action, outcome, code, secret_id, issuance_id, client_address, user_agent, \
-                          request_id, details::text AS details \
+                          request_id, details::text AS details, count(*) OVER () AS copies, \
+                          caller_kind IS NOT DISTINCT FROM split_part(actor, ':', 1) \
+                              AND openbao_request_id IS NOT DISTINCT FROM (details ->> 'openbaoRequestId') AS is_derived \
                    FROM events e WHERE e.at = k.at AND e.id = k.id LIMIT 1) e ON true \
                ORDER BY k.place";
     let rows = client.query(sql, &[&ids, &ats]).await?;
@@ -66,24 +124,36 @@ pub async fn rows(
         .collect()
 }
 
-fn read(row: &tokio_postgres::Row, at: Timestamp) -> Result<Option<Row>> {
+fn read(row: &tokio_postgres::Row, at: Timestamp) -> Result<Option<Found>> {
     let Some(id) = row.try_get("id")? else {
         return Ok(None);
     };
-    Ok(Some(Row {
+    // Whoever owns the table may have let nothing stand where something has to: that has another digest.
+    let text = |name| {
+        let read = row.try_get::<_, Option<String>>(name);
+        Ok::<_, Error>(read?.unwrap_or_default())
+    };
+    let read = Row {
         id,
         at: at.as_microsecond(),
         vendor: row.try_get("vendor_id")?,
-        actor: row.try_get("actor")?,
-        action: row.try_get("action")?,
-        outcome: row.try_get("outcome")?,
+        actor: text("actor")?,
+        action: text("action")?,
+        outcome: text("outcome")?,
         code: row.try_get("code")?,
         secret_id: row.try_get("secret_id")?,
         issuance: row.try_get("issuance_id")?,
         address: row.try_get("client_address")?,
         agent: row.try_get("user_agent")?,
         request_id: row.try_get("request_id")?,
-        details: row.try_get("details")?,
+        details: text("details")?,
+    };
+    Ok(Some(Found {
+        row: read,
+        copies: row.try_get("copies")?,
+        is_derived: row
+            .try_get::<_, Option<bool>>("is_derived")?
+            .unwrap_or(false),
     }))
 }
 
@@ -143,7 +213,8 @@ pub async fn waiting(client: &impl GenericClient, limit: i64) -> Result<(i64, Op
     let sql = "SELECT (SELECT count(*) FROM (SELECT FROM events_to_chain LIMIT $1) AS counted) AS number, \
                       (SELECT event_at FROM events_to_chain ORDER BY event_id, event_at LIMIT 1) AS first_at";
     let row = client.query_one(sql, &[&limit]).await?;
-    Ok((row.try_get("number")?, row.try_get("first_at")?))
+    let first_at: Option<Micros> = row.try_get("first_at")?;
+    Ok((row.try_get("number")?, first_at.and_then(Micros::moment)))
 }
 
 /// When the oldest event was that waits, of one chain or of all.
@@ -154,7 +225,9 @@ pub async fn oldest_waiting(
     client: &impl GenericClient,
     vendor: Option<i64>,
 ) -> Result<Option<Timestamp>> {
-    let sql = "SELECT min(event_at) AS oldest FROM events_to_chain WHERE $1::bigint IS NULL OR coalesce(vendor_id, 0) = $1";
+    // Others are no times, and are set aside.
+    let sql = "SELECT min(event_at) AS oldest FROM events_to_chain WHERE ($1::bigint IS NULL OR coalesce(vendor_id, 0) = $1) \
+                 AND event_at >= '0001-01-01Z' AND event_at < '9999-12-31Z'";
     let row = client.query_one(sql, &[&vendor]).await?;
     Ok(row.try_get("oldest")?)
 }

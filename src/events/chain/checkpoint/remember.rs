@@ -38,21 +38,19 @@ pub async fn remember(app: &App) -> Result<Option<i64>> {
     // First what OpenBao remembers: the database is never behind that.
     let known = mark(issuer).await?;
     let client = app.db.get().await?;
-    let newest = store::newest(&client).await?;
-    let Some((number, hash, first)) = newest else {
-        if let Some((mark, _)) = &known {
-            report_cut(mark);
-        }
+    app.notary
+        .note_mark(known.as_ref().map(|(mark, _)| mark.clone()));
+    let mut version = 0;
+    if let Some((mark, _)) = &known
+        && !store::has(&client, mark).await?
+    {
+        report_cut(app, mark);
+        return Ok(None);
+    }
+    let Some((number, hash)) = store::newest(&client).await? else {
         return Ok(None);
     };
-    let mut version = 0;
     if let Some((mark, held)) = &known {
-        let there = store::hash_of(&client, mark.number).await?;
-        let there = there.is_some_and(|hash| hex::encode(hash) == mark.hash);
-        if !there && mark.number >= first {
-            report_cut(mark);
-            return Ok(None);
-        }
         if mark.number >= number {
             return Ok(None);
         }
@@ -68,13 +66,20 @@ pub async fn remember(app: &App) -> Result<Option<i64>> {
         .call(|handle| async move { kv::write_note(&handle, MARK_NAME, new, version).await })
         .await;
     match written {
-        Ok(()) => Ok(Some(number)),
+        Ok(()) => {
+            app.notary.note_mark(Some(new.clone()));
+            Ok(Some(number))
+        }
         Err(Error::VersionMoved) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
 
-fn report_cut(mark: &Mark) {
+/// Says that a checkpoint was lost, once a minute.
+pub(super) fn report_cut(app: &App, mark: &Mark) {
+    if !app.notary.is_news("event_checkpoint_lost", mark.number) {
+        return;
+    }
     metrics::counter!("gatehouse_alarms_total", "alarm" => "event_checkpoint_lost").increment(1);
     tracing::error!(
         checkpoint.number = mark.number,

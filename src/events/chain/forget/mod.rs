@@ -3,17 +3,21 @@
 mod store;
 
 use jiff::Timestamp;
+use serde_json::json;
 
-use super::digest::Base;
 use super::sign::Key;
+use super::store::Micros;
 use super::store::oldest_waiting;
 use super::whole_microseconds;
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::events::Event;
 use crate::types::VendorId;
+use store::Start;
 
 /// Of one transaction.
 const BLOCKS: i64 = 1000;
+const ACTOR: &str = "task:keep_logs";
 
 /// What may be removed now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +43,8 @@ pub async fn oldest_unchained(app: &App, vendor: Option<VendorId>) -> Result<Opt
 /// [`Forgotten::removed_before`]. `None` for `vendor`: the chain of events of no vendor.
 ///
 /// # Errors
-/// Where the key that signs was never read from OpenBao, or the database does not answer. Then no row may be removed.
+/// Where the key that signs was never read from OpenBao, where the beginning of the chain is not what was signed, or the
+/// database does not answer. Then no row may be removed.
 pub async fn forget(
     app: &App,
     vendor: Option<VendorId>,
@@ -59,7 +64,25 @@ pub async fn forget(
         removed_before: whole_microseconds(bound),
         blocks: 0,
     };
-    while cut(app, &key, vendor, &mut done).await? {}
+    let client = app.db.get().await?;
+    let start = store::start(&client, vendor).await?;
+    drop(client);
+    let Some(mut start) = start else {
+        return Ok(done);
+    };
+    if !is_start_good(app, &key, vendor, &start).await? {
+        metrics::counter!("gatehouse_alarms_total", "alarm" => "event_base_forged").increment(1);
+        tracing::error!(
+            vendor.id = vendor,
+            "Where a chain of the trail begins is not what was signed, and nothing more is removed from it. Run \
+             `gatehouse events verify`"
+        );
+        return Err(Error::Internal(
+            "nothing is removed from a chain of the trail whose beginning was not signed"
+                .to_owned(),
+        ));
+    }
+    while cut(app, &key, vendor, &mut start, &mut done).await? {}
     Ok(done)
 }
 
@@ -86,15 +109,46 @@ pub async fn forget_all(app: &App, removed_before: Timestamp) -> Result<Forgotte
     Ok(all)
 }
 
-/// One step; `true` where there may be more to drop.
-async fn cut(app: &App, key: &Key, vendor: i64, done: &mut Forgotten) -> Result<bool> {
+/// Whether a chain begins where retention signed that it does, or where each chain does.
+///
+/// # Errors
+/// Where the database does not answer, or OpenBao, where an older version of the key is needed.
+pub(super) async fn is_base_good(app: &App, key: &Key, vendor: i64) -> Result<bool> {
+    let client = app.db.get().await?;
+    let start = store::start(&client, vendor).await?;
+    drop(client);
+    match start {
+        Some(start) => is_start_good(app, key, vendor, &start).await,
+        None => Ok(true),
+    }
+}
+
+async fn is_start_good(app: &App, key: &Key, vendor: i64, start: &Start) -> Result<bool> {
+    let (Some(base), Some((version, signature))) = (start.base(vendor), &start.signature) else {
+        return Ok(start.is_untouched());
+    };
+    key.or_an_older_signed(&app.vault.issuer, &base.hash(), *version, signature)
+        .await
+}
+
+/// One step from `start`, which was checked; `true` where there may be more to drop.
+async fn cut(
+    app: &App,
+    key: &Key,
+    vendor: i64,
+    start: &mut Start,
+    done: &mut Forgotten,
+) -> Result<bool> {
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
-    let Some((seq, hash, before)) = store::lock_base(&transaction, vendor).await? else {
-        return Ok(false);
-    };
+    if store::lock_start(&transaction, vendor).await?.as_ref() != Some(start) {
+        return Err(Error::Internal(
+            "the beginning of a chain of the trail moved meanwhile".to_owned(),
+        ));
+    }
     let bound = done.removed_before.as_microsecond();
-    let blocks = store::blocks(&transaction, vendor, seq, BLOCKS).await?;
+    let before = start.removed_before.and_then(Micros::moment);
+    let blocks = store::blocks(&transaction, vendor, start.seq, BLOCKS).await?;
     let whole = blocks.iter().take_while(|(_, _, latest)| *latest < bound);
     let last = whole.last().cloned();
     let is_earlier = before.is_some_and(|before| before >= done.removed_before);
@@ -105,16 +159,34 @@ async fn cut(app: &App, key: &Key, vendor: i64, done: &mut Forgotten) -> Result<
     let removed_before = before.map_or(done.removed_before, |at| at.max(done.removed_before));
     let more = last.as_ref().map(|(seq, ..)| *seq) == blocks.last().map(|(seq, ..)| *seq)
         && i64::try_from(blocks.len()).is_ok_and(|number| number == BLOCKS);
-    let (seq, hash) = last.map_or((seq, hash), |(seq, hash, _)| (seq, hash));
-    let base = Base {
-        vendor,
+    let (seq, hash) = last.map_or((start.seq, start.hash.clone()), |(seq, hash, _)| {
+        (seq, hash)
+    });
+    let mut next = Start {
         seq,
         hash,
-        removed_before: removed_before.as_microsecond(),
+        removed_before: Some(Micros(removed_before.as_microsecond())),
+        signature: None,
+    };
+    let Some(base) = next.base(vendor) else {
+        return Ok(false);
     };
     let signature = key.sign(&base.hash());
-    done.blocks +=
+    let blocks =
         store::move_base(&transaction, &base, removed_before, key.version, &signature).await?;
+    let told = told(vendor, before, removed_before, blocks);
+    told.record(&transaction, whole_microseconds(app.clock.now()))
+        .await?;
     transaction.commit().await?;
+    done.blocks += blocks;
+    next.signature = Some((key.version, signature));
+    *start = next;
     Ok(more)
+}
+
+fn told(vendor: i64, before: Option<Timestamp>, after: Timestamp, blocks: u64) -> Event<'static> {
+    let of = (vendor != 0).then_some(VendorId(vendor));
+    let mut event = Event::done("events.forgotten", of, ACTOR, "");
+    event.details = json!({ "before": before, "after": after, "blocks": blocks });
+    event
 }

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::super::digest::Base;
+use super::super::digest::{Base, GENESIS};
+use super::super::store::Micros;
 use crate::db::{GenericClient, Result};
 
 /// Which chains there are: vendors' ids, 0 for events of no vendor.
@@ -17,25 +18,69 @@ pub async fn chains(client: &impl GenericClient) -> Result<Vec<i64>> {
         .collect()
 }
 
-/// Where a chain begins: the last block that went, its hash, and before when events may be gone. It does not move until
-/// the transaction ends.
+/// Where a chain begins, as its row says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// The last block that went.
+    pub seq: i64,
+    /// Its hash.
+    pub hash: Vec<u8>,
+    /// Events before this may be gone.
+    pub removed_before: Option<Micros>,
+    /// Which version of the key signed it, and how.
+    pub signature: Option<(i32, Vec<u8>)>,
+}
+
+impl Start {
+    /// What was signed of it; `None` where retention never came by.
+    #[must_use]
+    pub fn base(&self, vendor: i64) -> Option<Base> {
+        Some(Base {
+            vendor,
+            seq: self.seq,
+            hash: self.hash.clone(),
+            removed_before: self.removed_before?.0,
+        })
+    }
+
+    /// Whether retention never came by.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.seq == 0 && self.hash == GENESIS && self.removed_before.is_none()
+    }
+}
+
+/// Where a chain begins.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn lock_base(
-    client: &impl GenericClient,
-    vendor: i64,
-) -> Result<Option<(i64, Vec<u8>, Option<Timestamp>)>> {
-    let sql = "SELECT base_seq, base_hash, removed_before FROM event_chains WHERE vendor_id = $1 FOR UPDATE";
+pub async fn start(client: &impl GenericClient, vendor: i64) -> Result<Option<Start>> {
+    let sql = "SELECT base_seq, base_hash, removed_before, base_key_version, base_signature FROM event_chains \
+               WHERE vendor_id = $1";
     let row = client.query_opt(sql, &[&vendor]).await?;
-    row.map(|row| {
-        Ok((
-            row.try_get("base_seq")?,
-            row.try_get("base_hash")?,
-            row.try_get("removed_before")?,
-        ))
+    row.as_ref().map(read).transpose()
+}
+
+fn read(row: &tokio_postgres::Row) -> Result<Start> {
+    let version: Option<i32> = row.try_get("base_key_version")?;
+    let signature: Option<Vec<u8>> = row.try_get("base_signature")?;
+    Ok(Start {
+        seq: row.try_get("base_seq")?,
+        hash: row.try_get("base_hash")?,
+        removed_before: row.try_get("removed_before")?,
+        signature: version.zip(signature),
     })
-    .transpose()
+}
+
+/// The same. It does not move until the transaction ends.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn lock_start(client: &impl GenericClient, vendor: i64) -> Result<Option<Start>> {
+    let sql = "SELECT base_seq, base_hash, removed_before, base_key_version, base_signature FROM event_chains \
+               WHERE vendor_id = $1 FOR UPDATE";
+    let row = client.query_opt(sql, &[&vendor]).await?;
+    row.as_ref().map(read).transpose()
 }
 
 /// The blocks behind one, in order: number, hash, and when the latest of its events was, in microseconds.

@@ -21,9 +21,7 @@ pub(super) async fn check(
     if !begins_well(checker, chain).await? {
         return Ok(Some(Place::new(Fault::BaseForged, 0)));
     }
-    let removed_before = chain
-        .removed_before
-        .map_or(i64::MIN, jiff::Timestamp::as_microsecond);
+    let removed_before = chain.removed_before.map_or(i64::MIN, |at| at.0);
     let mut rows = Rows::new(removed_before);
     let (mut seq, mut hash, mut made) = (chain.base_seq, chain.base_hash.clone(), 0);
     while seq < chain.head_seq {

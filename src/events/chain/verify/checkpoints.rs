@@ -24,10 +24,11 @@ pub(super) async fn check(
     found: &mut Found,
     places: &mut Vec<Place>,
 ) -> Result<HashMap<i64, i64>> {
-    let newest = stored::newest(client).await?;
-    let first = newest.as_ref().map_or(1, |(_, _, first)| *first);
+    // From the oldest that is there: what a row says of the first one is believed only once its signature is good.
+    let first = stored::oldest(client).await?.unwrap_or(1);
     let mut walk = Walk {
         next: first,
+        first,
         previous: None,
         last_at: 0,
         named: HashMap::new(),
@@ -53,20 +54,25 @@ pub(super) async fn check(
     found.last_checkpoint_at = Timestamp::from_microsecond(walk.last_at)
         .ok()
         .filter(|_| found.checkpoints > 0);
+    if broken.is_none() && walk.first < first {
+        let place = Place::new(Fault::CheckpointMissing, 0);
+        places.push(place.at_checkpoint(walk.first));
+    }
     places.extend(broken);
-    if let Some(mark) = mark {
-        let hash = stored::hash_of(client, mark.number).await?;
-        let is_there = hash.is_some_and(|hash| hex::encode(hash) == mark.hash);
-        if !is_there && (mark.number >= first || newest.is_none()) {
-            let place = Place::new(Fault::CheckpointsCut, walk.last_at + 1);
-            places.push(place.at_checkpoint(mark.number));
-        }
+    // Retention never removes the one that OpenBao remembers.
+    if let Some(mark) = mark
+        && !stored::has(client, &mark).await?
+    {
+        let place = Place::new(Fault::CheckpointsCut, walk.last_at + 1);
+        places.push(place.at_checkpoint(mark.number));
     }
     Ok(walk.named)
 }
 
 struct Walk {
     next: i64,
+    /// The oldest that is still needed, as the last one that was good says.
+    first: i64,
     previous: Option<Vec<u8>>,
     last_at: i64,
     /// The last block that was signed, by chain.
@@ -101,6 +107,7 @@ impl Walk {
             return Ok(Some(place(Fault::CheckpointUnlinked, self.next)));
         }
         self.next += 1;
+        self.first = one.said.first;
         self.previous = Some(one.hash.clone());
         self.last_at = one.said.at;
         Ok(None)

@@ -7,7 +7,7 @@ mod place;
 mod rows;
 mod store;
 
-pub use place::{Fault, Found, Place};
+pub use place::{Fault, Found, Place, Removed};
 
 use super::checkpoint;
 use super::sign::Checker;
@@ -47,6 +47,13 @@ pub async fn verify(pool: &Pool, issuer: &AppToken, only: Option<VendorId>) -> R
     for chain in store::chains(&transaction, only).await? {
         let signed = named.get(&chain.vendor).copied().unwrap_or(0);
         let wrong = blocks::check(&transaction, &mut checker, &chain, signed, &mut found).await?;
+        if let Some(at) = chain.removed_before {
+            found.removed_before.push(Removed {
+                vendor_id: chain.vendor,
+                namespace: chain.namespace.clone(),
+                removed_before: at.moment(),
+            });
+        }
         places.extend(wrong.map(|place| place.of(chain.vendor, chain.namespace.as_deref())));
         found.chains += 1;
     }
@@ -62,11 +69,11 @@ async fn strangers(
     places: &mut Vec<Place>,
 ) -> Result<()> {
     if let Some((vendor, namespace, seq, at)) = store::unknown_block(client, only).await? {
-        let place = Place::new(Fault::BlockUnknown, at.as_microsecond()).at_block(seq);
+        let place = Place::new(Fault::BlockUnknown, at.0).at_block(seq);
         places.push(place.of(vendor, namespace.as_deref()));
     }
     if let Some(row) = store::unknown_row(client, only).await? {
-        let made = row.at.map_or(0, jiff::Timestamp::as_microsecond);
+        let made = row.at.map_or(i64::MAX, jiff::Timestamp::as_microsecond);
         let mut place = Place::new(Fault::RowUnknown, made).at_event(row.id, row.at);
         place.action = Some(row.action);
         places.push(place.of(row.vendor, row.namespace.as_deref()));

@@ -171,6 +171,18 @@ impl fmt::Display for Place {
     }
 }
 
+/// Before when a chain's events may be gone.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Removed {
+    /// Whose chain; 0 for events of no vendor.
+    pub vendor_id: i64,
+    /// The vendor's namespace.
+    pub namespace: Option<String>,
+    /// When.
+    pub removed_before: Option<Timestamp>,
+}
+
 /// What a verification found.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -189,6 +201,8 @@ pub struct Found {
     pub last_checkpoint_at: Option<Timestamp>,
     /// The number of the one that OpenBao remembers.
     pub remembered: Option<i64>,
+    /// Before when events may be gone, by chain: those that retention came by.
+    pub removed_before: Vec<Removed>,
     /// Events that wait to be chained.
     pub waiting: i64,
     /// Events in blocks that no checkpoint covers yet.

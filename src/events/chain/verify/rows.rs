@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::super::digest::{Hash, Row, VANISHED};
 use super::super::store;
+use super::super::store::Micros;
 use super::{Fault, Found, Place};
 use crate::db::GenericClient;
 use crate::error::Result;
@@ -51,12 +52,14 @@ impl Rows {
     ) -> Result<Option<Place>> {
         let entries = std::mem::take(&mut self.entries);
         let ids: Vec<i64> = entries.iter().map(|entry| entry.id).collect();
-        let at = |entry: &Entry| Timestamp::from_microsecond(entry.at).unwrap_or(Timestamp::MIN);
+        // No row that was chained is of another time than can be meant.
+        let at = |entry: &Entry| Micros(entry.at).moment().unwrap_or(Timestamp::UNIX_EPOCH);
         let ats: Vec<Timestamp> = entries.iter().map(at).collect();
         let rows = store::rows(client, &ids, &ats).await?;
         for ((entry, row), at) in entries.iter().zip(&rows).zip(ats) {
             let fault = match row {
-                Some(row) if row.digest() == entry.digest => {
+                Some(one) if one.copies > 1 => Fault::RowUnknown,
+                Some(one) if one.is_derived && one.row.digest() == entry.digest => {
                     found.events += 1;
                     continue;
                 }
@@ -71,7 +74,9 @@ impl Rows {
             let mut place = Place::new(fault, entry.made)
                 .at_block(entry.seq)
                 .at_event(entry.id, Some(at));
-            if let Some(row) = row {
+            if let Some(row) = row.as_ref().map(|one| &one.row)
+                && fault != Fault::RowUnknown
+            {
                 place.action = Some(row.action.clone());
                 place.holds_event_id = belongs_to(row, &entries);
                 if place.holds_event_id.is_some() {
@@ -84,12 +89,12 @@ impl Rows {
     }
 }
 
-/// The event near by whose content a row holds.
+/// The other event near by whose content a row holds.
 fn belongs_to(row: &Row, entries: &[Entry]) -> Option<i64> {
-    let mut row = row.clone();
+    let (mut row, own) = (row.clone(), row.id);
     let is_of = |entry: &&Entry| {
         (row.id, row.at) = (entry.id, entry.at);
-        row.digest() == entry.digest
+        entry.id != own && row.digest() == entry.digest
     };
     entries.iter().find(is_of).map(|entry| entry.id)
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::digest::{Base, Block, Head};
+use super::super::store::Micros;
 use crate::db::{GenericClient, Result};
 
 /// A chain as its row says.
@@ -21,7 +22,7 @@ pub struct Chain {
     /// Its hash.
     pub base_hash: Vec<u8>,
     /// Events before this may be gone.
-    pub removed_before: Option<Timestamp>,
+    pub removed_before: Option<Micros>,
     /// Which version of the key signed the base, and how.
     pub signature: Option<(i32, Vec<u8>)>,
 }
@@ -34,7 +35,7 @@ impl Chain {
             vendor: self.vendor,
             seq: self.base_seq,
             hash: self.base_hash.clone(),
-            removed_before: self.removed_before?.as_microsecond(),
+            removed_before: self.removed_before?.0,
         })
     }
 }
@@ -104,14 +105,15 @@ pub async fn blocks(
     let rows = client.query(sql, &[&vendor, &behind, &most]).await?;
     rows.iter()
         .map(|row| {
-            let chained_at: Timestamp = row.try_get("chained_at")?;
+            let chained_at: Option<Micros> = row.try_get("chained_at")?;
             Ok(StoredBlock {
                 block: Block {
                     vendor,
                     seq: row.try_get("seq")?,
-                    chained_at: chained_at.as_microsecond(),
-                    ids: row.try_get("event_ids")?,
-                    ats: row.try_get("event_ats")?,
+                    chained_at: chained_at.unwrap_or_default().0,
+                    // Lists that cannot be read are none that we wrote.
+                    ids: row.try_get("event_ids").unwrap_or_default(),
+                    ats: row.try_get("event_ats").unwrap_or_default(),
                     digests: row.try_get("digests")?,
                     previous: row.try_get("previous")?,
                 },
@@ -167,7 +169,7 @@ pub async fn named(client: &impl GenericClient, heads: &[Head]) -> Result<Vec<Na
 pub async fn unknown_block(
     client: &impl GenericClient,
     only: Option<i64>,
-) -> Result<Option<(i64, Option<String>, i64, Timestamp)>> {
+) -> Result<Option<(i64, Option<String>, i64, Micros)>> {
     let sql = "SELECT b.vendor_id, v.namespace, b.seq, b.chained_at FROM event_blocks b \
                LEFT JOIN event_chains c ON c.vendor_id = b.vendor_id LEFT JOIN vendors v ON v.id = b.vendor_id \
                WHERE ($1::bigint IS NULL OR b.vendor_id = $1) \
@@ -212,10 +214,10 @@ pub async fn unknown_row(
     client
         .batch_execute("SET LOCAL enable_nestloop = off")
         .await?;
-    let sql = "SELECT coalesce(e.vendor_id, 0) AS vendor_id, v.namespace, e.id, CASE WHEN isfinite(e.at) THEN e.at END AS at, \
-                      e.action \
+    let sql = "SELECT coalesce(e.vendor_id, 0) AS vendor_id, v.namespace, e.id, e.at, coalesce(e.action, '') AS action \
                FROM events e \
-               LEFT JOIN (SELECT k.id, timestamptz 'epoch' + k.at * interval '1 microsecond' AS at \
+               LEFT JOIN (SELECT k.id, CASE WHEN k.at BETWEEN -62135596800000000 AND 253402214400000000 \
+                                       THEN timestamptz 'epoch' + k.at * interval '1 microsecond' END AS at \
                           FROM event_blocks b, unnest(b.event_ids, b.event_ats) AS k (id, at) \
                           WHERE $1::bigint IS NULL OR b.vendor_id = $1 \
                           UNION ALL \
@@ -231,7 +233,9 @@ pub async fn unknown_row(
             vendor: row.try_get("vendor_id")?,
             namespace: row.try_get("namespace")?,
             id: row.try_get("id")?,
-            at: row.try_get("at")?,
+            at: row
+                .try_get::<_, Option<Micros>>("at")?
+                .and_then(Micros::moment),
             action: row.try_get("action")?,
         })
     })
