@@ -81,11 +81,22 @@ pub struct Notary {
     known: Mutex<Known>,
 }
 
+/// What OpenBao said when it was asked last which checkpoint it remembers.
+#[derive(Clone, Default)]
+pub(super) enum Said {
+    /// It was not asked yet.
+    #[default]
+    Nothing,
+    /// None.
+    Unmarked,
+    /// This one.
+    Marked(Mark),
+}
+
 /// What whoever changes the database cannot reach.
 #[derive(Default)]
 struct Known {
-    /// What OpenBao remembered when it was asked last; `None` where it was not yet.
-    mark: Option<Option<Mark>>,
+    said: Said,
     /// The heads that this replica signed last.
     heads: HashMap<i64, Head>,
     reported: HashMap<(&'static str, i64), Instant>,
@@ -132,9 +143,9 @@ impl Notary {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What OpenBao remembered when it was asked last; `None` where it was not yet.
-    pub(super) fn mark(&self) -> Option<Option<Mark>> {
-        self.known().mark.clone()
+    /// What OpenBao said when it was asked last.
+    pub(super) fn said(&self) -> Said {
+        self.known().said.clone()
     }
 
     /// Notes what OpenBao remembers. Where that is nothing, an administrator let it begin anew.
@@ -143,7 +154,7 @@ impl Notary {
         if mark.is_none() {
             known.heads.clear();
         }
-        known.mark = Some(mark);
+        known.said = mark.map_or(Said::Unmarked, Said::Marked);
     }
 
     /// The head of a chain that this replica signed last.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::super::digest::{GENESIS, Head};
 use super::super::forget;
-use super::super::sign::{Checker, Key};
+use super::super::sign::{Checker, Key, Said};
 use super::remember::report_cut;
 use super::store::{self, Lineage, Stored};
 use super::{Mark, mark};
@@ -62,15 +62,14 @@ pub(super) async fn newest(app: &App, key: &Key) -> Result<Option<Newest>> {
 /// Whether the checkpoint that OpenBao remembers is there. OpenBao is asked only where what it said last is not: an
 /// administrator may have removed the note, or another replica the checkpoint by its age.
 async fn is_mark_there(app: &App) -> Result<bool> {
-    let has = async |mark: &Option<Mark>| -> Result<bool> {
-        let Some(mark) = mark else { return Ok(true) };
+    let has = async |mark: &Mark| -> Result<bool> {
         let client = app.db.get().await?;
         Ok(store::has(&client, mark).await?)
     };
-    if let Some(known) = app.notary.mark()
-        && has(&known).await?
-    {
-        return Ok(true);
+    match app.notary.said() {
+        Said::Unmarked => return Ok(true),
+        Said::Marked(mark) if has(&mark).await? => return Ok(true),
+        Said::Marked(_) | Said::Nothing => {}
     }
     let now = match mark(&app.vault.issuer).await {
         Ok(now) => now.map(|(mark, _)| mark),
@@ -80,8 +79,9 @@ async fn is_mark_there(app: &App) -> Result<bool> {
         }
     };
     app.notary.note_mark(now.clone());
-    let is_there = has(&now).await?;
-    if let Some(mark) = now.filter(|_| !is_there) {
+    let Some(mark) = now else { return Ok(true) };
+    let is_there = has(&mark).await?;
+    if !is_there {
         report_cut(app, &mark);
     }
     Ok(is_there)
