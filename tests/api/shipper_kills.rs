@@ -196,7 +196,7 @@ async fn killed_shipper_stores_each_line_once_through_rotations_and_without_post
     until_stored(&url, written).await;
     assert_eq!(lost(&url).await, 0);
     // Copied and cut: whether or not a line was lost, it is said. There must be something to cut.
-    let last = r#"{"time":"2026-11-22T10:00:00Z","type":"response","request":{"id":"last","operation":"read","path":"drill-store/x"}}"#;
+    let last = r#"{"time":"2026-11-22T10:00:00Z","type":"response","request":{"id":"last","operation":"read","path":"drill-store/x","client_token_accessor":"A.none"}}"#;
     let mut file = File::options()
         .append(true)
         .create(true)
