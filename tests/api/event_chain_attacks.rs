@@ -1,12 +1,17 @@
 //! The chain over the trail against whoever writes to the database: the service signs nothing of theirs, and nothing they
 //! write keeps the rest from being read.
 
-use gatehouse::events::chain::Fault;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use gatehouse::events::chain::{self, Block, Fault};
+use gatehouse::types::VendorId;
+use jiff::SignedDuration;
 
 use crate::event_chain::{
     COLUMNS, chain_of, count, first_place, freeze, keep, remembered, says, story, tamper, verified,
 };
-use crate::support::TestVendor;
+use crate::support::{TestApp, TestVendor, servers};
 
 /// Cuts a vendor's trail behind a block, as if it had never been longer.
 fn cut_behind(vendor: &TestVendor, seq: i64) -> String {
@@ -61,6 +66,83 @@ async fn service_signs_no_end_that_does_not_follow_the_one_it_signed_before() {
     assert!(count(&test, &number(other.id)).await > before);
     let place = verified(&test).await.first.unwrap();
     assert_eq!(place.vendor_id, Some(acme.id), "{place}");
+}
+
+/// Removes what is older than an hour of a vendor's trail, as the service does it.
+async fn forget(test: &TestApp, vendor: &TestVendor) -> Result<u64, String> {
+    let (app, id) = (Arc::clone(&test.app), VendorId(vendor.id));
+    let bound = app.clock.now() - SignedDuration::from_hours(1);
+    let runtime = &servers::shared().runtime;
+    let forgetting = runtime.spawn(async move { chain::forget(&app, Some(id), bound).await });
+    let forgotten = forgetting.await.unwrap();
+    forgotten
+        .map(|done| done.blocks)
+        .map_err(|error| error.to_string())
+}
+
+/// Makes the first blocks of a chain anew, as somebody can who has the database: with other times, and fitting hashes.
+async fn made_older(test: &TestApp, vendor: &TestVendor, blocks: i64) -> String {
+    let sql = "SELECT seq, (extract(epoch FROM chained_at) * 1000000)::bigint, event_ids, digests FROM event_blocks \
+               WHERE vendor_id = $1 AND seq <= $2 ORDER BY seq";
+    let rows = test.sql().await.query(sql, &[&vendor.id, &blocks]).await;
+    let (mut previous, mut forged) = (vec![0; 32], String::new());
+    for row in rows.unwrap() {
+        let ids: Vec<i64> = row.get(2);
+        let block = Block {
+            vendor: vendor.id,
+            seq: row.get(0),
+            chained_at: row.get(1),
+            ats: vec![1_700_000_000_000_000; ids.len()],
+            ids,
+            digests: row.get(3),
+            previous: previous.clone(),
+        };
+        write!(
+            forged,
+            "UPDATE event_blocks SET event_ats = array_fill(1700000000000000, ARRAY[{}]), previous = '\\x{}', \
+                 hash = '\\x{}' WHERE vendor_id = {} AND seq = {};",
+            block.ids.len(),
+            hex::encode(&previous),
+            hex::encode(block.hash()),
+            vendor.id,
+            block.seq
+        )
+        .unwrap();
+        previous = block.hash().to_vec();
+    }
+    forged
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retention_removes_no_block_that_does_not_lead_to_what_was_signed() {
+    let (test, acme) = story().await;
+    assert_eq!(forget(&test, &acme).await, Ok(0));
+    let blocks = format!(
+        "SELECT count(*) FROM event_blocks WHERE vendor_id = {}",
+        acme.id
+    );
+    let before = count(&test, &blocks).await;
+    let times = format!(
+        "UPDATE event_blocks SET event_ats = array_fill(1700000000000000, ARRAY[cardinality(event_ids)]) \
+         WHERE vendor_id = {} AND seq = 1",
+        acme.id
+    );
+    let head = format!(
+        "UPDATE event_chains SET head_hash = b.hash FROM event_blocks b \
+         WHERE b.vendor_id = {v} AND event_chains.vendor_id = {v} AND b.seq = head_seq",
+        v = acme.id
+    );
+    let (first, all) = (
+        made_older(&test, &acme, 1).await,
+        made_older(&test, &acme, i64::MAX).await,
+    );
+    // Other times, a first block that fits, and a chain that fits all along.
+    for forged in [times, first, format!("{all} {head}")] {
+        tamper(&test, &forged).await;
+        let said = forget(&test, &acme).await.unwrap_err();
+        assert!(said.contains("not what was signed"), "{said}");
+        assert_eq!(count(&test, &blocks).await, before);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

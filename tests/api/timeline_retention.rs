@@ -309,3 +309,30 @@ async fn reader_puts_off_a_month_and_nothing_else() {
         "{report}"
     );
 }
+
+#[tokio::test]
+async fn trail_that_was_touched_keeps_its_months_and_no_other_vendors_rows() {
+    let test = TestApp::start().await;
+    let (touched, other) = (test.vendor("vendor-a").await, test.vendor("vendor-b").await);
+    let make = "SELECT make_month('events', now() - interval '420 days'), make_month('access_logs', now() - interval '420 days')";
+    test.sql().await.batch_execute(make).await.unwrap();
+    for vendor in [&touched, &other] {
+        put(&test, vendor, 420).await;
+    }
+    test.pass("chain_events").await;
+    let forged = format!(
+        "UPDATE event_chains SET removed_before = now() WHERE vendor_id = {}",
+        touched.id
+    );
+    test.sql().await.batch_execute(&forged).await.unwrap();
+    let task = gatehouse::tasks::Task::named("keep_logs").unwrap();
+    let failed = task.pass(&test.app).await.unwrap_err().to_string();
+    assert!(
+        failed.contains("whose beginning was not signed"),
+        "{failed}"
+    );
+    assert_eq!(
+        (stored(&test, &touched).await, stored(&test, &other).await),
+        ((1, 0), (0, 0))
+    );
+}

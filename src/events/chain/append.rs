@@ -131,7 +131,7 @@ async fn alarm_event(
 ) -> Result<Event<'static>> {
     // The queue may name a vendor that there is not.
     let is_vendor = store::is_vendor(client, one.vendor).await?;
-    let mut event = Event::done(action, is_vendor.then_some(VendorId(one.vendor)), ACTOR, "");
+    let mut event = Event::done(action, is_vendor.then_some(VendorId(one.vendor)), ACTOR);
     event.outcome = Outcome::Failed(code);
     event.details =
         json!({ "eventId": one.id, "eventAt": one.at.moment(), "vendorId": one.vendor });

@@ -28,8 +28,10 @@
 //!   retention moves the beginning of a chain, the old one must be signed. Else it reports an error and signs nothing.
 //! - Change how long logs are kept: **carried out**, as retention goes by what the database says. Each move is an event of
 //!   its own in the chain, `events.forgotten`, and [`verify()`] says before when events of each chain may be gone
-//!   ([`Found::removed_before`]): compare that with what was agreed. The same goes for the times in blocks that retention
-//!   is about to drop.
+//!   ([`Found::removed_before`]): compare that with what was agreed.
+//! - Have retention remove what they changed, by other times in its blocks: it does not. What it drops must lead, block by
+//!   block, from where the chain begins to a head that was signed. Else it reports an error, and removes nothing of that
+//!   vendor.
 //! - Blocks that no checkpoint names yet, for a second, and as long as no key can be had, can be made anew. The result
 //!   of [`verify()`] says how many events that is about.
 //! - Stop the chain. The queue's length and age are metrics, and failed passes are reported.
@@ -42,7 +44,7 @@
 //! earlier than what was asked for where older events are not chained yet ([`oldest_unchained`]). `forget` drops the
 //! blocks at the beginning of the chain that lie wholly before that time, and signs where the chain begins now and
 //! before when rows may be missing. A failure between the two steps does no harm: call both again. Rows before that
-//! time are not looked at any more, whether they are there or not. Checkpoints of more than a year ago go with
+//! time are not looked at any more, whether they are there or not. Checkpoints of more than a year ago that name no block that is there go with
 //! [`prune`]; what they said last of each chain is said again in a new one. The one that OpenBao remembers never goes.
 //!
 //! # Quirks

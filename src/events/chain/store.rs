@@ -41,6 +41,32 @@ impl FromSql<'_> for Micros {
     accepts!(TIMESTAMPTZ);
 }
 
+/// A block as it is stored.
+#[derive(Debug)]
+pub struct StoredBlock {
+    /// What it holds.
+    pub block: Block,
+    /// Its hash, as the row has it.
+    pub hash: Vec<u8>,
+}
+
+impl StoredBlock {
+    /// Whether it has the hash that its row says.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let block = &self.block;
+        block.hash()[..] == self.hash
+            && block.ids.len() == block.ats.len()
+            && block.digests.len() == block.ids.len() * 32
+    }
+
+    /// Whether it is whole, and the next behind this one.
+    #[must_use]
+    pub fn follows(&self, seq: i64, hash: &[u8]) -> bool {
+        self.block.seq == seq + 1 && self.block.previous == hash && self.is_whole()
+    }
+}
+
 /// An event that waits to be chained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Queued {
@@ -230,4 +256,37 @@ pub async fn oldest_waiting(
                  AND event_at >= '0001-01-01Z' AND event_at < '9999-12-31Z'";
     let row = client.query_one(sql, &[&vendor]).await?;
     Ok(row.try_get("oldest")?)
+}
+
+/// Blocks behind one, in order.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn blocks(
+    client: &impl GenericClient,
+    vendor: i64,
+    behind: i64,
+    most: i64,
+) -> Result<Vec<StoredBlock>> {
+    let sql = "SELECT seq, chained_at, event_ids, event_ats, digests, previous, hash FROM event_blocks \
+               WHERE vendor_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+    let rows = client.query(sql, &[&vendor, &behind, &most]).await?;
+    rows.iter()
+        .map(|row| {
+            let chained_at: Option<Micros> = row.try_get("chained_at")?;
+            Ok(StoredBlock {
+                block: Block {
+                    vendor,
+                    seq: row.try_get("seq")?,
+                    chained_at: chained_at.unwrap_or_default().0,
+                    // Lists that cannot be read are none that we wrote.
+                    ids: row.try_get("event_ids").unwrap_or_default(),
+                    ats: row.try_get("event_ats").unwrap_or_default(),
+                    digests: row.try_get("digests")?,
+                    previous: row.try_get("previous")?,
+                },
+                hash: row.try_get("hash")?,
+            })
+        })
+        .collect()
 }

@@ -6,11 +6,13 @@ mod trust;
 
 pub(super) use remember::mark;
 pub use remember::{Mark, remember};
+pub(super) use trust::{report_rewritten, signed_since};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::digest::{Checkpoint, Head};
 use super::sign::Key;
+use super::store::Micros;
 use super::whole_microseconds;
 use crate::app::App;
 use crate::db::GenericClient;
@@ -20,7 +22,7 @@ use trust::Newest;
 
 /// Chains that one checkpoint names at most.
 const HEADS: i64 = 1000;
-/// How long checkpoints are kept.
+/// How long checkpoints are kept, and longer where blocks are older: retention cuts chains where one signed them.
 const KEEP: SignedDuration = SignedDuration::from_hours(366 * 24);
 
 /// Signs the heads that moved since the last checkpoint, and gives how many did; `None` where there is no key, or where
@@ -70,8 +72,8 @@ async fn sign(app: &App, key: &Key, newest: &Newest, checked: &[Head]) -> Result
     Ok(vendors.len())
 }
 
-/// Removes checkpoints of more than a year ago, but never the one that OpenBao remembers. What they said last of each
-/// chain, a new one says again.
+/// Removes checkpoints of more than a year ago, but none that names a block that is there, and never the one that OpenBao
+/// remembers. What they said last of each chain, a new one says again.
 ///
 /// # Errors
 /// Where the database or OpenBao does not answer.
@@ -79,6 +81,8 @@ pub async fn prune(app: &App) -> Result<u64> {
     let now = whole_microseconds(app.clock.now());
     let since = now.checked_sub(KEEP).unwrap_or(Timestamp::MIN);
     let client = app.db.get().await?;
+    let blocks = store::oldest_block(&client).await?;
+    let since = blocks.and_then(Micros::moment).unwrap_or(since).min(since);
     let oldest = store::oldest(&client).await?;
     let needed = store::first_since(&client, since).await?;
     let newest = store::newest(&client).await?;

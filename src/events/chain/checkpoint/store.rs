@@ -240,6 +240,34 @@ pub async fn first_since(client: &impl GenericClient, at: Timestamp) -> Result<O
     row.map(|row| Ok(row.try_get("number")?)).transpose()
 }
 
+/// The first checkpoints since a time that name a block of a chain, or one behind it.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn naming_since(
+    client: &impl GenericClient,
+    vendor: i64,
+    seq: i64,
+    since: Timestamp,
+    most: i64,
+) -> Result<Vec<Stored>> {
+    let sql = "SELECT number, at, previous, first, vendor_ids, seqs, hashes, hash, key_version, signature \
+               FROM event_checkpoints WHERE at >= $1 AND seqs[array_position(vendor_ids, $2)] >= $3 \
+               ORDER BY at, number LIMIT $4";
+    let rows = client.query(sql, &[&since, &vendor, &seq, &most]).await?;
+    rows.iter().map(read).collect()
+}
+
+/// When the oldest block was made that is there of any chain.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn oldest_block(client: &impl GenericClient) -> Result<Option<Micros>> {
+    let sql = "SELECT min(b.chained_at) AS oldest FROM event_chains c \
+               JOIN event_blocks b ON b.vendor_id = c.vendor_id AND b.seq = c.base_seq + 1";
+    Ok(client.query_one(sql, &[]).await?.try_get("oldest")?)
+}
+
 /// Lets statements of this transaction take their time.
 ///
 /// # Errors

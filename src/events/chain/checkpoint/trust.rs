@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::super::digest::{GENESIS, Head};
+use super::super::digest::{Block, GENESIS, Head};
 use super::super::forget;
 use super::super::sign::{Checker, Key, Said};
+use super::super::store::Micros;
 use super::remember::report_cut;
 use super::store::{self, Lineage, Stored};
 use super::{Mark, mark};
@@ -14,6 +15,8 @@ use crate::db::GenericClient;
 use crate::error::{Result, cause_chain};
 
 const PAGE: i64 = 250;
+/// Checkpoints that are looked at for one that is good.
+const NAMING: i64 = 10;
 
 /// The newest checkpoint, which was signed; number 0 where there is none.
 pub(super) struct Newest {
@@ -179,6 +182,33 @@ async fn signed_last(app: &App, key: &Key, moved: &[Head]) -> Result<BTreeMap<i6
     Ok(signed)
 }
 
+/// A head that was signed of a chain: the block with this number, which was made at that time, or one behind it. `None`
+/// where none was yet.
+pub(in super::super) async fn signed_since(
+    app: &App,
+    key: &Key,
+    block: &Block,
+) -> Result<Option<Head>> {
+    let Some(since) = Micros(block.chained_at).moment() else {
+        return Ok(None);
+    };
+    let client = app.db.get().await?;
+    let said = store::naming_since(&client, block.vendor, block.seq, since, NAMING).await?;
+    drop(client);
+    for one in said {
+        if !is_good(app, key, &one).await? {
+            report_forged(app, one.said.number);
+            continue;
+        }
+        let mut heads = one.said.heads.into_iter();
+        let head = heads.find(|head| head.vendor == block.vendor && head.seq >= block.seq);
+        if head.is_some() {
+            return Ok(head);
+        }
+    }
+    Ok(None)
+}
+
 /// What the checkpoints before a number said last of each chain; `None` where one of them, or of those that link them to
 /// `needed`, is not what was signed.
 pub(super) async fn said_before(
@@ -235,7 +265,8 @@ fn report_forged(app: &App, number: i64) {
     );
 }
 
-fn report_rewritten(app: &App, head: &Head) {
+/// Says that blocks do not lead to what was signed, or do not come from it.
+pub(in super::super) fn report_rewritten(app: &App, head: &Head) {
     if !app.notary.is_news("event_chain_rewritten", head.vendor) {
         return;
     }
@@ -243,6 +274,6 @@ fn report_rewritten(app: &App, head: &Head) {
     tracing::error!(
         vendor.id = head.vendor,
         block.seq = head.seq,
-        "The end of a chain of the trail does not follow what was signed of it, and is not signed. Run `gatehouse events verify`"
+        "A chain of the trail is not what was signed of it: no more of it is signed or removed. Run `gatehouse events verify`"
     );
 }

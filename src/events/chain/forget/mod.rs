@@ -1,5 +1,6 @@
 //! Cuts the beginning of chains whose events are to be removed by retention.
 
+mod reach;
 mod store;
 
 use jiff::Timestamp;
@@ -15,8 +16,6 @@ use crate::events::Event;
 use crate::types::VendorId;
 use store::Start;
 
-/// Of one transaction.
-const BLOCKS: i64 = 1000;
 const ACTOR: &str = "task:keep_logs";
 
 /// What may be removed now.
@@ -139,6 +138,12 @@ async fn cut(
     start: &mut Start,
     done: &mut Forgotten,
 ) -> Result<bool> {
+    let before = start.removed_before.and_then(Micros::moment);
+    let reached = reach::reach(app, key, vendor, start, done.removed_before).await?;
+    let is_earlier = before.is_some_and(|before| before >= done.removed_before);
+    if reached.is_none() && is_earlier {
+        return Ok(false);
+    }
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
     if store::lock_start(&transaction, vendor).await?.as_ref() != Some(start) {
@@ -146,21 +151,11 @@ async fn cut(
             "the beginning of a chain of the trail moved meanwhile".to_owned(),
         ));
     }
-    let bound = done.removed_before.as_microsecond();
-    let before = start.removed_before.and_then(Micros::moment);
-    let blocks = store::blocks(&transaction, vendor, start.seq, BLOCKS).await?;
-    let whole = blocks.iter().take_while(|(_, _, latest)| *latest < bound);
-    let last = whole.last().cloned();
-    let is_earlier = before.is_some_and(|before| before >= done.removed_before);
-    if last.is_none() && is_earlier {
-        return Ok(false);
-    }
     // What was removed once stays removed, whatever is asked for now.
     let removed_before = before.map_or(done.removed_before, |at| at.max(done.removed_before));
-    let more = last.as_ref().map(|(seq, ..)| *seq) == blocks.last().map(|(seq, ..)| *seq)
-        && i64::try_from(blocks.len()).is_ok_and(|number| number == BLOCKS);
-    let (seq, hash) = last.map_or((start.seq, start.hash.clone()), |(seq, hash, _)| {
-        (seq, hash)
+    let more = reached.as_ref().is_some_and(|reached| reached.more);
+    let (seq, hash) = reached.map_or((start.seq, start.hash.clone()), |reached| {
+        (reached.seq, reached.hash)
     });
     let mut next = Start {
         seq,
@@ -186,7 +181,7 @@ async fn cut(
 
 fn told(vendor: i64, before: Option<Timestamp>, after: Timestamp, blocks: u64) -> Event<'static> {
     let of = (vendor != 0).then_some(VendorId(vendor));
-    let mut event = Event::done("events.forgotten", of, ACTOR, "");
+    let mut event = Event::done("events.forgotten", of, ACTOR);
     event.details = json!({ "before": before, "after": after, "blocks": blocks });
     event
 }

@@ -83,30 +83,6 @@ pub async fn lock_start(client: &impl GenericClient, vendor: i64) -> Result<Opti
     row.as_ref().map(read).transpose()
 }
 
-/// The blocks behind one, in order: number, hash, and when the latest of its events was, in microseconds.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn blocks(
-    client: &impl GenericClient,
-    vendor: i64,
-    behind: i64,
-    most: i64,
-) -> Result<Vec<(i64, Vec<u8>, i64)>> {
-    let sql = "SELECT seq, hash, (SELECT max(at) FROM unnest(event_ats) AS at) AS latest FROM event_blocks \
-               WHERE vendor_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
-    let rows = client.query(sql, &[&vendor, &behind, &most]).await?;
-    rows.iter()
-        .map(|row| {
-            Ok((
-                row.try_get("seq")?,
-                row.try_get("hash")?,
-                row.try_get("latest")?,
-            ))
-        })
-        .collect()
-}
-
 /// Moves the base of a chain, and removes the blocks up to it.
 ///
 /// # Errors

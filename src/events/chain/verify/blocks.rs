@@ -2,8 +2,9 @@
 
 use super::super::digest::{Base, GENESIS};
 use super::super::sign::Checker;
+use super::super::store::{StoredBlock, blocks};
 use super::rows::{Entry, Rows};
-use super::store::{self, Chain, StoredBlock};
+use super::store::Chain;
 use super::{Fault, Found, Place};
 use crate::db::GenericClient;
 use crate::error::Result;
@@ -25,7 +26,7 @@ pub(super) async fn check(
     let mut rows = Rows::new(removed_before);
     let (mut seq, mut hash, mut made) = (chain.base_seq, chain.base_hash.clone(), 0);
     while seq < chain.head_seq {
-        let page = store::blocks(client, chain.vendor, seq, PAGE).await?;
+        let page = blocks(client, chain.vendor, seq, PAGE).await?;
         if page.is_empty() {
             let place = Place::new(Fault::BlockMissing, made + 1).at_block(seq + 1);
             return Ok(Some(rows.flush(client, found).await?.unwrap_or(place)));
@@ -66,13 +67,10 @@ async fn begins_well(checker: &mut Checker<'_>, chain: &Chain) -> Result<bool> {
 /// What is wrong with a block that should be number `seq` behind `previous`; `rest` begins with it.
 fn wrong(one: &StoredBlock, seq: i64, previous: &[u8], rest: &[StoredBlock]) -> Option<Fault> {
     let block = &one.block;
-    let is_whole = block.hash()[..] == one.hash
-        && block.ids.len() == block.ats.len()
-        && block.digests.len() == block.ids.len() * 32;
     if block.seq != seq {
         return Some(Fault::BlockMissing);
     }
-    if is_whole && block.previous == previous {
+    if one.follows(seq - 1, previous) {
         return None;
     }
     let stands_elsewhere = |other: &StoredBlock| {
@@ -80,7 +78,7 @@ fn wrong(one: &StoredBlock, seq: i64, previous: &[u8], rest: &[StoredBlock]) -> 
         moved.seq = other.block.seq;
         moved.hash()[..] == one.hash
     };
-    if !is_whole && rest.iter().skip(1).any(stands_elsewhere) {
+    if !one.is_whole() && rest.iter().skip(1).any(stands_elsewhere) {
         return Some(Fault::BlocksSwapped);
     }
     Some(Fault::BlockChanged)

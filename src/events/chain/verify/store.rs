@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::super::digest::{Base, Block, Head};
+use super::super::digest::{Base, Head};
 use super::super::store::Micros;
 use crate::db::{GenericClient, Result};
 
@@ -38,15 +38,6 @@ impl Chain {
             removed_before: self.removed_before?.0,
         })
     }
-}
-
-/// A block as it is stored.
-#[derive(Debug)]
-pub struct StoredBlock {
-    /// What it holds.
-    pub block: Block,
-    /// Its hash, as the row has it.
-    pub hash: Vec<u8>,
 }
 
 /// Makes the transaction one that sees a single moment, changes nothing, and may take its time.
@@ -85,39 +76,6 @@ pub async fn chains(client: &impl GenericClient, only: Option<i64>) -> Result<Ve
                 base_hash: row.try_get("base_hash")?,
                 removed_before: row.try_get("removed_before")?,
                 signature: version.zip(signature),
-            })
-        })
-        .collect()
-}
-
-/// Blocks behind one, in order.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn blocks(
-    client: &impl GenericClient,
-    vendor: i64,
-    behind: i64,
-    most: i64,
-) -> Result<Vec<StoredBlock>> {
-    let sql = "SELECT seq, chained_at, event_ids, event_ats, digests, previous, hash FROM event_blocks \
-               WHERE vendor_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
-    let rows = client.query(sql, &[&vendor, &behind, &most]).await?;
-    rows.iter()
-        .map(|row| {
-            let chained_at: Option<Micros> = row.try_get("chained_at")?;
-            Ok(StoredBlock {
-                block: Block {
-                    vendor,
-                    seq: row.try_get("seq")?,
-                    chained_at: chained_at.unwrap_or_default().0,
-                    // Lists that cannot be read are none that we wrote.
-                    ids: row.try_get("event_ids").unwrap_or_default(),
-                    ats: row.try_get("event_ats").unwrap_or_default(),
-                    digests: row.try_get("digests")?,
-                    previous: row.try_get("previous")?,
-                },
-                hash: row.try_get("hash")?,
             })
         })
         .collect()
