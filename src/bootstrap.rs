@@ -141,7 +141,7 @@ pub async fn new_operator(handle: &Handle, pool: &Pool, name: &str) -> anyhow::R
     let transaction = client.transaction().await.map_err(db::Error::from)?;
     let digest = ring.digest(token.expose());
     users::store::add_operator_token(&transaction, id, name, &digest, now).await?;
-    let mut event = Event::done("operator.added", None, COMMAND_LINE, "");
+    let mut event = Event::done("operator.added", None, COMMAND_LINE);
     event.details = json!({ "name": name });
     event.record(&transaction, now).await?;
     transaction.commit().await.map_err(db::Error::from)?;
@@ -158,7 +158,7 @@ pub async fn revoke_operator(pool: &Pool, name: &str) -> anyhow::Result<u64> {
     let transaction = client.transaction().await.map_err(db::Error::from)?;
     let revoked = users::store::revoke_operator(&transaction, name, now).await?;
     if revoked > 0 {
-        let mut event = Event::done("operator.revoked", None, COMMAND_LINE, "");
+        let mut event = Event::done("operator.revoked", None, COMMAND_LINE);
         event.details = json!({ "name": name, "tokens": revoked });
         event.record(&transaction, now).await?;
     }

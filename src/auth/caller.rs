@@ -13,7 +13,7 @@ use super::user::{Administrator, EnrollingUser, User, UserAdmin};
 use super::verify::{Known, active, admit, authenticate, authenticate_active, known, origin};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::{Decided, request_id};
+use crate::http::Decided;
 use crate::types::{KeyId, Namespace, Secret};
 use crate::users::workers::Worker;
 use crate::vendors::{Vendor, create};
@@ -74,8 +74,6 @@ pub struct VendorAdmin {
     pub actor: String,
     /// By which API key, if by one.
     pub key: Option<KeyId>,
-    /// By which request.
-    pub request_id: String,
 }
 
 /// Who may read credentials: the vendor, or a worker of it.
@@ -87,8 +85,6 @@ pub struct CredentialReader {
     pub worker: Option<Worker>,
     /// By which API key, if by one.
     pub key: Option<KeyId>,
-    /// By which request.
-    pub request_id: String,
 }
 
 impl VendorAdmin {
@@ -241,8 +237,8 @@ extract!(
 extract!(VendorAdmin, |app, request| {
     let known = authenticate_active(&app, &request).await?;
     match request.match_info().get("namespace") {
-        None => known.vendor_admin(request_id(&request)),
-        Some(namespace) => for_operator(&app, known, namespace, &request).await,
+        None => known.vendor_admin(),
+        Some(namespace) => for_operator(&app, known, namespace).await,
     }
 });
 extract!(UserAdmin, |app, request| {
@@ -250,10 +246,10 @@ extract!(UserAdmin, |app, request| {
     match request.match_info().get("namespace") {
         None => {
             let reads = request.method() == Method::GET;
-            known.user_admin(request_id(&request), reads)
+            known.user_admin(reads)
         }
         Some(namespace) => {
-            let by = for_operator(&app, known, namespace, &request).await?;
+            let by = for_operator(&app, known, namespace).await?;
             Ok(UserAdmin { by, user: None })
         }
     }
@@ -275,21 +271,15 @@ extract!(CredentialReader, |app, request| authenticate_active(
     &app, &request
 )
 .await?
-.credential_reader(request_id(&request)));
+.credential_reader());
 
 /// An operator in the place of the vendor that the path names.
-async fn for_operator(
-    app: &Arc<App>,
-    known: Known,
-    namespace: &str,
-    request: &HttpRequest,
-) -> Result<VendorAdmin> {
+async fn for_operator(app: &Arc<App>, known: Known, namespace: &str) -> Result<VendorAdmin> {
     let operator = known.operator()?;
     let namespace = Namespace::parse(namespace).map_err(|_| Error::NotFound)?;
     Ok(VendorAdmin {
         vendor: create::named(app, &namespace).await?,
         actor: operator.actor(),
         key: None,
-        request_id: request_id(request),
     })
 }

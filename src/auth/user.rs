@@ -32,8 +32,6 @@ pub struct User {
     pub enrolling: bool,
     /// From where.
     pub origin: Origin,
-    /// By which request.
-    pub request_id: String,
 }
 
 /// A user in the group `Administrators`.

@@ -72,7 +72,7 @@ impl Known {
     }
 
     /// The vendor, or a member of `Administrators`; an access token of one may read only.
-    pub fn user_admin(self, request_id: String, reads: bool) -> Result<UserAdmin> {
+    pub fn user_admin(self, reads: bool) -> Result<UserAdmin> {
         if matches!(self, Self::User(_)) {
             let Administrator(user) = self.administrator()?;
             if !reads {
@@ -84,21 +84,19 @@ impl Known {
                     actor: user.account.actor(),
                     vendor: user.vendor,
                     key: None,
-                    request_id,
                 },
             });
         }
-        let by = self.vendor_admin(request_id)?;
+        let by = self.vendor_admin()?;
         Ok(UserAdmin { by, user: None })
     }
 
-    pub fn vendor_admin(self, request_id: String) -> Result<VendorAdmin> {
+    pub fn vendor_admin(self) -> Result<VendorAdmin> {
         let caller = self.vendor()?;
         Ok(VendorAdmin {
             vendor: caller.vendor,
             actor: "vendor".to_owned(),
             key: Some(caller.key),
-            request_id,
         })
     }
 
@@ -132,19 +130,17 @@ impl Known {
         }
     }
 
-    pub fn credential_reader(self, request_id: String) -> Result<CredentialReader> {
+    pub fn credential_reader(self) -> Result<CredentialReader> {
         match self {
             Self::Vendor(caller) => Ok(CredentialReader {
                 vendor: caller.vendor,
                 worker: None,
                 key: Some(caller.key),
-                request_id,
             }),
             Self::Worker(vendor, worker) => Ok(CredentialReader {
                 vendor,
                 worker: Some(*worker),
                 key: None,
-                request_id,
             }),
             _ => Err(Error::CallerNotAllowed),
         }
@@ -209,7 +205,6 @@ pub fn origin(app: &App, request: &HttpRequest) -> Origin {
     Origin {
         address: client_address(app, request),
         user_agent: current.user_agent,
-        request_id: current.request_id,
     }
 }
 

@@ -28,8 +28,6 @@ pub struct Caller {
     pub actor: String,
     /// By which API key, if by one.
     pub key: Option<KeyId>,
-    /// By which request.
-    pub request_id: String,
 }
 
 impl From<VendorAdmin> for Caller {
@@ -39,7 +37,6 @@ impl From<VendorAdmin> for Caller {
             worker: None,
             actor: by.actor,
             key: by.key,
-            request_id: by.request_id,
         }
     }
 }
@@ -51,7 +48,6 @@ impl From<CredentialReader> for Caller {
             vendor: by.vendor,
             worker: by.worker,
             key: by.key,
-            request_id: by.request_id,
         }
     }
 }
@@ -159,14 +155,14 @@ impl Caller {
     }
 
     fn grant(&self, kind: Kind) -> Grant {
-        Grant::new(&self.vendor, kind, ACTOR, self.request_id.clone())
+        Grant::new(&self.vendor, kind, ACTOR)
     }
 
     /// An event about a credential.
     #[must_use]
     pub fn event(&self, action: &'static str, key: &CredentialKey, more: Value) -> Event<'_> {
         let vendor = Some(self.vendor.id);
-        let mut event = Event::done(action, vendor, &self.actor, &self.request_id);
+        let mut event = Event::done(action, vendor, &self.actor);
         event.details = json!({ "key": key });
         if let (Value::Object(details), Value::Object(more)) = (&mut event.details, more) {
             details.extend(more);

@@ -39,7 +39,6 @@ pub async fn unfinished(app: &Arc<App>) -> Result<(usize, usize)> {
             worker: None,
             actor: ACTOR.to_owned(),
             key: None,
-            request_id: String::new(),
         };
         if let Err(error) = undo_one(app, &by, left.id, &left.key, claim).await {
             let cause = crate::error::cause_chain(&error);
@@ -63,8 +62,7 @@ pub async fn remind(app: &Arc<App>) -> Result<usize> {
     let transaction = client.transaction().await?;
     let due = store::claim_to_rotate(&transaction, now, soon, BATCH).await?;
     for (vendor, key, rotate_by) in &due {
-        let mut event =
-            crate::events::Event::done("credential.rotation_due", Some(*vendor), ACTOR, "");
+        let mut event = crate::events::Event::done("credential.rotation_due", Some(*vendor), ACTOR);
         event.details = json!({ "key": key, "rotateBy": rotate_by });
         event.record(&transaction, now).await?;
         let about = MessageType::CredentialRotationDue;

@@ -62,8 +62,6 @@ pub struct Event<'a> {
     pub secret_id: Option<&'a SecretId>,
     /// Which token.
     pub issuance: Option<IssuanceId>,
-    /// By which request, where it is not the one being answered.
-    pub request_id: &'a str,
     /// More.
     pub details: Value,
 }
@@ -71,12 +69,7 @@ pub struct Event<'a> {
 impl<'a> Event<'a> {
     /// Something that was done.
     #[must_use]
-    pub fn done(
-        action: &'static str,
-        vendor: Option<VendorId>,
-        actor: &'a str,
-        request_id: &'a str,
-    ) -> Self {
+    pub fn done(action: &'static str, vendor: Option<VendorId>, actor: &'a str) -> Self {
         Self {
             vendor,
             actor,
@@ -84,7 +77,6 @@ impl<'a> Event<'a> {
             outcome: Outcome::Done,
             secret_id: None,
             issuance: None,
-            request_id,
             details: Value::Object(serde_json::Map::new()),
         }
     }

@@ -209,7 +209,7 @@ impl Refusal {
             outcome: self.outcome,
             secret_id: self.site.as_ref(),
             details: json!({ "method": self.asked.method, "route": self.asked.route }),
-            ..Event::done("request.refused", self.who.vendor, &self.who.actor, "")
+            ..Event::done("request.refused", self.who.vendor, &self.who.actor)
         };
         let client = app.db.get().await?;
         event.record(&client, app.clock.now()).await
@@ -245,7 +245,7 @@ async fn one(app: &App, vendor: Option<VendorId>, tally: &Tally) -> db::Result<(
     let event = Event {
         outcome: Outcome::Refused(code),
         details: json!({ "since": tally.since, "counts": tally.counts, "addresses": tally.addresses.len() }),
-        ..Event::done("requests.refused", vendor, actor, "")
+        ..Event::done("requests.refused", vendor, actor)
     };
     let client = app.db.get().await?;
     event.record(&client, app.clock.now()).await

@@ -25,10 +25,6 @@ pub async fn insert(
     let secret_id = event.secret_id.map(SecretId::as_str);
     let issuance = event.issuance.map(|id| id.0);
     let (address, user_agent) = whereabouts(event.actor, request);
-    let request_id = match event.request_id {
-        "" => request.request_id.as_str(),
-        id => id,
-    };
     client
         .execute(
             sql,
@@ -43,7 +39,7 @@ pub async fn insert(
                 &issuance,
                 &address,
                 &user_agent,
-                &request_id,
+                &request.request_id,
                 &event.details,
             ],
         )

@@ -113,7 +113,7 @@ async fn refused(app: &App, by: &Administrator) -> Result<()> {
 
 /// An event about the lockbox as a whole. The actor is given for as long as it lives.
 pub(super) fn event<'a>(by: &'a Administrator, action: &'static str, actor: &'a str) -> Event<'a> {
-    Event::done(action, Some(by.0.vendor.id), actor, &by.0.request_id)
+    Event::done(action, Some(by.0.vendor.id), actor)
 }
 
 /// Records that something was done to the lockbox as a whole.

@@ -20,7 +20,7 @@ use crate::auth::{self, Operator, Remover, StorerOrBody, VendorCaller};
 use crate::db::GenericClient;
 use crate::error::{Error, Result};
 use crate::events::Event;
-use crate::http::{Json, NamespacePath, NamespaceSitePath, Page, PageRequest, SiteId, request_id};
+use crate::http::{Json, NamespacePath, NamespaceSitePath, Page, PageRequest, SiteId};
 use crate::telemetry;
 use crate::types::{AccessKey, Namespace, SecretId, VendorId};
 use crate::vendors::{self, Vendor};
@@ -65,12 +65,10 @@ pub async fn register(
         .or_public_key(&app, &request, body.0.public_key.as_ref())
         .await?;
     telemetry::current().seen.note_site(&body.0.secret_id);
-    let request_id = request_id(&request);
     let asked = Registering {
         caller,
         body: body.0,
         by_body_key,
-        request_id,
     };
     let worker = app.clone().into_inner();
     let view = app
@@ -127,7 +125,7 @@ async fn note_search(
     now: Timestamp,
 ) -> Result<()> {
     let event = || {
-        let mut event = Event::done("site.searched", Some(vendor), "vendor", "");
+        let mut event = Event::done("site.searched", Some(vendor), "vendor");
         event.details = json!({ "keys": keys, "found": found.len() });
         event
     };
@@ -218,7 +216,7 @@ pub async fn delete(
             (vendor_by_id(&app, vendor).await?, secret_id, "delete-key")
         }
     };
-    let removal = remove::remove(&app, &vendor, &secret_id, actor, &request_id(&request)).await?;
+    let removal = remove::remove(&app, &vendor, &secret_id, actor).await?;
     Ok(removal_answer(removal))
 }
 
@@ -226,18 +224,10 @@ pub async fn delete(
 pub async fn delete_for_operator(
     app: web::Data<App>,
     operator: Operator,
-    request: HttpRequest,
     path: NamespaceSitePath,
 ) -> Result<HttpResponse> {
     let vendor = vendors::create::named(&app, &path.0).await?;
-    let removal = remove::remove(
-        &app,
-        &vendor,
-        &path.1,
-        &operator.actor(),
-        &request_id(&request),
-    )
-    .await?;
+    let removal = remove::remove(&app, &vendor, &path.1, &operator.actor()).await?;
     Ok(removal_answer(removal))
 }
 

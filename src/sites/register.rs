@@ -69,8 +69,6 @@ pub struct Registering {
     pub body: RegisterRequest,
     /// Whether the caller showed the public key in the body, as the plugins of 2019 do, and awaits what they await.
     pub by_body_key: bool,
-    /// By which request.
-    pub request_id: String,
 }
 
 /// Registers the site.
@@ -153,12 +151,12 @@ async fn token(app: &Arc<App>, asked: &Registering, before: Option<&Site>) -> Re
             Some(site) => shows_access_key(app, caller.vendor(), site, body.access_key.as_ref())?,
             None => false,
         };
-    let (vendor, request_id) = (caller.vendor(), asked.request_id.clone());
+    let vendor = caller.vendor();
     let grant = Grant {
         secret_id: Some(body.secret_id.clone()),
         over_registered,
         key: Some(caller.key()),
-        ..Grant::new(vendor, Kind::WriteSite, caller.actor(), request_id)
+        ..Grant::new(vendor, Kind::WriteSite, caller.actor())
     };
     tokens::issue(app, grant).await
 }
@@ -192,12 +190,7 @@ async fn write(app: &App, asked: &Registering, delete_key: Option<&Secret>) -> R
         return Err(Error::Conflict);
     }
     bind(&transaction, caller, body, now).await?;
-    let event = Event::done(
-        "site.registered",
-        Some(vendor.id),
-        caller.actor(),
-        &asked.request_id,
-    );
+    let event = Event::done("site.registered", Some(vendor.id), caller.actor());
     event
         .about_site(&body.secret_id)
         .record(&transaction, now)

@@ -44,7 +44,6 @@ pub async fn remove(
     vendor: &Arc<Vendor>,
     secret_id: &SecretId,
     actor: &str,
-    request_id: &str,
 ) -> Result<Removal> {
     let now = app.clock.now();
     let mut client = app.db.get().await?;
@@ -56,7 +55,7 @@ pub async fn remove(
         at: now,
     };
     revoke::store::mark_site(&transaction, vendor.id, secret_id, &order).await?;
-    let event = Event::done("site.removal_asked", Some(vendor.id), actor, request_id);
+    let event = Event::done("site.removal_asked", Some(vendor.id), actor);
     event
         .about_site(secret_id)
         .record(&transaction, now)
@@ -162,7 +161,7 @@ impl Claim<'_> {
         delete_secret(app, vendor, secret_id).await?;
         let (client, now) = (app.db.get().await?, app.clock.now());
         store::mark_removed(&client, vendor.id, secret_id, self.generation, now).await?;
-        let event = Event::done("site.removed", Some(vendor.id), REMOVER, "");
+        let event = Event::done("site.removed", Some(vendor.id), REMOVER);
         event.about_site(secret_id).record(&client, now).await?;
         Ok(())
     }
@@ -190,7 +189,7 @@ async fn delete_secret(app: &Arc<App>, vendor: &Arc<Vendor>, secret_id: &SecretI
     }
     let grant = Grant {
         secret_id: Some(secret_id.clone()),
-        ..Grant::new(vendor, Kind::Delete, REMOVER, String::new())
+        ..Grant::new(vendor, Kind::Delete, REMOVER)
     };
     let issued = tokens::issue(app, grant).await?;
     let token = issued
@@ -255,7 +254,7 @@ async fn expire(app: &App, vendor: VendorId, secret_id: &SecretId) -> Result<()>
             at: now,
         };
         revoke::store::mark_site(&transaction, vendor, secret_id, &order).await?;
-        Event::done("site.expired", Some(vendor), EXPIRER, "")
+        Event::done("site.expired", Some(vendor), EXPIRER)
             .about_site(secret_id)
             .record(&transaction, now)
             .await?;

@@ -31,7 +31,7 @@ pub async fn renew_app_tokens(app: web::Data<App>, operator: Operator) -> Result
             token.renew_now().await?;
         }
         let client = worker.db.get().await?;
-        Event::done("app_token.renewed", None, &operator.actor(), "")
+        Event::done("app_token.renewed", None, &operator.actor())
             .record(&client, worker.clock.now())
             .await?;
         Ok(())

@@ -15,12 +15,7 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
     let transaction = client.transaction().await?;
     let shut = replicas::shut(&transaction).await?;
     for one in &shut {
-        let mut event = Event::done(
-            "lockbox.locked",
-            Some(one.vendor),
-            "task:shut_lockboxes",
-            "",
-        );
+        let mut event = Event::done("lockbox.locked", Some(one.vendor), "task:shut_lockboxes");
         let reason = if one.idle {
             "not used"
         } else {

@@ -59,12 +59,7 @@ impl Default for CredentialsGrant {
 impl Grant {
     /// A grant without a site, a key, labels or wrapping.
     #[must_use]
-    pub fn new(
-        vendor: &Arc<Vendor>,
-        kind: Kind,
-        actor: impl Into<String>,
-        request_id: String,
-    ) -> Self {
+    pub fn new(vendor: &Arc<Vendor>, kind: Kind, actor: impl Into<String>) -> Self {
         Self {
             vendor: Arc::clone(vendor),
             kind,
@@ -74,7 +69,7 @@ impl Grant {
             key: None,
             metadata: Metadata::default(),
             wrap_ttl: None,
-            request_id,
+            request_id: crate::telemetry::current().request_id,
             credentials: CredentialsGrant::default(),
         }
     }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use super::{Grant, Handed, Issued, Kind, issue, rules};
 use crate::app::App;
 use crate::auth::{PluginOrVendor, VendorCaller};
 use crate::error::Result;
-use crate::http::{Json, request_id};
+use crate::http::Json;
 use crate::sites;
 use crate::telemetry;
 use crate::types::{AccessKey, Metadata, SecretId};
@@ -177,7 +177,6 @@ impl<'a> IssuedView<'a> {
 pub async fn issue_write(
     app: web::Data<App>,
     caller: PluginOrVendor,
-    request: HttpRequest,
     body: Json<WriteTokenRequest>,
 ) -> Result<HttpResponse> {
     let body = body.0;
@@ -199,7 +198,7 @@ pub async fn issue_write(
         key: Some(caller.key()),
         metadata: body.metadata,
         wrap_ttl: body.wrap_ttl.map(|ttl| ttl.0),
-        ..Grant::new(caller.vendor(), kind, caller.actor(), request_id(&request))
+        ..Grant::new(caller.vendor(), kind, caller.actor())
     };
     let issued = issue(&app, grant).await?;
     let place = Place::of_site(&app, &issued, body.secret_id.as_ref());
@@ -210,7 +209,6 @@ pub async fn issue_write(
 pub async fn issue_read(
     app: web::Data<App>,
     caller: VendorCaller,
-    request: HttpRequest,
     body: Json<ReadTokenRequest>,
 ) -> Result<HttpResponse> {
     let body = body.0;
@@ -221,7 +219,7 @@ pub async fn issue_read(
     } else {
         Kind::Read
     };
-    let mut grant = read_grant(&caller, request_id(&request));
+    let mut grant = read_grant(&caller);
     grant.kind = kind;
     grant.secret_id.clone_from(&body.secret_id);
     grant.metadata = body.metadata;
@@ -240,9 +238,9 @@ fn note_site(secret_id: Option<&SecretId>) {
 
 /// A store-wide read token for the vendor itself.
 #[must_use]
-pub fn read_grant(caller: &VendorCaller, request_id: String) -> Grant {
+pub fn read_grant(caller: &VendorCaller) -> Grant {
     Grant {
         key: Some(caller.key),
-        ..Grant::new(&caller.vendor, Kind::Read, "vendor", request_id)
+        ..Grant::new(&caller.vendor, Kind::Read, "vendor")
     }
 }

@@ -5,13 +5,12 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use serde::Serialize;
 
 use crate::app::App;
 use crate::auth::ConnectorVendor;
 use crate::error::{Error, Result};
-use crate::http::request_id;
 use crate::tokens::{self, http::read_grant};
 use crate::vendors::VendorView;
 
@@ -32,7 +31,6 @@ struct AccountView<'a> {
 pub async fn account(
     app: web::Data<App>,
     caller: ConnectorVendor,
-    request: HttpRequest,
     id: web::Path<String>,
 ) -> Result<HttpResponse> {
     let caller = caller.0;
@@ -42,7 +40,7 @@ pub async fn account(
     if caller.vendor.is_support_paused(app.clock.now()) {
         return Err(Error::SupportPaused);
     }
-    let issued = tokens::issue(&app, read_grant(&caller, request_id(&request))).await?;
+    let issued = tokens::issue(&app, read_grant(&caller)).await?;
     let vendor = VendorView::from(&*caller.vendor);
     let token = issued
         .token()

@@ -38,7 +38,7 @@ const CLAIM_TOKEN: &str = "claim-token";
 ///
 /// # Errors
 /// [`Error::ClaimInvalid`], [`Error::ClaimExpired`], [`Error::ClaimUsed`], or trouble with the database.
-pub async fn claim(app: &App, request: &ClaimRequest, request_id: &str) -> Result<KeyPairView> {
+pub async fn claim(app: &App, request: &ClaimRequest) -> Result<KeyPairView> {
     let now = app.clock.now();
     let claim = app
         .keys()?
@@ -64,7 +64,7 @@ pub async fn claim(app: &App, request: &ClaimRequest, request_id: &str) -> Resul
         .live_key(claim.key, now)
         .filter(|key| key.generation == claim.generation);
     let key = key.ok_or(Error::ClaimInvalid)?;
-    replace_private_key(app, &vendor, key, CLAIM_TOKEN, request_id).await
+    replace_private_key(app, &vendor, key, CLAIM_TOKEN).await
 }
 
 /// Gives a key pair whose private key was never used another private key, and shows the pair.
@@ -76,7 +76,6 @@ pub async fn replace_private_key(
     vendor: &Vendor,
     key: &ApiKey,
     actor: &str,
-    request_id: &str,
 ) -> Result<KeyPairView> {
     let now = app.clock.now();
     let (private, digests) = new_private_key(app, key.id)?;
@@ -85,7 +84,7 @@ pub async fn replace_private_key(
     if !store::set_private_key(&transaction, vendor.id, key.id, &digests, now).await? {
         return Err(Error::ClaimUsed);
     }
-    let mut event = Event::done("vendor.claimed", Some(vendor.id), actor, request_id);
+    let mut event = Event::done("vendor.claimed", Some(vendor.id), actor);
     event.details = json!({ "generation": key.generation });
     event.record(&transaction, now).await?;
     transaction.commit().await?;

@@ -34,7 +34,6 @@ pub async fn add(
     client: &impl GenericClient,
     who: &Who,
     actor: &str,
-    request_id: &str,
 ) -> Result<Option<(VendorId, KeyId)>> {
     let now = app.clock.now();
     let new = NewVendor {
@@ -47,7 +46,7 @@ pub async fn add(
     };
     let key = KeyId(new_id());
     store::insert_key(client, id, key, 1, now).await?;
-    let mut event = Event::done("vendor.created", Some(id), actor, request_id);
+    let mut event = Event::done("vendor.created", Some(id), actor);
     event.details = json!({ "namespace": who.namespace });
     event.record(client, now).await?;
     Ok(Some((id, key)))
@@ -58,11 +57,11 @@ pub async fn add(
 ///
 /// # Errors
 /// [`Error::NamespaceTaken`], or trouble with the database.
-pub async fn with_keys(app: &App, who: &Who, actor: &str, request_id: &str) -> Result<KeyPairView> {
+pub async fn with_keys(app: &App, who: &Who, actor: &str) -> Result<KeyPairView> {
     let now = app.clock.now();
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
-    let added = add(app, &transaction, who, actor, request_id).await?;
+    let added = add(app, &transaction, who, actor).await?;
     let (id, key) = added.ok_or(Error::NamespaceTaken)?;
     let (private, digests) = new_private_key(app, key)?;
     store::set_private_key(&transaction, id, key, &digests, now).await?;

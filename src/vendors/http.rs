@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::auth::Operator;
 use crate::error::{Error, FieldError, Result};
 use crate::events::Event;
-use crate::http::{Json, NamespacePath, Page, PageRequest, RawBody, request_id};
+use crate::http::{Json, NamespacePath, Page, PageRequest, RawBody};
 use crate::telemetry;
 use crate::types::{Email, Name, Namespace, VendorId};
 use crate::users::workers;
@@ -43,10 +43,10 @@ pub async fn vendor_signup(
     )
     .map_err(Error::SignatureInvalid)?;
     telemetry::current().seen.note_caller(None, "billing");
-    let (id, request_id) = (signed.id.to_owned(), request_id(&request));
+    let id = signed.id.to_owned();
     let worker = app.clone().into_inner();
     let view = app
-        .detached(async move { signup::handle(&worker, &id, &body.0, &request_id).await })
+        .detached(async move { signup::handle(&worker, &id, &body.0).await })
         .await?;
     Ok(HttpResponse::Ok().json(view))
 }
@@ -63,12 +63,8 @@ fn one_header<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str> {
 }
 
 /// `POST /api/vendors/claim`: the claim token for the key pair.
-pub async fn claim(
-    app: web::Data<App>,
-    request: HttpRequest,
-    body: Json<ClaimRequest>,
-) -> Result<HttpResponse> {
-    let view = claim::claim(&app, &body.0, &request_id(&request)).await?;
+pub async fn claim(app: web::Data<App>, body: Json<ClaimRequest>) -> Result<HttpResponse> {
+    let view = claim::claim(&app, &body.0).await?;
     Ok(HttpResponse::Ok().json(view))
 }
 
@@ -89,13 +85,12 @@ pub struct CreateVendorRequest {
 pub async fn create(
     app: web::Data<App>,
     operator: Operator,
-    request: HttpRequest,
     body: Json<CreateVendorRequest>,
 ) -> Result<HttpResponse> {
     let who = who(body.0)?;
-    let (actor, request_id) = (operator.actor(), request_id(&request));
+    let actor = operator.actor();
     let worker = app.clone().into_inner();
-    let created = async move { create::with_keys(&worker, &who, &actor, &request_id).await };
+    let created = async move { create::with_keys(&worker, &who, &actor).await };
     Ok(HttpResponse::Created().json(app.detached(created).await?))
 }
 
@@ -133,7 +128,6 @@ pub struct UpdateVendorRequest {
 pub async fn update(
     app: web::Data<App>,
     operator: Operator,
-    request: HttpRequest,
     path: NamespacePath,
     body: Json<UpdateVendorRequest>,
 ) -> Result<HttpResponse> {
@@ -157,8 +151,8 @@ pub async fn update(
         log_retention: retention,
     };
     store::update(&transaction, id, &changes, now).await?;
-    let (actor, request_id) = (operator.actor(), request_id(&request));
-    let mut event = Event::done("vendor.updated", Some(id), &actor, &request_id);
+    let actor = operator.actor();
+    let mut event = Event::done("vendor.updated", Some(id), &actor);
     if retention != Retention::Unchanged {
         event.details = serde_json::json!({ "logRetentionDays": retention.days() });
     }
@@ -202,13 +196,12 @@ pub async fn show(
 pub async fn replace_keys(
     app: web::Data<App>,
     operator: Operator,
-    request: HttpRequest,
     path: NamespacePath,
 ) -> Result<HttpResponse> {
     let vendor = create::named(&app, &path.0).await?;
     let key = vendor.current_key(app.clock.now()).ok_or(Error::NotFound)?;
-    let (actor, request_id) = (operator.actor(), request_id(&request));
-    let view = claim::replace_private_key(&app, &vendor, key, &actor, &request_id).await?;
+    let actor = operator.actor();
+    let view = claim::replace_private_key(&app, &vendor, key, &actor).await?;
     Ok(HttpResponse::Ok().json(view))
 }
 
@@ -230,7 +223,7 @@ pub async fn provision(
     workers::store::forget_policies(&transaction, vendor.id, None).await?;
     credentials::store::forget_policies(&transaction, vendor.id).await?;
     let actor = operator.actor();
-    Event::done("vendor.provisioned", Some(vendor.id), &actor, "")
+    Event::done("vendor.provisioned", Some(vendor.id), &actor)
         .record(&transaction, now)
         .await?;
     transaction.commit().await?;

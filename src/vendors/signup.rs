@@ -84,14 +84,14 @@ pub struct SignupView {
 /// # Errors
 /// [`Error::WebhookIdReused`] for an id that came with another body, 422 for fields, 404 for an update of an unknown
 /// vendor; 503 where the vendor could not be provisioned, after which the sender tries again.
-pub async fn handle(app: &App, id: &str, body: &[u8], request_id: &str) -> Result<SignupView> {
+pub async fn handle(app: &App, id: &str, body: &[u8]) -> Result<SignupView> {
     let digest = Sha256::digest(body).to_vec();
     let client = app.db.get().await?;
     let known = receipts::find(&client, id).await?;
     drop(client);
     let answered = match known {
         Some(receipt) => repeat(&receipt, &digest)?,
-        None => first(app, id, body, &digest, request_id).await?,
+        None => first(app, id, body, &digest).await?,
     };
     let vendor = create::reload(app, VendorId(answered.vendor.id)).await?;
     provision::provision(app, &vendor).await?;
@@ -106,20 +106,14 @@ fn repeat(receipt: &Receipt, digest: &[u8]) -> Result<Answered> {
         .map_err(|e| Error::Internal(format!("receipt: {e}")))
 }
 
-async fn first(
-    app: &App,
-    id: &str,
-    body: &[u8],
-    digest: &[u8],
-    request_id: &str,
-) -> Result<Answered> {
+async fn first(app: &App, id: &str, body: &[u8], digest: &[u8]) -> Result<Answered> {
     let message: Message = crate::http::parse_json(body)?;
     let namespace = namespace(&message.data)?;
     let now = app.clock.now();
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
     let (vendor, with_claim) = match message.kind {
-        Kind::Created => created(app, &transaction, &message, namespace, request_id).await?,
+        Kind::Created => created(app, &transaction, &message, namespace).await?,
         Kind::Updated => (
             store::id_of(&transaction, &namespace)
                 .await?
@@ -129,7 +123,7 @@ async fn first(
     };
     let newest = store::advance_events(&transaction, vendor, message.timestamp.0, id).await?;
     if newest && matches!(message.kind, Kind::Updated) {
-        update(app, &transaction, vendor, &message.data, request_id).await?;
+        update(app, &transaction, vendor, &message.data).await?;
     }
     let loaded = store::load(&transaction, Some(vendor))
         .await?
@@ -175,7 +169,6 @@ async fn created(
     client: &impl GenericClient,
     message: &Message,
     namespace: Namespace,
-    request_id: &str,
 ) -> Result<(VendorId, bool)> {
     let data = &message.data;
     let missing = || Error::InvalidField(vec![FieldError::new("data/name", "missing field name")]);
@@ -189,7 +182,7 @@ async fn created(
         },
         namespace,
     };
-    if let Some((id, _)) = create::add(app, client, &who, "billing", request_id).await? {
+    if let Some((id, _)) = create::add(app, client, &who, "billing").await? {
         return Ok((id, true));
     }
     let id = store::id_of(client, &who.namespace)
@@ -203,7 +196,6 @@ async fn update(
     client: &impl GenericClient,
     vendor: VendorId,
     data: &Data,
-    request_id: &str,
 ) -> Result<()> {
     let now = app.clock.now();
     let changes = Changes {
@@ -215,7 +207,7 @@ async fn update(
         log_retention: Retention::Unchanged,
     };
     store::update(client, vendor, &changes, now).await?;
-    Event::done("vendor.updated", Some(vendor), "billing", request_id)
+    Event::done("vendor.updated", Some(vendor), "billing")
         .record(client, now)
         .await?;
     Ok(())

@@ -133,7 +133,7 @@ async fn check_url(app: &App, url: &HookUrl) -> Result<()> {
 
 /// An event about a webhook. Its URL stays out: it may hold a secret.
 pub(super) fn event<'a>(by: &'a VendorAdmin, action: &'static str, id: WebhookId) -> Event<'a> {
-    let mut event = Event::done(action, Some(by.vendor.id), &by.actor, &by.request_id);
+    let mut event = Event::done(action, Some(by.vendor.id), &by.actor);
     event.details = json!({ "webhook": id });
     event
 }

@@ -235,7 +235,7 @@ async fn disable(app: &App, message: &Claimed, outcome: &Outcome, now: Timestamp
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
     if super::store::disable(&transaction, vendor, webhook, now).await? {
-        let mut event = Event::done("webhook.disabled", Some(vendor), ACTOR, "");
+        let mut event = Event::done("webhook.disabled", Some(vendor), ACTOR);
         event.details = json!({ "webhook": webhook, "because": "gone" });
         event.record(&transaction, now).await?;
     }

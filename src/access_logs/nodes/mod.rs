@@ -1,7 +1,7 @@
 //! The OpenBao nodes whose audit logs are read, as operators see them.
 
 pub mod http;
-mod store;
+pub(super) mod store;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -35,7 +35,7 @@ pub async fn remove(app: &App, node: &str, actor: &str) -> Result<()> {
 }
 
 async fn record(client: &impl GenericClient, app: &App, node: &str, actor: &str) -> Result<()> {
-    let mut event = Event::done("audit.node_removed", None, actor, "");
+    let mut event = Event::done("audit.node_removed", None, actor);
     event.details = serde_json::json!({ "node": node });
     Ok(event.record(client, app.clock.now()).await?)
 }

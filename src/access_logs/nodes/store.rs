@@ -6,6 +6,7 @@ use tokio_postgres::Row;
 use crate::db::{GenericClient, Result};
 
 /// A node.
+#[derive(Debug)]
 pub struct Node {
     /// Its name.
     pub name: String,
@@ -13,6 +14,9 @@ pub struct Node {
     pub seen_at: Timestamp,
     /// When the file had been read to its end.
     pub checked_at: Option<Timestamp>,
+    /// Whether that is no more than 30 seconds ago: a shipper that has said nothing for longer has stopped. Shippers go by
+    /// real time, so this does.
+    pub is_fresh: bool,
     /// Since when it cannot be read.
     pub failing_since: Option<Timestamp>,
     /// Why, in fixed words.
@@ -27,14 +31,16 @@ pub struct Node {
     pub late: i64,
 }
 
-const COLUMNS: &str = "node, greatest(updated_at, checked_at) AS seen_at, checked_at, failing_since, problem, newest_at, \
-                       lines, malformed, late";
+const COLUMNS: &str = "node, greatest(updated_at, checked_at) AS seen_at, checked_at, \
+                       coalesce(checked_at > now() - interval '30 seconds', false) AS is_fresh, failing_since, problem, \
+                       newest_at, lines, malformed, late";
 
 fn node(row: &Row) -> Result<Node> {
     Ok(Node {
         name: row.try_get("node")?,
         seen_at: row.try_get("seen_at")?,
         checked_at: row.try_get("checked_at")?,
+        is_fresh: row.try_get("is_fresh")?,
         failing_since: row.try_get("failing_since")?,
         problem: row.try_get("problem")?,
         newest_at: row.try_get("newest_at")?,

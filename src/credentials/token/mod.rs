@@ -50,12 +50,7 @@ async fn hand_out_once(app: &Arc<App>, by: &Caller, asked: &Asked) -> Result<Iss
         metadata: asked.metadata.clone(),
         wrap_ttl: asked.wrap_ttl,
         credentials,
-        ..Grant::new(
-            &by.vendor,
-            Kind::Credentials,
-            by.actor.clone(),
-            by.request_id.clone(),
-        )
+        ..Grant::new(&by.vendor, Kind::Credentials, by.actor.clone())
     };
     if let Some(key) = &asked.key {
         by.refuse_key(key)?;

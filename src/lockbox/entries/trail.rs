@@ -35,7 +35,7 @@ pub(super) async fn record(
     now: Timestamp,
 ) -> db::Result<()> {
     let actor = by.account.actor();
-    let mut event = Event::done(action, Some(by.vendor.id), &actor, &by.request_id);
+    let mut event = Event::done(action, Some(by.vendor.id), &actor);
     event.outcome = outcome;
     event.details = json!({ "entry": about.id, "clientId": about.client_id, "type": about.kind });
     event.record(client, now).await

@@ -226,7 +226,6 @@ impl Asking<'_> {
             vendor: Arc::clone(self.vendor),
             worker,
             key,
-            request_id: String::new(),
         };
         let life = self.rule("ttl", token::life(&by, asked))?;
         let mut scope = of_worker;

@@ -15,7 +15,7 @@ use super::{CallerName, Filter, Issuance, Moment, REACH, State, Stretch, store};
 use crate::app::App;
 use crate::auth::{Operator, VendorAdmin};
 use crate::error::{Error, Result};
-use crate::http::{IssuancePath, Json, NoQuery, Page, PageRequest, in_background, request_id};
+use crate::http::{IssuancePath, Json, NoQuery, Page, PageRequest, in_background};
 use crate::tokens::Kind;
 use crate::types::{IssuanceId, SecretId, VendorId};
 
@@ -206,10 +206,7 @@ pub async fn revoke(
     _query: NoQuery,
 ) -> Result<HttpResponse> {
     let dead = in_background(&app, move |app| async move {
-        let asker = Asker {
-            actor: by.actor,
-            request_id: by.request_id,
-        };
+        let asker = Asker { actor: by.actor };
         revoke::one(&app, by.vendor.id, path.0, &asker).await
     })
     .await?;
@@ -263,10 +260,7 @@ pub async fn revoke_many(
         let detail = "must be true, or site, kind, caller or issuedBefore given";
         return Err(Error::field("all", detail));
     }
-    let asker = Asker {
-        actor: by.actor,
-        request_id: by.request_id,
-    };
+    let asker = Asker { actor: by.actor };
     ended(&app, Some(by.vendor.id), body.0.filter(), asker).await
 }
 
@@ -274,7 +268,6 @@ pub async fn revoke_many(
 pub async fn revoke_all(
     app: web::Data<App>,
     operator: Operator,
-    request: HttpRequest,
     _query: NoQuery,
     body: Json<RevokeRequest>,
 ) -> Result<HttpResponse> {
@@ -284,7 +277,6 @@ pub async fn revoke_all(
     }
     let asker = Asker {
         actor: operator.actor(),
-        request_id: request_id(&request),
     };
     ended(&app, None, body.0.filter(), asker).await
 }

@@ -28,8 +28,6 @@ const FIRST: usize = 5000;
 pub struct Asker {
     /// As the events name the caller.
     pub actor: String,
-    /// By which request.
-    pub request_id: String,
 }
 
 /// What came of tokens that are to end.
@@ -63,7 +61,7 @@ pub async fn one(app: &App, vendor: VendorId, id: IssuanceId, by: &Asker) -> Res
     let doomed = revoke::store::mark_one(&transaction, vendor, id, &order).await?;
     if state == State::Live {
         let action = "token.revocation_asked";
-        let mut event = Event::done(action, Some(vendor), &by.actor, &by.request_id);
+        let mut event = Event::done(action, Some(vendor), &by.actor);
         let site = found.secret_id.as_deref();
         let site = site.and_then(|id| crate::types::SecretId::parse(id).ok());
         event.secret_id = site.as_ref();
@@ -131,7 +129,7 @@ async fn mark(
         first.extend(marked.into_iter().take(FIRST - first.len()));
         let Some(floor) = floor else {
             let action = "tokens.revocation_asked";
-            let mut event = Event::done(action, whose, &by.actor, &by.request_id);
+            let mut event = Event::done(action, whose, &by.actor);
             event.secret_id = filter.site.as_ref();
             event.details = json!({ "filter": filter.told(), "count": matched });
             event.record(&transaction, now).await?;

@@ -107,7 +107,7 @@ async fn renew(app: &App, token: &Due) -> Result<bool> {
         Err(vault::Error::InvalidAccessor | vault::Error::NotFound) => {
             let transaction = client.transaction().await?;
             revoke::store::mark_revoked(&transaction, token.vendor, token.id, now).await?;
-            let mut event = Event::done("token.lost", Some(token.vendor), ACTOR, "");
+            let mut event = Event::done("token.lost", Some(token.vendor), ACTOR);
             event.issuance = Some(token.id);
             event.record(&transaction, now).await?;
             transaction.commit().await?;
@@ -129,7 +129,7 @@ async fn note_ending(app: &App, now: Timestamp) -> Result<usize> {
         max_expires_at,
     } in &ending
     {
-        let mut event = Event::done("token.ends_soon", Some(*vendor), ACTOR, "");
+        let mut event = Event::done("token.ends_soon", Some(*vendor), ACTOR);
         event.issuance = Some(*id);
         let worker = worker.map(|id| WorkerId(id).to_string());
         event.details = json!({ "endsAt": max_expires_at, "worker": worker });

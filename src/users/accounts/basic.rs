@@ -54,7 +54,6 @@ pub async fn user_of(app: &Arc<App>, shown: &Shown, origin: &Origin) -> Result<U
         proof: Proof::Password,
         enrolling: false,
         origin: origin.clone(),
-        request_id: origin.request_id.clone(),
     })
 }
 

@@ -12,21 +12,15 @@ pub fn about<'a>(
     vendor: VendorId,
     user: &UserName,
     actor: &'a str,
-    request_id: &'a str,
 ) -> Event<'a> {
-    let mut event = Event::done(action, Some(vendor), actor, request_id);
+    let mut event = Event::done(action, Some(vendor), actor);
     event.details = json!({ "user": user });
     event
 }
 
 /// Something that a user did to itself.
-pub fn own<'a>(
-    action: &'static str,
-    account: &Account,
-    actor: &'a str,
-    request_id: &'a str,
-) -> Event<'a> {
-    about(action, account.vendor, &account.name, actor, request_id)
+pub fn own<'a>(action: &'static str, account: &Account, actor: &'a str) -> Event<'a> {
+    about(action, account.vendor, &account.name, actor)
 }
 
 /// The same with more to say.

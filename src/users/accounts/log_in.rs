@@ -78,7 +78,7 @@ async fn begin(app: &App, secrets: &Secrets, origin: &Origin) -> Result<LoggedIn
     let made = sessions::make(app, &transaction, account, &new, origin).await?;
     store::mark_log_in(&transaction, account.vendor, account.id, now).await?;
     let actor = account.actor();
-    let event = event::own("user.logged_in", account, &actor, &origin.request_id);
+    let event = event::own("user.logged_in", account, &actor);
     event::with(event, "address", origin.address.to_string())
         .record(&transaction, now)
         .await?;

@@ -85,8 +85,6 @@ pub struct Origin {
     pub address: IpAddr,
     /// Its program, as it says.
     pub user_agent: String,
-    /// Names the request.
-    pub request_id: String,
 }
 
 impl Origin {

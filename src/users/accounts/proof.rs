@@ -280,13 +280,13 @@ async fn record(
 ) -> Result<()> {
     let (now, actor) = (app.clock.now(), account.actor());
     let client = app.db.get().await?;
-    let event = event::own("user.login_refused", account, &actor, &origin.request_id);
+    let event = event::own("user.login_refused", account, &actor);
     let event = event::with(event, "failures", counted.failures);
     let mut event = event::with(event, "address", origin.address.to_string());
     event.outcome = Outcome::Refused(code);
     event.record(&client, now).await?;
     if counted.source.is_empty() && counted.failures >= LOCKED_OUT {
-        event::own("user.locked_out", account, &actor, &origin.request_id)
+        event::own("user.locked_out", account, &actor)
             .record(&client, now)
             .await?;
     }

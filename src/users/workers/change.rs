@@ -176,7 +176,7 @@ fn order<'a>(by: &'a VendorAdmin, reason: &'a str, at: Timestamp) -> Order<'a> {
 }
 
 fn event<'a>(by: &'a VendorAdmin, action: &'static str, worker: WorkerId) -> Event<'a> {
-    let mut event = Event::done(action, Some(by.vendor.id), &by.actor, &by.request_id);
+    let mut event = Event::done(action, Some(by.vendor.id), &by.actor);
     event.details = json!({ "worker": worker.to_string() });
     event
 }

@@ -55,7 +55,7 @@ pub async fn log_in(app: &App, email: &str, password: &Secret) -> Result<Session
     let actor = super::actor(login.id);
     let transaction = client.transaction().await?;
     store::insert_session(&transaction, vendor.id, &session, now).await?;
-    Event::done("worker.logged_in", Some(vendor.id), &actor, "")
+    Event::done("worker.logged_in", Some(vendor.id), &actor)
         .record(&transaction, now)
         .await?;
     transaction.commit().await?;

@@ -45,7 +45,7 @@ pub async fn list(
             return Ok(Under::Moved);
         }
         let actor = by.account.actor();
-        let mut event = Event::done("lockbox.listed", Some(vendor), &actor, &by.request_id);
+        let mut event = Event::done("lockbox.listed", Some(vendor), &actor);
         event.details = json!({ "entries": rows.len() });
         event.record(&client, app.clock.now()).await?;
         Ok(Under::Epoch(rows))

@@ -307,7 +307,7 @@ async fn held(
 
 fn about<'a>(by: &'a UserAdmin, action: &'static str, user: &UserName) -> Event<'a> {
     let by = &by.by;
-    event::about(action, by.vendor.id, user, &by.actor, &by.request_id)
+    event::about(action, by.vendor.id, user, &by.actor)
 }
 
 /// Changes what a vendor demands of its users.
@@ -320,12 +320,7 @@ pub async fn set_rules(app: &App, by: &UserAdmin, to: UserRules) -> Result<()> {
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
     store::set_rules(&transaction, by.vendor.id, to, now).await?;
-    let event = Event::done(
-        "user_rules.updated",
-        Some(by.vendor.id),
-        &by.actor,
-        &by.request_id,
-    );
+    let event = Event::done("user_rules.updated", Some(by.vendor.id), &by.actor);
     let event = event::with(event, "requireTotp", to.require_totp);
     event.record(&transaction, now).await?;
     Ok(transaction.commit().await?)

@@ -150,7 +150,7 @@ pub async fn change_password(
     let others = Which::Others(user.session());
     let ended = sessions::store::end(&transaction, account.vendor, account.id, others, now).await?;
     let actor = account.actor();
-    let event = event::own("user.password_changed", account, &actor, &user.request_id);
+    let event = event::own("user.password_changed", account, &actor);
     event::with(event, "sessionsEnded", ended)
         .record(&transaction, now)
         .await?;
@@ -205,7 +205,7 @@ pub async fn confirm_totp(app: &Arc<App>, user: &User, code: &Secret) -> Result<
     }
     sessions::store::enrol(&transaction, vendor, id, user.session()).await?;
     let actor = account.actor();
-    event::own("user.totp_enabled", account, &actor, &user.request_id)
+    event::own("user.totp_enabled", account, &actor)
         .record(&transaction, now)
         .await?;
     Ok(transaction.commit().await?)
@@ -237,7 +237,7 @@ pub async fn remove_totp(
     let transaction = client.transaction().await?;
     store::end_totp(&transaction, account.vendor, account.id, now).await?;
     let actor = account.actor();
-    event::own("user.totp_disabled", account, &actor, &user.request_id)
+    event::own("user.totp_disabled", account, &actor)
         .record(&transaction, now)
         .await?;
     Ok(transaction.commit().await?)

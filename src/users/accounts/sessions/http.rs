@@ -135,7 +135,7 @@ pub async fn remove(
 
 async fn end_own(app: &web::Data<App>, user: User, which: Which) -> Result<HttpResponse> {
     let actor = user.account.actor();
-    end(app, user.account, which, actor, user.request_id).await
+    end(app, user.account, which, actor).await
 }
 
 async fn end(
@@ -143,13 +143,9 @@ async fn end(
     account: Account,
     which: Which,
     actor: String,
-    request_id: String,
 ) -> Result<HttpResponse> {
     let ended = in_background(app, move |app| async move {
-        let by = Revoker {
-            actor: &actor,
-            request_id: &request_id,
-        };
+        let by = Revoker { actor: &actor };
         revoke(&app, &account, which, &by).await
     });
     Ok(HttpResponse::Ok().json(json!({ "ended": ended.await? })))
@@ -174,7 +170,7 @@ pub async fn remove_all_of_user(
 ) -> Result<HttpResponse> {
     let account = manage::find(&app, &by, &path.of(&by)?).await?;
     let UserAdmin { by, .. } = by;
-    end(&app, account, Which::All, by.actor, by.request_id).await
+    end(&app, account, Which::All, by.actor).await
 }
 
 /// `DELETE /api/users/{user}/sessions/{session}`.
@@ -185,5 +181,5 @@ pub async fn remove_of_user(
 ) -> Result<HttpResponse> {
     let account = manage::find(&app, &by, &path.0.of(&by)?).await?;
     let UserAdmin { by, .. } = by;
-    end(&app, account, Which::One(path.1), by.actor, by.request_id).await
+    end(&app, account, Which::One(path.1), by.actor).await
 }

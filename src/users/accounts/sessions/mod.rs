@@ -141,7 +141,6 @@ pub async fn user_of(app: &App, token: &Secret, origin: &Origin) -> Result<Optio
         account: found.account,
         enrolling: found.enrolling,
         origin: origin.clone(),
-        request_id: origin.request_id.clone(),
     }))
 }
 
@@ -169,7 +168,7 @@ pub async fn make_token(app: &App, user: &User, name: &Name, life: SignedDuratio
     };
     let made = make(app, &transaction, account, &new, &user.origin).await?;
     let actor = account.actor();
-    let event = event::own("user.token_made", account, &actor, &user.request_id);
+    let event = event::own("user.token_made", account, &actor);
     event::with(event, "session", made.id.to_string())
         .record(&transaction, now)
         .await?;
@@ -192,8 +191,6 @@ pub enum Which {
 pub struct Revoker<'a> {
     /// As events name it.
     pub actor: &'a str,
-    /// By which request.
-    pub request_id: &'a str,
 }
 
 /// Ends sessions and access tokens of a user, and gives how many.
@@ -211,7 +208,7 @@ pub async fn revoke(app: &App, account: &Account, which: Which, by: &Revoker<'_>
             Which::All | Which::Others(_) => Ok(0),
         };
     }
-    let event = event::own("user.session_revoked", account, by.actor, by.request_id);
+    let event = event::own("user.session_revoked", account, by.actor);
     event::with(event, "sessions", ended)
         .record(&transaction, now)
         .await?;

@@ -1,16 +1,11 @@
 //! Whether OpenBao's half of a timeline is there.
 
-mod store;
-
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::access_logs::nodes::store::{self, Node};
 use crate::db::GenericClient;
 use crate::error::Result;
-use store::Node;
-
-/// A shipper that has said nothing for so long has stopped.
-const FRESH_SECONDS: i32 = 30;
 
 /// Whether OpenBao's half is there.
 #[derive(Debug, Serialize)]
@@ -42,7 +37,7 @@ pub struct NodeView {
 /// # Errors
 /// Where the database does not answer.
 pub async fn read(client: &impl GenericClient, names_nodes: bool) -> Result<OpenBao> {
-    let nodes = store::nodes(client, FRESH_SECONDS).await?;
+    let nodes = store::all(client).await?;
     Ok(judged(nodes, names_nodes))
 }
 
