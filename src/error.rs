@@ -133,6 +133,12 @@ pub enum Error {
     /// The vendor was cancelled.
     #[error("the vendor was cancelled")]
     VendorCancelled,
+    /// The vendor has not paid.
+    #[error("the vendor has no valid subscription")]
+    SubscriptionUnpaid,
+    /// The site's time is over, or its envelope is gone.
+    #[error("the site has expired")]
+    SiteExpired,
     /// The vendor accepts tokens for one site only.
     #[error("the vendor refuses store-wide write tokens")]
     StoreWideRefused,

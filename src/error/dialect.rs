@@ -1,5 +1,7 @@
 //! How errors look where an API is borrowed: the path of a request tells.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{Entry, Error};
@@ -12,6 +14,8 @@ pub enum Dialect {
     Own,
     /// `RPort`'s: a list of faults. It knows neither 422 nor 423.
     RPort,
+    /// TrustedLogin's: an object with a `message`, and `errors` by field.
+    TrustedLogin,
 }
 
 impl Dialect {
@@ -24,6 +28,8 @@ impl Dialect {
         };
         if is_below("/api/v1/vault") || is_below("/api/v1/vault-admin") {
             Self::RPort
+        } else if is_below("/api/v1") {
+            Self::TrustedLogin
         } else {
             Self::Own
         }
@@ -44,7 +50,7 @@ impl Dialect {
     #[must_use]
     pub(super) fn challenge(self) -> &'static str {
         match self {
-            Self::Own => r#"Bearer realm="gatehouse""#,
+            Self::Own | Self::TrustedLogin => r#"Bearer realm="gatehouse""#,
             Self::RPort => r#"Basic realm="gatehouse""#,
         }
     }
@@ -83,6 +89,44 @@ pub(super) fn rport(error: &Error, entry: &Entry, request_id: &str) -> Faults {
     Faults { errors }
 }
 
+/// The body of an error of TrustedLogin. Its clients take any body with `errors` for an error, show `errors` or `error` as
+/// text, and report anything but a JSON object as a firewall's.
+#[derive(Serialize)]
+pub(super) struct Refusal<'a> {
+    message: &'a str,
+    error: &'a str,
+    code: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    errors: BTreeMap<&'a str, Vec<String>>,
+}
+
+/// What is wrong, and under `errors` with which fields.
+pub(super) fn trustedlogin<'a>(
+    error: &'a Error,
+    entry: &'a Entry,
+    request_id: &'a str,
+) -> Refusal<'a> {
+    let mut errors: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for field in error.field_errors() {
+        let path = field.pointer.trim_start_matches('/');
+        let name = path.split('/').next().unwrap_or_default();
+        let said = format!("The {} field {}.", name_or_body(path), field.detail);
+        errors.entry(name_or_body(name)).or_default().push(said);
+    }
+    Refusal {
+        message: &entry.detail,
+        error: &entry.detail,
+        code: entry.code,
+        request_id,
+        errors,
+    }
+}
+
+fn name_or_body(name: &str) -> &str {
+    if name.is_empty() { "body" } else { name }
+}
+
 fn snake_case(name: &str) -> String {
     let mut snake = String::new();
     for character in name.chars() {
@@ -109,12 +153,14 @@ mod tests {
             assert_eq!(Dialect::of(path), Dialect::RPort, "{path}");
         }
         for path in [
+            "/api/v1",
+            "/api/v1/",
             "/api/v1/vaults",
             "/api/v1/accounts/1",
-            "/api/lockbox",
-            "/",
-            "",
         ] {
+            assert_eq!(Dialect::of(path), Dialect::TrustedLogin, "{path}");
+        }
+        for path in ["/api/v10/sites", "/api/lockbox", "/", ""] {
             assert_eq!(Dialect::of(path), Dialect::Own, "{path}");
         }
         assert_eq!(snake_case("requiredGroup"), "required_group");

@@ -37,6 +37,7 @@ impl Error {
         }
         match dialect {
             Dialect::RPort => response.json(dialect::rport(self, &entry, request_id)),
+            Dialect::TrustedLogin => response.json(dialect::trustedlogin(self, &entry, request_id)),
             Dialect::Own => {
                 let mut response = response.json(self.problem(&entry, request_id, retry_after));
                 response.headers_mut().insert(

@@ -136,6 +136,12 @@ impl Error {
             ),
             Self::VendorSuspended => (403, "vendor_suspended", "The vendor is suspended."),
             Self::VendorCancelled => (403, "vendor_cancelled", "The vendor was cancelled."),
+            Self::SubscriptionUnpaid => (
+                402,
+                "subscription_unpaid",
+                "The vendor has no valid subscription.",
+            ),
+            Self::SiteExpired => (410, "site_expired", "The site has expired and is removed."),
             Self::StoreWideRefused => (
                 403,
                 "store_wide_refused",

@@ -64,6 +64,10 @@ fn operation(route: &Route, path: &str) -> Value {
     });
     let problem = match Dialect::of(path) {
         Dialect::Own => problem,
+        Dialect::TrustedLogin => json!({
+            "description": "An error as TrustedLogin's clients read it; `code` tells which",
+            "content": { "application/json": { "schema": { "$ref": "#/components/schemas/TrustedLoginError" } } },
+        }),
         Dialect::RPort => json!({
             "description": "Errors as RPort has them, one element for each fault",
             "content": { "application/json": { "schema": { "$ref": "#/components/schemas/RPortErrors" } } },
@@ -153,8 +157,21 @@ fn schemas() -> Result<Map<String, Value>> {
         }),
     );
     all.insert("RPortErrors".to_owned(), rport_errors());
+    all.insert("TrustedLoginError".to_owned(), trustedlogin_error());
     all.extend(logs::schemas());
     Ok(all)
+}
+
+fn trustedlogin_error() -> Value {
+    let text = json!({ "type": "string" });
+    json!({
+        "type": "object",
+        "required": ["message", "error", "code", "request_id"],
+        "properties": {
+            "message": text, "error": text, "code": text, "request_id": text,
+            "errors": { "type": "object", "additionalProperties": { "type": "array", "items": text } },
+        },
+    })
 }
 
 fn rport_errors() -> Value {

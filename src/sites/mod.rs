@@ -5,6 +5,7 @@
 //! after it, gives it another generation, which is never used twice: work that was begun for an older one comes to
 //! nothing.
 
+pub mod envelope;
 pub mod http;
 pub mod register;
 pub mod remove;
@@ -13,11 +14,12 @@ pub mod store;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::auth::{KeyedDigest, PluginOrVendor};
 use crate::error::Result;
-use crate::types::{AccessKey, SecretId};
+use crate::types::{AccessKey, SecretId, VendorId};
 use crate::vendors::Vendor;
 
 /// A site's record.
@@ -33,7 +35,7 @@ pub struct Site {
     /// What its access key is known by.
     pub access_key: Option<KeyedDigest>,
     /// The caller's labels.
-    pub metadata: serde_json::Value,
+    pub metadata: Value,
     /// When it is removed by itself.
     pub expires_at: Option<Timestamp>,
     /// When it was registered.
@@ -88,6 +90,12 @@ pub fn shows_access_key(
         return Ok(false);
     };
     Ok(right.matches(&app.keys()?.access_key_digest(vendor.id, shown)))
+}
+
+/// What webhooks are told of a site.
+#[must_use]
+pub fn told(vendor: VendorId, secret_id: &SecretId, url: Option<&str>) -> Value {
+    json!({ "id": secret_id, "account": vendor.0, "url": url })
 }
 
 /// A site as it is now; `None` where it is not known. A removal still to be finished is finished first.

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::tokens::{self, Grant, Issued, Kind, revoke};
 use crate::types::{AccessKey, ExpiresAt, IssuanceId, Metadata, Secret, SecretId, SiteUrl};
+use crate::webhooks::{MessageType, outbox};
 
 /// The body. `keyStoreID` and `publicKey` are what the plugins of 2019 send.
 #[derive(Deserialize)]
@@ -190,6 +191,17 @@ async fn write(app: &App, asked: &Registering, delete_key: Option<&Secret>) -> R
         return Err(Error::Conflict);
     }
     bind(&transaction, caller, body, now).await?;
+    if site.is_none_or(|site| site.state != State::Registered) {
+        let data = super::told(vendor.id, &body.secret_id, new.site_url);
+        outbox::enqueue(
+            &transaction,
+            vendor.id,
+            MessageType::SiteCreated,
+            &data,
+            now,
+        )
+        .await?;
+    }
     let event = Event::done("site.registered", Some(vendor.id), caller.actor());
     event
         .about_site(&body.secret_id)

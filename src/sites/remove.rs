@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp, Unit};
 
-use super::store;
+use super::{envelope, store};
 use crate::app::App;
+use crate::db::GenericClient;
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::tokens::revoke::{self, Order};
@@ -18,6 +19,7 @@ use crate::tokens::{self, Grant, Kind};
 use crate::types::{SecretId, VendorId};
 use crate::vault::kv;
 use crate::vendors::{Level, Vendor};
+use crate::webhooks::{MessageType, outbox};
 
 /// How long a removal is one worker's; taken anew before the secret is deleted.
 const CLAIM: SignedDuration = SignedDuration::from_secs(60);
@@ -48,18 +50,7 @@ pub async fn remove(
     let now = app.clock.now();
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
-    let generation = store::ask_removal(&transaction, vendor.id, secret_id, now).await?;
-    let order = Order {
-        by: actor,
-        reason: "site removed",
-        at: now,
-    };
-    revoke::store::mark_site(&transaction, vendor.id, secret_id, &order).await?;
-    let event = Event::done("site.removal_asked", Some(vendor.id), actor);
-    event
-        .about_site(secret_id)
-        .record(&transaction, now)
-        .await?;
+    let generation = begin(&transaction, vendor.id, secret_id, actor, now).await?;
     transaction.commit().await?;
     drop(client);
     match finish_detached(app, vendor, secret_id, generation).await {
@@ -70,6 +61,46 @@ pub async fn remove(
             Ok(Removal::Queued)
         }
     }
+}
+
+/// Puts the tombstone on a site, known or not, and marks its tokens. Gives its generation.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn begin(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    secret_id: &SecretId,
+    actor: &str,
+    now: Timestamp,
+) -> Result<i64> {
+    tell(client, vendor, secret_id, MessageType::SiteDeleted, now).await?;
+    let generation = store::ask_removal(client, vendor, secret_id, now).await?;
+    let order = Order {
+        by: actor,
+        reason: "site removed",
+        at: now,
+    };
+    revoke::store::mark_site(client, vendor, secret_id, &order).await?;
+    let event = Event::done("site.removal_asked", Some(vendor), actor);
+    event.about_site(secret_id).record(client, now).await?;
+    Ok(generation)
+}
+
+/// Tells the vendor's webhooks of the end of a site that was registered.
+async fn tell(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    secret_id: &SecretId,
+    about: MessageType,
+    now: Timestamp,
+) -> Result<()> {
+    let site = store::find_for_update(client, vendor, secret_id).await?;
+    let Some(site) = site.filter(|site| site.state == super::State::Registered) else {
+        return Ok(());
+    };
+    let data = super::told(vendor, secret_id, site.site_url.as_deref());
+    Ok(outbox::enqueue(client, vendor, about, &data, now).await?)
 }
 
 /// As [`finish`], to its end even if whoever asked for it goes away.
@@ -216,8 +247,9 @@ pub async fn pass(app: &Arc<App>, limit: i64) -> Result<(usize, usize)> {
     let client = app.db.get().await?;
     let expired = store::expired(&client, app.clock.now(), limit).await?;
     for site in &expired {
-        expire(app, site.vendor, &site.secret_id).await?;
+        end(app, site.vendor, &site.secret_id).await?;
     }
+    envelope::put::pass(app, limit).await?;
     let due = store::removals_due(&client, app.clock.now(), limit).await?;
     drop(client);
     let (mut done, mut failed) = (0, 0);
@@ -237,8 +269,23 @@ pub async fn pass(app: &Arc<App>, limit: i64) -> Result<(usize, usize)> {
     Ok((done, failed))
 }
 
+/// Ends a site whose time is over, if it is over still, and removes its secret, now or later.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn expire(app: &Arc<App>, vendor: &Arc<Vendor>, secret_id: &SecretId) -> Result<()> {
+    let Some(generation) = end(app, vendor.id, secret_id).await? else {
+        return Ok(());
+    };
+    if let Err(error) = finish_detached(app, vendor, secret_id, generation).await {
+        let cause = crate::error::cause_chain(&error);
+        tracing::warn!(vendor.id = vendor.id.0, error.cause = %cause, "A removal is queued");
+    }
+    Ok(())
+}
+
 /// Puts the tombstone on a site whose time is over, if it is over still: its owner may have extended it just now.
-async fn expire(app: &App, vendor: VendorId, secret_id: &SecretId) -> Result<()> {
+async fn end(app: &App, vendor: VendorId, secret_id: &SecretId) -> Result<Option<i64>> {
     let now = app.clock.now();
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
@@ -246,8 +293,17 @@ async fn expire(app: &App, vendor: VendorId, secret_id: &SecretId) -> Result<()>
     let over = site.is_some_and(|site| {
         site.state == super::State::Registered && site.expires_at.is_some_and(|at| at <= now)
     });
+    let mut generation = None;
     if over {
-        store::ask_removal(&transaction, vendor, secret_id, now).await?;
+        tell(
+            &transaction,
+            vendor,
+            secret_id,
+            MessageType::SiteExpired,
+            now,
+        )
+        .await?;
+        generation = Some(store::ask_removal(&transaction, vendor, secret_id, now).await?);
         let order = Order {
             by: EXPIRER,
             reason: "site expired",
@@ -260,5 +316,5 @@ async fn expire(app: &App, vendor: VendorId, secret_id: &SecretId) -> Result<()>
             .await?;
     }
     transaction.commit().await?;
-    Ok(())
+    Ok(generation)
 }

@@ -319,7 +319,7 @@ pub struct Due {
     pub generation: i64,
 }
 
-fn due(row: &Row) -> Result<Due> {
+pub(super) fn due(row: &Row) -> Result<Due> {
     Ok(Due {
         vendor: VendorId(row.try_get("vendor_id")?),
         secret_id: secret_id(row)?,

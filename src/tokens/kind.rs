@@ -23,6 +23,10 @@ pub enum Kind {
     ReadSite,
     /// Delete, one use: the seed's "Delete Token". Never handed out.
     Delete,
+    /// Read the store for the service itself, where it reads an envelope for somebody. Never handed out.
+    StoreRead,
+    /// Write the store, where it stores an envelope. Never handed out.
+    StoreWrite,
     /// Read credentials: a worker's.
     Credentials,
     /// The same for the service itself, where it reads for somebody. Never handed out.
@@ -177,6 +181,18 @@ static DELETE: Rules = Rules {
     num_uses: Some(1),
     needs: Level::STORE,
 };
+static STORE_READ: Rules = Rules {
+    name: "store_read",
+    ttl: "10m",
+    explicit_max_ttl: Some("10m"),
+    max_seconds: 10 * MINUTE,
+    ..READ
+};
+static STORE_WRITE: Rules = Rules {
+    name: "store_write",
+    role: &ROLES[0],
+    ..STORE_READ
+};
 static CREDENTIALS: Rules = Rules {
     name: "credentials",
     role: &ROLES[5],
@@ -209,12 +225,14 @@ impl TryFrom<String> for Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Write,
         Self::WriteSite,
         Self::Read,
         Self::ReadSite,
         Self::Delete,
+        Self::StoreRead,
+        Self::StoreWrite,
         Self::Credentials,
         Self::CredentialsRead,
         Self::CredentialsWrite,
@@ -235,10 +253,25 @@ impl Kind {
             Self::Read => &READ,
             Self::ReadSite => &READ_SITE,
             Self::Delete => &DELETE,
+            Self::StoreRead => &STORE_READ,
+            Self::StoreWrite => &STORE_WRITE,
             Self::Credentials => &CREDENTIALS,
             Self::CredentialsRead => &CREDENTIALS_READ,
             Self::CredentialsWrite => &CREDENTIALS_WRITE,
         }
+    }
+
+    /// Whether the service uses it itself, and never hands it out.
+    #[must_use]
+    pub fn is_own(self) -> bool {
+        matches!(
+            self,
+            Self::Delete
+                | Self::StoreRead
+                | Self::StoreWrite
+                | Self::CredentialsRead
+                | Self::CredentialsWrite
+        )
     }
 
     /// Whether it is bound to one site.
@@ -252,9 +285,9 @@ impl Kind {
     pub fn policies(self, namespace: &Namespace, scope: Scope) -> Vec<String> {
         let own = "gatehouse.self".to_owned();
         match self {
-            Self::Write => vec![format!("{namespace}-write-policy")],
+            Self::Write | Self::StoreWrite => vec![format!("{namespace}-write-policy")],
             Self::WriteSite => vec![own, format!("{namespace}.site-write")],
-            Self::Read => vec![format!("{namespace}-read-policy")],
+            Self::Read | Self::StoreRead => vec![format!("{namespace}-read-policy")],
             Self::ReadSite => vec![own, format!("{namespace}.site-read")],
             Self::Delete => vec![format!("{namespace}-delete-policy")],
             Self::Credentials | Self::CredentialsRead => vec![own, scope.policy(namespace)],

@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::Error;
 use super::call::Call;
@@ -26,6 +27,40 @@ pub async fn delete_site(
         .map_err(Error::from)
     {
         Err(Error::NotFound) | Ok(()) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// `POST <namespace>-store/<secret-id>`.
+///
+/// # Errors
+/// Where OpenBao refuses or does not answer.
+pub async fn write_site(
+    handle: &Handle,
+    namespace: &Namespace,
+    secret_id: &SecretId,
+    fields: &Map<String, Value>,
+) -> Result<(), Error> {
+    let path = format!("{}/{secret_id}", namespace.store());
+    handle.send_only(Call::post(path, fields)).await
+}
+
+/// `GET <namespace>-store/<secret-id>`: its fields, and OpenBao's id of the call; `None` where there is none.
+///
+/// # Errors
+/// Where OpenBao refuses or does not answer.
+pub async fn read_site(
+    handle: &Handle,
+    namespace: &Namespace,
+    secret_id: &SecretId,
+) -> Result<Option<(Map<String, Value>, String)>, Error> {
+    let path = format!("{}/{secret_id}", namespace.store());
+    match handle.send::<Map<String, Value>>(Call::get(path)).await {
+        Ok(answer) => {
+            let request_id = answer.request_id.clone();
+            Ok(Some((answer.into_data()?, request_id)))
+        }
+        Err(Error::NotFound) => Ok(None),
         Err(error) => Err(error),
     }
 }

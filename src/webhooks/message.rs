@@ -25,6 +25,9 @@ macro_rules! message_types {
 
 // The table: one line a type. `docs/webhooks.md` tells receivers what is in each.
 message_types! {
+    SiteCreated           "site.created"            "A site was registered.";
+    SiteDeleted           "site.deleted"            "A site was removed.";
+    SiteExpired           "site.expired"            "A site's time was over.";
     CredentialRotationDue "credential.rotation_due" "A credential should be changed within a week.";
     TokenEndsSoon         "token.ends_soon"         "A token that is kept alive ends within three days.";
     TokenUsedElsewhere    "token.used_elsewhere"    "A token was used from another address than it was issued to.";

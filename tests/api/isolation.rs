@@ -80,7 +80,7 @@ async fn sites_of_another_vendor_are_not_there() {
     let accounts = [b.id, b.id + 1000].map(|id| format!("/api/v1/accounts/{id}"));
     let paths = [&accounts[0], &accounts[1]].map(|path| (path.as_str(), Value::Null));
     let account = compare(&test, sk, Method::GET, paths, ["", ""]).await;
-    account.expect_problem(404, "not_found");
+    account.expect_refusal(404, "not_found");
 }
 
 #[tokio::test]

@@ -167,7 +167,7 @@ async fn wrong_keys_say_the_same_whether_the_account_exists() {
             test.get(&path).bearer(&"a".repeat(64)),
         ] {
             let mut answer = call.send().await;
-            answer.expect_problem(403, "credentials_invalid");
+            answer.expect_refusal(403, "credentials_invalid");
             answer.json["request_id"] = Value::Null;
             bodies.push(answer.json);
         }
@@ -194,6 +194,6 @@ async fn right_keys_find_no_account_but_their_own() {
     for id in ids {
         let path = format!("/api/v1/accounts/{id}");
         let answer = test.get(&path).bearer(&vendor.private_key).send().await;
-        answer.expect_problem(404, "not_found");
+        answer.expect_refusal(404, "not_found");
     }
 }

@@ -341,11 +341,12 @@ async fn suspended_vendor_is_shut_out_of_everything_but_removal() {
         (Method::POST, "/sites/search", &vendor.private_key, &keys),
         (Method::GET, "/sites", &vendor.private_key, &json!({})),
         (Method::GET, &one, &vendor.private_key, &json!({})),
-        (Method::GET, &account, &vendor.private_key, &json!({})),
     ] {
         let answer = test.call(method, path).bearer(key).json(body).send().await;
         answer.expect_problem(403, "vendor_suspended");
     }
+    let answer = test.get(&account).bearer(&vendor.private_key).send().await;
+    answer.expect_refusal(403, "vendor_suspended");
     let in_body = json!({ "publicKey": vendor.public_key, "keyStoreID": OTHER });
     let answer = test.post("/api/sites").json(&in_body).send().await;
     answer.expect_problem(403, "vendor_suspended");
@@ -372,11 +373,12 @@ async fn paused_support_stops_look_ups_and_not_storing() {
     for (method, path) in [
         (Method::POST, "/sites/token"),
         (Method::POST, "/api/sites/token"),
-        (Method::GET, &account),
     ] {
         let call = test.call(method, path).bearer(&vendor.private_key);
         call.send().await.expect_problem(423, "support_paused");
     }
+    let answer = test.get(&account).bearer(&vendor.private_key).send().await;
+    answer.expect_refusal(423, "support_paused");
     test.site(&vendor, OTHER, "another_access-key_0002").await;
     // The pause ends by itself.
     test.app.clock.advance(3700);

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::{Alarm, outcome, store};
 use crate::access_logs::Known;
 use crate::db::{GenericClient, Result};
+use crate::tokens::Kind;
 use crate::types::{IssuanceId, VendorId};
 use crate::webhooks::MessageType;
 
@@ -19,8 +20,6 @@ use crate::webhooks::MessageType;
 const MOST: usize = 10;
 /// Stands for all further ones.
 const MORE: &str = "more";
-/// Kinds that the service uses itself.
-const OWN: [&str; 3] = ["delete", "credentials_read", "credentials_write"];
 
 /// A token, and where it was seen.
 pub struct Seen {
@@ -108,7 +107,7 @@ pub async fn used_elsewhere(
         let Some(token) = call
             .token
             .as_ref()
-            .filter(|t| !OWN.contains(&t.kind.as_str()))
+            .filter(|t| !Kind::named(&t.kind).is_some_and(Kind::is_own))
         else {
             continue;
         };

@@ -7,9 +7,7 @@ use uuid::Uuid;
 
 use super::known::{Known, PurposeRow, TokenRow};
 use super::{Reading, Row, Source, Viewer};
-
-/// Tokens of these kinds never leave Gatehouse: where they are used from is its own address.
-const KEPT_HERE: [&str; 3] = ["delete", "credentials_read", "credentials_write"];
+use crate::tokens::Kind;
 
 /// An item of a timeline.
 #[derive(Debug, Serialize)]
@@ -115,8 +113,9 @@ impl Item {
             .then(|| Some((row.vendor?, row.openbao_request_id.clone()?)))
             .flatten();
         let purpose = call.and_then(|call| known.purposes.get(&call));
-        let is_own =
-            purpose.is_some() || token.is_some_and(|(_, t)| KEPT_HERE.contains(&t.kind.as_str()));
+        // Where tokens that never leave Gatehouse are used from is its own address.
+        let is_kept_here = |kind: &str| Kind::named(kind).is_some_and(Kind::is_own);
+        let is_own = purpose.is_some() || token.is_some_and(|(_, t)| is_kept_here(&t.kind));
         let actor = row
             .actor
             .as_deref()

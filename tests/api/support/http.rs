@@ -135,4 +135,16 @@ impl Answer {
             matches!(status, 429 | 503)
         );
     }
+
+    /// Panics unless the answer is a refusal as TrustedLogin's clients read it, of this status and code.
+    #[track_caller]
+    pub fn expect_refusal(&self, status: u16, code: &str) {
+        assert_eq!((self.status, self.code()), (status, code), "{self:?}");
+        assert_eq!(self.headers["content-type"], "application/json");
+        assert_eq!(self.headers["cache-control"], "no-store");
+        assert!(!self.text_of("message").is_empty());
+        assert_eq!(self.json["error"], self.json["message"]);
+        assert_eq!(self.text_of("request_id"), self.headers["x-request-id"]);
+        assert_eq!(self.json.get("errors").is_some(), status == 422);
+    }
 }

@@ -1,0 +1,190 @@
+//! Stores an envelope, and registers its site with it.
+//!
+//! The site's row says first that an envelope is being stored, and with which access key; then OpenBao is written to; then
+//! the site is registered. Nobody with another access key gets in between. What a crash leaves behind, [`pass`] clears up:
+//! the secret of a site that was never registered is removed.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::{Envelope, store};
+use crate::app::App;
+use crate::auth::{KeyedDigest, PluginOrVendor};
+use crate::error::{Error, FieldError, Result};
+use crate::events::Event;
+use crate::sites::{self, Site, State, remove};
+use crate::tokens::{Grant, Kind};
+use crate::types::{AccessKey, SecretId, VendorId};
+use crate::vault::kv;
+use crate::webhooks::{MessageType, outbox};
+
+/// How long storing may take.
+const CLAIM: SignedDuration = SignedDuration::from_secs(40);
+const STORER: &str = "gatehouse";
+const TIDIER: &str = "task:remove_sites";
+
+/// A site to be stored with its envelope.
+pub struct NewSite {
+    /// Names it.
+    pub secret_id: SecretId,
+    /// What the support team finds it by, and who wants to store it again must show.
+    pub access_key: AccessKey,
+    /// When it is removed by itself.
+    pub expires_at: Option<Timestamp>,
+    /// Which user of the customer's site granted access.
+    pub wp_user_id: Option<i64>,
+    /// Of the client.
+    pub client_version: Option<String>,
+    /// The client's labels.
+    pub metadata: Value,
+    /// What is sealed.
+    pub envelope: Envelope,
+}
+
+/// Stores it; again, with the same access key, to extend it.
+///
+/// # Errors
+/// [`Error::InvalidField`] for another access key and an end in the past; [`Error::Conflict`] where somebody else stores
+/// the same site now, or it was removed meanwhile; trouble with OpenBao or the database.
+pub async fn put(app: &Arc<App>, by: &PluginOrVendor, new: &NewSite) -> Result<()> {
+    let (vendor, now) = (by.vendor(), app.clock.now());
+    if new.expires_at.is_some_and(|at| at <= now) {
+        return Err(Error::field("expiresAt", "must be in the future"));
+    }
+    let key = app.keys()?.access_key_digest(vendor.id, &new.access_key);
+    sites::settled(app, vendor, &new.secret_id).await?;
+    claim(app, vendor.id, &new.secret_id, &key).await?;
+    let grant = Grant {
+        key: Some(by.key()),
+        ..Grant::new(vendor, Kind::StoreWrite, STORER)
+    };
+    let (namespace, id) = (&vendor.namespace, &new.secret_id);
+    let fields = new.envelope.fields();
+    let fields = &fields;
+    let written = app.brokered.call(app, &grant, |handle| async move {
+        kv::write_site(&handle, namespace, id, fields).await
+    });
+    // Whether a write that failed comes late nobody knows: the claim stays, and is cleared up when it is over.
+    written.await?;
+    register(app, by, new, &key).await
+}
+
+/// Lets one access key at a time store a site.
+async fn claim(app: &App, vendor: VendorId, id: &SecretId, key: &KeyedDigest) -> Result<()> {
+    let now = app.clock.now();
+    let until = now.checked_add(CLAIM).unwrap_or(Timestamp::MAX);
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    sites::store::reserve(&transaction, vendor, id, now).await?;
+    let site = sites::store::find_for_update(&transaction, vendor, id).await?;
+    may_store(site.as_ref(), key)?;
+    if !store::claim(&transaction, vendor, id, key, now, until).await? {
+        return Err(Error::Conflict);
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// A site that is registered is stored again by whoever shows its access key, and by nobody else: not by the vendor
+/// either, which may remove it.
+fn may_store(site: Option<&Site>, key: &KeyedDigest) -> Result<()> {
+    match site {
+        Some(site) if site.state == State::Removing => Err(Error::RemovalPending),
+        Some(site) if site.state == State::Registered => {
+            let same = site.access_key.as_ref();
+            if same.is_some_and(|right| right.matches(key)) {
+                Ok(())
+            } else {
+                let said = "is not the one that this site was stored with";
+                Err(Error::InvalidField(vec![FieldError::new(
+                    "accessKey",
+                    said,
+                )]))
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Registers the site, where the claim held; else what was written is removed again.
+async fn register(
+    app: &Arc<App>,
+    by: &PluginOrVendor,
+    new: &NewSite,
+    key: &KeyedDigest,
+) -> Result<()> {
+    let (vendor, id, now) = (by.vendor(), &new.secret_id, app.clock.now());
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    let site = sites::store::find_for_update(&transaction, vendor.id, id).await?;
+    let is_again = site
+        .as_ref()
+        .is_some_and(|site| site.state == State::Registered);
+    let holds = match &site {
+        Some(_) if is_again => may_store(site.as_ref(), key).is_ok(),
+        Some(site) if site.state == State::Removing => false,
+        Some(_) => store::holds_claim(&transaction, vendor.id, id, key).await?,
+        None => false,
+    };
+    if !holds {
+        sites::store::ask_removal(&transaction, vendor.id, id, now).await?;
+        transaction.commit().await?;
+        return Err(Error::Conflict);
+    }
+    let registration = sites::store::Registration {
+        secret_id: id,
+        site_url: Some(new.envelope.site_url.as_str()),
+        access_key: Some(key),
+        delete_key: None,
+        metadata: Some(&new.metadata),
+        expires_at: new.expires_at,
+    };
+    sites::store::register(&transaction, vendor.id, &registration, now).await?;
+    store::finish(&transaction, vendor.id, new).await?;
+    let action = if is_again {
+        "site.extended"
+    } else {
+        "site.registered"
+    };
+    let event = Event::done(action, Some(vendor.id), by.actor());
+    event.about_site(id).record(&transaction, now).await?;
+    if !is_again {
+        let data = sites::told(vendor.id, id, Some(new.envelope.site_url.as_str()));
+        outbox::enqueue(
+            &transaction,
+            vendor.id,
+            MessageType::SiteCreated,
+            &data,
+            now,
+        )
+        .await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Clears up after storing that was begun and never ended.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn pass(app: &Arc<App>, limit: i64) -> Result<usize> {
+    let client = app.db.get().await?;
+    let left = store::abandoned(&client, app.clock.now(), limit).await?;
+    drop(client);
+    for site in &left {
+        let (vendor, id, now) = (site.vendor, &site.secret_id, app.clock.now());
+        let mut client = app.db.get().await?;
+        let transaction = client.transaction().await?;
+        let site = sites::store::find_for_update(&transaction, vendor, id).await?;
+        if !store::drop_claim(&transaction, vendor, id, now).await? {
+            continue;
+        }
+        if site.is_some_and(|site| site.state != State::Registered) {
+            remove::begin(&transaction, vendor, id, TIDIER, now).await?;
+        }
+        transaction.commit().await?;
+    }
+    Ok(left.len())
+}

@@ -1,0 +1,74 @@
+//! Reads an envelope for somebody who may.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::Envelope;
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::sites::{Site, State, remove, store};
+use crate::tokens::{Grant, Kind};
+use crate::types::SecretId;
+use crate::vault::kv;
+use crate::vendors::Vendor;
+
+const READER: &str = "gatehouse";
+/// A site that is registered a moment before its envelope is written is no ruin.
+const FRESH: SignedDuration = SignedDuration::from_mins(1);
+
+/// An envelope that was read.
+pub struct Opened {
+    /// The envelope.
+    pub envelope: Envelope,
+    /// OpenBao's id of the call.
+    pub request_id: String,
+}
+
+/// Reads a site's envelope. One whose time is over, or that is gone from OpenBao, is removed with its site. Put it on
+/// record before it is answered.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::SiteExpired`], or trouble with OpenBao or the database.
+pub async fn read(app: &Arc<App>, vendor: &Arc<Vendor>, id: &SecretId) -> Result<Opened> {
+    let site = live(app, vendor, id).await?;
+    let grant = Grant::new(vendor, Kind::StoreRead, READER);
+    let namespace = &vendor.namespace;
+    let read = app.brokered.call(app, &grant, |handle| async move {
+        kv::read_site(&handle, namespace, id).await
+    });
+    let read = read.await?;
+    let opened = read.and_then(|(fields, request_id)| {
+        Some(Opened {
+            envelope: Envelope::of(&fields)?,
+            request_id,
+        })
+    });
+    if let Some(opened) = opened {
+        return Ok(opened);
+    }
+    let registered = site.registered_at.unwrap_or_default();
+    if app.clock.now().duration_since(registered) > FRESH {
+        remove::remove(app, vendor, id, READER).await?;
+    }
+    Err(Error::SiteExpired)
+}
+
+/// A site that is registered and has not expired.
+///
+/// # Errors
+/// As [`read`].
+pub async fn live(app: &Arc<App>, vendor: &Arc<Vendor>, id: &SecretId) -> Result<Site> {
+    let now = app.clock.now();
+    let client = app.db.get().await?;
+    let site = store::find(&client, vendor.id, id).await?;
+    drop(client);
+    let site = site
+        .filter(|site| site.state == State::Registered)
+        .ok_or(Error::NotFound)?;
+    if site.expires_at.is_some_and(|at| at <= now) {
+        remove::expire(app, vendor, id).await?;
+        return Err(Error::SiteExpired);
+    }
+    Ok(site)
+}
