@@ -222,6 +222,10 @@ routes! {
     DELETE "/api/lockbox/entries/{entry}"                      User            lockbox::http::delete;
     GET    "/api/lockbox/entries/{entry}/history"              User            lockbox::http::history;
 
+    POST   "/api/v1/sites"                                     PluginOrVendor  trustedlogin::sites::http::register;
+    DELETE "/api/v1/sites/{secretId}"                          Remover         trustedlogin::sites::http::delete;
+    POST   "/api/v1/accounts/{id}/sites"                       Connector       trustedlogin::sites::http::find;
+
     GET    "/api/v1/vault-admin"                               User            rport::http::status;
     POST   "/api/v1/vault-admin/init"                          LockboxAdmin    rport::http::init;
     POST   "/api/v1/vault-admin/sesame"                        LockboxAdmin    rport::http::open;
@@ -242,11 +246,16 @@ fn operation(handler: &str) -> String {
 
 /// The paths a route answers at.
 pub fn paths(route: &Route) -> impl Iterator<Item = String> {
-    let alias = route
-        .path
-        .starts_with("/sites")
-        .then(|| format!("/api{}", route.path));
-    std::iter::once(route.path.to_owned()).chain(alias)
+    let path = route.path;
+    let alias = if path.starts_with("/sites") {
+        Some(format!("/api{path}"))
+    } else if path.starts_with("/api/v1/") && path.ends_with("/sites") {
+        // TrustedLogin's plugins write it both ways.
+        Some(format!("{path}/"))
+    } else {
+        None
+    };
+    std::iter::once(path.to_owned()).chain(alias)
 }
 
 /// Whether a request to `path` belongs to `pattern`: to the same one, or to one whose `{parameter}` may be a word of

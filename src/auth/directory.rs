@@ -197,6 +197,16 @@ impl Directory {
         Ok(())
     }
 
+    /// The same for one that may be newer than the memory.
+    ///
+    /// # Errors
+    /// Where the database does not answer.
+    pub async fn newer_operator(&self, pool: &Pool, id: i64) -> Result<Option<Arc<OperatorToken>>> {
+        let client = pool.get().await?;
+        self.reload_operators(&client).await?;
+        Ok(self.operator(id))
+    }
+
     async fn reload_operators(&self, client: &impl db::GenericClient) -> db::Result<()> {
         let _alone = self.reloading.lock().await;
         let operators = users::store::operator_tokens(client).await?;

@@ -16,6 +16,7 @@ use crate::http::client_address;
 use crate::http::limit::Share;
 use crate::telemetry;
 use crate::types::{KeyId, Secret};
+use crate::users::OperatorToken;
 use crate::users::accounts::{self, Origin, basic};
 use crate::users::workers::{Worker, sessions};
 use crate::vendors::{PrivateDigests, Vendor, store};
@@ -252,14 +253,20 @@ pub(super) async fn known(app: &Arc<App>, bearer: Bearer, origin: &Origin) -> Re
                 .ok_or(Error::CredentialsInvalid)?;
             let digest = keys.digest(text.expose());
             app.directory.fresh().await?;
-            match app.directory.operator(id) {
-                Some(token) if token.digest.matches(&digest) => Ok(Known::Operator(Operator {
-                    name: token.name.clone(),
-                })),
-                _ => match worker_session(app, &text).await? {
-                    Some(worker) => Ok(worker),
-                    None => user_session(app, &text, origin).await,
-                },
+            let operator = app.directory.operator(id);
+            if let Some(operator) = proven(operator, &digest) {
+                return Ok(operator);
+            }
+            if let Some(worker) = worker_session(app, &text).await? {
+                return Ok(worker);
+            }
+            match user_session(app, &text, origin).await {
+                // One that was made a moment ago may not be in memory yet.
+                Err(Error::CredentialsInvalid) => {
+                    let newer = app.directory.newer_operator(&app.db, id).await?;
+                    proven(newer, &digest).ok_or(Error::CredentialsInvalid)
+                }
+                known => known,
             }
         }
         Bearer::BareAccessToken(text) => worker_session(app, &text)
@@ -270,6 +277,13 @@ pub(super) async fn known(app: &Arc<App>, bearer: Bearer, origin: &Origin) -> Re
             Ok(Known::User(Box::new(user)))
         }
     }
+}
+
+/// The operator, if the token is this one.
+fn proven(token: Option<Arc<OperatorToken>>, digest: &KeyedDigest) -> Option<Known> {
+    let token = token.filter(|token| token.digest.matches(digest))?;
+    let name = token.name.clone();
+    Some(Known::Operator(Operator { name }))
 }
 
 /// The worker of a session.

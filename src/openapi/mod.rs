@@ -75,6 +75,7 @@ fn operation(route: &Route, path: &str) -> Value {
     };
     // One handler may serve the vendor and operators, and at two places.
     let place = match path {
+        _ if path.ends_with('/') => ".slash",
         _ if path != route.path => ".api",
         _ if path.starts_with("/api/admin/") => ".admin",
         _ => "",

@@ -17,9 +17,7 @@ use super::remove::{self, Removal};
 use super::{Site, State, store};
 use crate::app::App;
 use crate::auth::{self, Operator, Remover, StorerOrBody, VendorCaller};
-use crate::db::GenericClient;
 use crate::error::{Error, Result};
-use crate::events::Event;
 use crate::http::{Json, NamespacePath, NamespaceSitePath, Page, PageRequest, SiteId};
 use crate::telemetry;
 use crate::types::{AccessKey, Namespace, SecretId, VendorId};
@@ -90,53 +88,13 @@ pub async fn search(
     caller: VendorCaller,
     body: Json<SearchRequest>,
 ) -> Result<HttpResponse> {
-    let keys = body.0.search_keys;
-    if !(1..=100).contains(&keys.len()) {
-        return Err(Error::field("searchKeys", "must hold 1 to 100 access keys"));
-    }
-    let now = app.clock.now();
     let vendor = &caller.vendor;
-    if vendor.is_support_paused(now) {
-        return Err(Error::SupportPaused);
-    }
-    let ring = app.keys()?;
-    let digests: Vec<_> = keys
-        .iter()
-        .map(|key| ring.access_key_digest(vendor.id, key))
-        .collect();
-    let mut client = app.db.get().await?;
-    let transaction = client.transaction().await?;
-    let found = store::search(&transaction, vendor.id, &digests, now).await?;
-    note_search(&transaction, vendor.id, keys.len(), &found, now).await?;
-    transaction.commit().await?;
+    let found = super::search::search(&app, vendor, &body.0.search_keys).await?;
     let sites: Vec<_> = found
         .into_iter()
         .map(|site| SiteView::new(&app, &vendor.namespace, site))
         .collect();
     Ok(HttpResponse::Ok().json(json!({ "sites": sites })))
-}
-
-/// Puts on record what was found by whose keys: in the log of each site, or once where there is none.
-async fn note_search(
-    client: &impl GenericClient,
-    vendor: VendorId,
-    keys: usize,
-    found: &[Site],
-    now: Timestamp,
-) -> Result<()> {
-    let event = || {
-        let mut event = Event::done("site.searched", Some(vendor), "vendor");
-        event.details = json!({ "keys": keys, "found": found.len() });
-        event
-    };
-    if found.is_empty() {
-        event().record(client, now).await?;
-    }
-    for site in found {
-        let about = event().about_site(&site.secret_id);
-        about.record(client, now).await?;
-    }
-    Ok(())
 }
 
 /// `GET /sites`: a page of the vendor's registered sites, oldest first.

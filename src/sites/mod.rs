@@ -9,6 +9,7 @@ pub mod envelope;
 pub mod http;
 pub mod register;
 pub mod remove;
+pub mod search;
 pub mod store;
 
 use std::sync::Arc;

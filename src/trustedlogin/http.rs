@@ -34,9 +34,7 @@ pub async fn account(
     id: web::Path<String>,
 ) -> Result<HttpResponse> {
     let caller = caller.0;
-    if id.as_str() != caller.vendor.id.to_string() {
-        return Err(Error::NotFound);
-    }
+    super::own_account(&caller, &id)?;
     if caller.vendor.is_support_paused(app.clock.now()) {
         return Err(Error::SupportPaused);
     }

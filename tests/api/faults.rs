@@ -15,13 +15,13 @@ use crate::support::{Place, TestApp, TestVendor, servers};
 const SITE: &str = "0123456789abcdef";
 
 /// Servers of the test's own, which it may stop.
-struct Own {
+pub struct Own {
     folder: std::path::PathBuf,
     postgres: Postgres,
     _openbao: OpenBao,
 }
 
-async fn start() -> (Own, TestApp, TestVendor) {
+pub async fn start() -> (Own, TestApp, TestVendor) {
     let folder = servers::folder(&format!("own-{}", servers::number()));
     let at = folder.clone();
     let started = servers::shared()
@@ -53,7 +53,7 @@ async fn start() -> (Own, TestApp, TestVendor) {
 }
 
 impl Own {
-    async fn unseal(&self, test: &TestApp) {
+    pub async fn unseal(&self, test: &TestApp) {
         let kept = std::fs::read(self.folder.join("openbao/init.json")).unwrap();
         let kept: Value = serde_json::from_slice(&kept).unwrap();
         let key = kept

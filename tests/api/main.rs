@@ -74,6 +74,7 @@ mod timeline_pages;
 mod timeline_retention;
 mod timeline_scale;
 mod tokens;
+mod trustedlogin_sites;
 mod urls;
 mod users;
 mod users_review;

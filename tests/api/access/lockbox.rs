@@ -1,12 +1,10 @@
 //! The lockbox's routes as every caller: its own, and those of RPort's dialect with RPort's errors.
 
-use gatehouse::error::Dialect;
 use gatehouse::routes::{Caller, ROUTES, Route};
 use serde_json::{Value, json};
 
 use super::{Case, Who, callers, case, send};
 use crate::support::callers::Shown;
-use crate::support::http::Answer;
 use crate::support::users;
 use crate::support::{TestApp, TestUser};
 
@@ -63,15 +61,6 @@ pub fn request(route: &Route) -> Option<Case> {
     Some(case(&path, body, own, others))
 }
 
-fn expect_refusal(answer: &Answer, path: &str, status: u16) {
-    match Dialect::of(path) {
-        Dialect::RPort => {
-            answer.expect_faults(status);
-        }
-        Dialect::Own => answer.expect_problem(status, answer.code()),
-    }
-}
-
 #[tokio::test]
 async fn lockbox_serves_users_of_its_vendor_and_nobody_else() {
     let test = TestApp::start().await;
@@ -110,7 +99,7 @@ async fn lockbox_serves_users_of_its_vendor_and_nobody_else() {
                 right
             };
             assert!(matches!(answer.status, 401 | 403), "{name}: {answer:?}");
-            expect_refusal(&answer, &case.path, right);
+            answer.expect_error(&case.path, right, answer.code());
         }
         for (is_other, is_admin, shown) in &users {
             let right = if *is_other { case.others } else { case.own };
@@ -121,7 +110,7 @@ async fn lockbox_serves_users_of_its_vendor_and_nobody_else() {
             assert_eq!(answer.status, right, "{what}: {answer:?}");
             assert_eq!(answer.headers["cache-control"], "no-store", "{what}");
             if right >= 400 {
-                expect_refusal(&answer, &case.path, right);
+                answer.expect_error(&case.path, right, answer.code());
             }
         }
         for by in [&admin, &other] {
@@ -149,6 +138,7 @@ async fn users_are_served_nowhere_else() {
     ];
     for call in elsewhere {
         let answer = test.ask(&admin, call).await;
-        answer.expect_problem(403, "caller_not_allowed");
+        let (_, path) = call.split_once(' ').unwrap();
+        answer.expect_error(path, 403, "caller_not_allowed");
     }
 }

@@ -1,5 +1,6 @@
 //! Calls and answers. Every token, key and claim in an answer is remembered as a secret of the test.
 
+use gatehouse::error::Dialect;
 use reqwest::RequestBuilder;
 use reqwest::header::HeaderMap;
 use serde::Serialize;
@@ -146,5 +147,15 @@ impl Answer {
         assert_eq!(self.json["error"], self.json["message"]);
         assert_eq!(self.text_of("request_id"), self.headers["x-request-id"]);
         assert_eq!(self.json.get("errors").is_some(), status == 422);
+    }
+
+    /// Panics unless the answer is an error of this status in the dialect of the path; `RPort`'s has no code.
+    #[track_caller]
+    pub fn expect_error(&self, path: &str, status: u16, code: &str) {
+        match Dialect::of(path) {
+            Dialect::Own => self.expect_problem(status, code),
+            Dialect::RPort => drop(self.expect_faults(status)),
+            Dialect::TrustedLogin => self.expect_refusal(status, code),
+        }
     }
 }

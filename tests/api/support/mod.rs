@@ -9,6 +9,7 @@ pub mod lockbox;
 pub mod logs;
 pub mod receiver;
 pub mod servers;
+pub mod trustedlogin;
 pub mod users;
 pub mod valve;
 pub mod wait;

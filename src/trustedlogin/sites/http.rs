@@ -1,0 +1,125 @@
+//! Handlers on sites.
+
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "the table in error.rs is the contract of every handler"
+)]
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
+
+use super::super::fields::Body;
+use super::super::{own_account, subscribed};
+use super::new_site;
+use crate::app::App;
+use crate::auth::{self, ConnectorVendor, PluginOrVendor, Remover};
+use crate::error::{Error, Result};
+use crate::http::{Json, SiteId};
+use crate::sites::envelope::put;
+use crate::sites::remove::{self, Removal};
+use crate::sites::search::{digests, search};
+use crate::sites::{State, store};
+use crate::telemetry;
+use crate::types::{AccessKey, SecretId};
+
+/// `POST /api/v1/sites`: stores a sealed envelope; again, with the same access key, to extend it. 201.
+pub async fn register(
+    app: web::Data<App>,
+    caller: PluginOrVendor,
+    body: Json<Body>,
+) -> Result<HttpResponse> {
+    subscribed(caller.vendor())?;
+    let (site, public_key) = new_site(&body.0)?;
+    telemetry::current().seen.note_site(&site.secret_id);
+    let shown = app.keys()?.verify_public_key(&public_key);
+    let now = app.clock.now();
+    if shown.is_none_or(|key| caller.vendor().live_key(key, now).is_none()) {
+        return Err(Error::field("publicKey", "must be the vendor's public key"));
+    }
+    let id = site.secret_id.clone();
+    let worker = app.clone().into_inner();
+    app.detached(async move { put::put(&worker, &caller, &site).await })
+        .await?;
+    Ok(HttpResponse::Created().json(json!({ "success": true, "siteId": id })))
+}
+
+/// `DELETE /api/v1/sites/{secretId}`: 201 where it is gone now, 200 where there was none, 202 where OpenBao is still to
+/// follow. Never 404, which clients repeat.
+pub async fn delete(
+    app: web::Data<App>,
+    caller: Remover,
+    request: HttpRequest,
+    id: SiteId,
+) -> Result<HttpResponse> {
+    // A delete key is the plugins' of 2019.
+    let Remover::Known(caller) = caller else {
+        return Err(auth::refused(&app, &request));
+    };
+    let unknown = || {
+        let reason = json!({ "deleted": false, "reason": "unknown_secret_id" });
+        Ok(HttpResponse::Ok().json(reason))
+    };
+    let Ok(id) = SecretId::parse(&id.0) else {
+        return unknown();
+    };
+    let vendor = caller.vendor();
+    let client = app.db.get().await?;
+    let site = store::find(&client, vendor.id, &id).await?;
+    drop(client);
+    if site.is_none_or(|site| site.state == State::Removed) {
+        return unknown();
+    }
+    Ok(
+        match remove::remove(&app, vendor, &id, caller.actor()).await? {
+            Removal::Done => HttpResponse::Created().json(json!({ "deleted": true })),
+            Removal::Queued => {
+                HttpResponse::Accepted().json(json!({ "deleted": false, "queued": true }))
+            }
+        },
+    )
+}
+
+/// `POST /api/v1/accounts/{id}/sites`: secret ids by access key, oldest first, of keys that match only; 204 where none
+/// does. What is no access key matches nothing.
+pub async fn find(
+    app: web::Data<App>,
+    caller: ConnectorVendor,
+    account: web::Path<String>,
+    body: Json<Body>,
+) -> Result<HttpResponse> {
+    let vendor = &caller.0.vendor;
+    own_account(&caller.0, &account)?;
+    subscribed(vendor)?;
+    let mut fields = body.0.fields();
+    let asked = fields.required::<Vec<String>>("searchKeys");
+    let asked = fields.finish_with(asked)?;
+    if asked.len() > 100 {
+        return Err(Error::field("searchKeys", "must hold 1 to 100 access keys"));
+    }
+    if vendor.is_support_paused(app.clock.now()) {
+        return Err(Error::SupportPaused);
+    }
+    let keys = asked.iter().cloned().map(AccessKey::try_from);
+    let keys: Vec<AccessKey> = keys.filter_map(std::result::Result::ok).collect();
+    if keys.is_empty() {
+        return Ok(HttpResponse::NoContent().finish());
+    }
+    let sites = search(&app, vendor, &keys).await?;
+    let mut found: BTreeMap<&str, Vec<&SecretId>> = BTreeMap::new();
+    for (key, digest) in keys.iter().zip(digests(&app, vendor, &keys)?) {
+        let of_key = |site: &&crate::sites::Site| {
+            let right = site.access_key.as_ref();
+            right.is_some_and(|right| right.matches(&digest))
+        };
+        let ids: Vec<&SecretId> = sites.iter().filter(of_key).map(|s| &s.secret_id).collect();
+        if !ids.is_empty() {
+            found.insert(key.expose(), ids);
+        }
+    }
+    if found.is_empty() {
+        return Ok(HttpResponse::NoContent().finish());
+    }
+    Ok(HttpResponse::Ok().json(found))
+}

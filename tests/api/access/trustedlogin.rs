@@ -1,0 +1,25 @@
+//! Requests to the routes of TrustedLogin's dialect.
+
+use gatehouse::routes::Route;
+use serde_json::{Value, json};
+
+use super::{Case, case};
+use crate::support::TestVendor;
+
+/// `None` where the route is not in this table.
+pub fn request(route: &Route, a: &TestVendor) -> Option<Case> {
+    let of_account = |rest: &str| format!("/api/v1/accounts/{}{rest}", a.id);
+    Some(match (route.method, route.path) {
+        ("GET", "/api/v1/accounts/{id}") => case(&of_account(""), Value::Null, 200, 404),
+        ("POST", "/api/v1/accounts/{id}/sites") => {
+            let keys = json!({ "searchKeys": ["unknown_access-key_0001"] });
+            case(&of_account("/sites"), keys, 204, 404)
+        }
+        ("POST", "/api/v1/sites") => case(route.path, json!({}), 422, 422),
+        ("DELETE", "/api/v1/sites/{secretId}") => {
+            let path = "/api/v1/sites/unknown-secret-id-1";
+            case(path, Value::Null, 200, 200)
+        }
+        _ => return None,
+    })
+}
