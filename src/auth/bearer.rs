@@ -18,8 +18,8 @@ pub enum Bearer {
     PrivateKey(Secret),
     /// TrustedLogin's two digests.
     TrustedLogin {
-        /// `Authorization: Bearer <sha256hex(private key)>`.
-        bearer: Secret,
+        /// `Authorization: Bearer <sha256hex(private key)>`; `None` of Connectors since version 2, see below.
+        bearer: Option<Secret>,
         /// `X-TL-TOKEN: <sha256hex(public key + private key)>`.
         pair: Secret,
     },
@@ -80,20 +80,32 @@ impl Bearer {
         } else if token.starts_with("gho_") {
             Some(Self::AccessToken(secret()))
         } else if is_sha256_hex(token) {
-            let mut pairs = request.headers().get_all("x-tl-token");
-            let pair = pairs
-                .next()?
-                .to_str()
-                .ok()
-                .filter(|pair| is_sha256_hex(pair))?;
-            pairs.next().is_none().then(|| Self::TrustedLogin {
-                bearer: secret(),
-                pair: Secret::new(pair.to_owned()),
-            })
+            let (bearer, pair) = (Some(secret()), pair_of(request)?);
+            Some(Self::TrustedLogin { bearer, pair })
+        } else if is_version_2(token, request) {
+            // An HMAC under the private key itself, which nobody but the vendor has. What proves the vendor is the pair,
+            // a digest of that key that is sent along.
+            let (bearer, pair) = (None, pair_of(request)?);
+            Some(Self::TrustedLogin { bearer, pair })
         } else {
             None
         }
     }
+}
+
+fn pair_of(request: &HttpRequest) -> Option<Secret> {
+    let mut pairs = request.headers().get_all("x-tl-token");
+    let pair = pairs.next()?.to_str().ok()?;
+    let is_only = pairs.next().is_none() && is_sha256_hex(pair);
+    is_only.then(|| Secret::new(pair.to_owned()))
+}
+
+fn is_version_2(token: &str, request: &HttpRequest) -> bool {
+    let version = request.headers().get("x-tl-auth-version");
+    let is_digest = BASE64_STANDARD
+        .decode(token)
+        .is_ok_and(|tag| tag.len() == 32);
+    version.is_some_and(|version| version == "2") && is_digest
 }
 
 /// RFC 7617, in UTF-8: the password may hold colons, the name may not.

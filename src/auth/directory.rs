@@ -45,7 +45,7 @@ struct Tables {
     vendors: HashMap<VendorId, Arc<Vendor>>,
     by_namespace: HashMap<Namespace, VendorId>,
     by_key: HashMap<KeyId, VendorId>,
-    by_bearer: HashMap<[u8; 32], (VendorId, KeyId)>,
+    by_pair: HashMap<[u8; 32], (VendorId, KeyId)>,
     operators: HashMap<i64, Arc<OperatorToken>>,
 }
 
@@ -111,11 +111,11 @@ impl Directory {
             .cloned()
     }
 
-    /// The vendor and key whose `sha256hex(private key)` has this digest.
+    /// The vendor and key whose `sha256hex(public key + private key)` has this digest.
     #[must_use]
-    pub fn by_bearer(&self, digest: &KeyedDigest) -> Option<(Arc<Vendor>, KeyId)> {
+    pub fn by_pair(&self, digest: &KeyedDigest) -> Option<(Arc<Vendor>, KeyId)> {
         let tables = self.read();
-        let (vendor, key) = tables.by_bearer.get(&digest.index())?;
+        let (vendor, key) = tables.by_pair.get(&digest.index())?;
         tables
             .vendors
             .get(vendor)
@@ -288,8 +288,8 @@ impl Tables {
         for key in &vendor.keys {
             self.by_key.insert(key.id, vendor.id);
             if let Some(private) = &key.private {
-                self.by_bearer
-                    .insert(private.bearer.index(), (vendor.id, key.id));
+                self.by_pair
+                    .insert(private.pair.index(), (vendor.id, key.id));
             }
         }
         self.vendors.insert(vendor.id, vendor);
@@ -303,7 +303,7 @@ impl Tables {
         for key in &vendor.keys {
             self.by_key.remove(&key.id);
             if let Some(private) = &key.private {
-                self.by_bearer.remove(&private.bearer.index());
+                self.by_pair.remove(&private.pair.index());
             }
         }
     }

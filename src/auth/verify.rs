@@ -240,12 +240,16 @@ pub(super) async fn known(app: &Arc<App>, bearer: Bearer, origin: &Origin) -> Re
             prove(app, vendor, key, |right| right.private.matches(&digest)).await
         }
         Bearer::TrustedLogin { bearer, pair } => {
-            let bearer = keys.bearer_digest(bearer.expose());
+            let bearer = bearer.map(|bearer| keys.bearer_digest(bearer.expose()));
             let pair = keys.pair_digest(pair.expose());
             app.directory.fresh().await?;
-            let found = app.directory.by_bearer(&bearer);
+            let found = app.directory.by_pair(&pair);
             let (vendor, key) = found.ok_or(Error::CredentialsInvalid)?;
-            prove(app, vendor, key, |right| right.pair.matches(&pair)).await
+            let is_both = |right: &PrivateDigests| {
+                let bearer = bearer.as_ref();
+                right.pair.matches(&pair) && bearer.is_none_or(|shown| right.bearer.matches(shown))
+            };
+            prove(app, vendor, key, is_both).await
         }
         Bearer::AccessToken(text) => {
             let id = keys

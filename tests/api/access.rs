@@ -241,7 +241,12 @@ async fn callers(
         (Who::Refused, "wrong public key", forged(&a.public_key)),
         (Who::Refused, "wrong private key", forged(&a.private_key)),
         (Who::Refused, "half of a pair", bearer(&"a".repeat(64))),
-        (Who::Refused, "crossed pair", Shown::TrustedLogin(crossed)),
+        (
+            Who::Refused,
+            "crossed pair",
+            Shown::TrustedLogin(crossed.clone()),
+        ),
+        (Who::Refused, "crossed version 2", Shown::Version2(crossed)),
         (Who::Refused, "claim token", bearer(&claim)),
         (
             Who::Refused,
@@ -251,6 +256,7 @@ async fn callers(
         (Who::PublicKey, "pk of A", bearer(&a.public_key)),
         (Who::Vendor, "sk of A", bearer(&a.private_key)),
         (Who::Vendor, "pair of A", Shown::TrustedLogin(a.clone())),
+        (Who::Vendor, "version 2 of A", Shown::Version2(a.clone())),
         (Who::OtherPublicKey, "pk of B", bearer(&b.public_key)),
         (Who::OtherVendor, "sk of B", bearer(&b.private_key)),
         (

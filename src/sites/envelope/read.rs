@@ -23,6 +23,8 @@ pub struct Opened {
     pub envelope: Envelope,
     /// OpenBao's id of the call.
     pub request_id: String,
+    /// Of which of the sites that had this id.
+    pub generation: i64,
 }
 
 /// Reads a site's envelope. One whose time is over, or that is gone from OpenBao, is removed with its site. Put it on
@@ -42,6 +44,7 @@ pub async fn read(app: &Arc<App>, vendor: &Arc<Vendor>, id: &SecretId) -> Result
         Some(Opened {
             envelope: Envelope::of(&fields)?,
             request_id,
+            generation: site.generation,
         })
     });
     if let Some(opened) = opened {

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::put::NewSite;
 use crate::auth::KeyedDigest;
 use crate::db::{GenericClient, Result};
+use crate::error::Error;
 use crate::sites::store::{Due, due};
 use crate::types::{SecretId, VendorId};
 
@@ -92,4 +93,53 @@ pub async fn drop_claim(
         .execute(sql, &[&vendor.0, &id.as_str(), &now])
         .await?
         == 1)
+}
+
+/// Whether an envelope that was read may be answered still.
+pub enum Held {
+    /// It may, and nothing about that changes until the transaction ends.
+    Live,
+    /// Its site was removed meanwhile, or its time is over.
+    Gone,
+    /// Look-ups of its vendor were paused meanwhile, or the vendor shut.
+    Paused,
+}
+
+impl Held {
+    /// Lets what is live pass.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] or [`Error::SupportPaused`].
+    pub fn ok(self) -> crate::error::Result<()> {
+        match self {
+            Self::Live => Ok(()),
+            Self::Gone => Err(Error::NotFound),
+            Self::Paused => Err(Error::SupportPaused),
+        }
+    }
+}
+
+/// Holds a site and its vendor as they are, for an envelope that was read of this generation.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn hold(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    id: &SecretId,
+    generation: i64,
+    now: Timestamp,
+) -> Result<Held> {
+    let sql = "SELECT v.status = 'active' AND (v.support_paused_until IS NULL OR v.support_paused_until <= $4) AS open \
+               FROM vendors v JOIN sites s ON s.vendor_id = v.id \
+               WHERE v.id = $1 AND s.secret_id = $2 AND s.generation = $3 AND s.state = 'registered' \
+                 AND (s.expires_at IS NULL OR s.expires_at > $4) FOR SHARE";
+    let row = client
+        .query_opt(sql, &[&vendor.0, &id.as_str(), &generation, &now])
+        .await?;
+    Ok(match row {
+        Some(row) if row.try_get("open")? => Held::Live,
+        Some(_) => Held::Paused,
+        None => Held::Gone,
+    })
 }

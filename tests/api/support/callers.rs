@@ -13,6 +13,8 @@ pub enum Shown {
     /// `Authorization` without `Bearer`.
     Bare(String),
     TrustedLogin(TestVendor),
+    /// As Connectors since version 2 do.
+    Version2(TestVendor),
 }
 
 impl<'a> Call<'a> {
@@ -23,7 +25,18 @@ impl<'a> Call<'a> {
             Shown::Bearer(token) => self.bearer(token),
             Shown::Bare(text) => self.header("authorization", text),
             Shown::TrustedLogin(vendor) => self.trusted_login(vendor),
+            Shown::Version2(vendor) => self.version_2(vendor),
         }
+    }
+
+    /// With TrustedLogin's headers since version 2: the bearer is an HMAC of the request.
+    pub fn version_2(self, vendor: &TestVendor) -> Call<'a> {
+        let pair = sha256_hex(&[&vendor.public_key, &vendor.private_key]);
+        self.bearer("q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=")
+            .header("x-tl-auth-version", "2")
+            .header("x-tl-timestamp", "1795305600")
+            .header("x-tl-nonce", &"0a".repeat(16))
+            .header("x-tl-token", pair.expose())
     }
 
     /// With TrustedLogin's two headers.
