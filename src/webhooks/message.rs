@@ -28,6 +28,8 @@ message_types! {
     SiteCreated           "site.created"            "A site was registered.";
     SiteDeleted           "site.deleted"            "A site was removed.";
     SiteExpired           "site.expired"            "A site's time was over.";
+    UserCreated           "user.created"            "A user of the vendor was made.";
+    UserDeleted           "user.deleted"            "A user of the vendor was removed.";
     CredentialRotationDue "credential.rotation_due" "A credential should be changed within a week.";
     TokenEndsSoon         "token.ends_soon"         "A token that is kept alive ends within three days.";
     TokenUsedElsewhere    "token.used_elsewhere"    "A token was used from another address than it was issued to.";

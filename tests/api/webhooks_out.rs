@@ -342,3 +342,24 @@ async fn what_is_over_is_forgotten_after_a_month() {
     assert_eq!(test.pass("purge").await["messages"], 1);
     assert_eq!(only(&test, &vendor, &hook).await["state"], "waiting");
 }
+
+#[tokio::test]
+async fn webhooks_hear_of_users() {
+    let (test, vendor, receiver, _) = start().await;
+    test.user(&vendor, "ada", &[]).await;
+    let removed = test.delete("/api/users/ada").bearer(&vendor.private_key);
+    assert_eq!(removed.send().await.status, 204);
+    until("two messages", async || {
+        test.pass("deliver_webhooks").await;
+        receiver.got().len() >= 2
+    })
+    .await;
+    for message in receiver.got() {
+        let data = &message.json()["data"];
+        assert_eq!(
+            (&data["name"], &data["email"]),
+            (&json!("ada"), &Value::Null)
+        );
+        assert!(data["id"].is_string(), "{data}");
+    }
+}

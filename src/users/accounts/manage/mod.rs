@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::sessions::{self, Which};
 use super::store::{self as users, NewUser};
@@ -17,6 +18,7 @@ use crate::db::GenericClient;
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::types::{GroupName, Secret, UserId, UserName};
+use crate::webhooks::{MessageType, outbox};
 
 /// Groups of a user: at most 64, none of them twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,9 +132,23 @@ pub async fn create(
     about(by, "user.created", &wanted.name)
         .record(&transaction, now)
         .await?;
+    let told = told(id, &wanted.name);
+    outbox::enqueue(
+        &transaction,
+        vendor.id,
+        MessageType::UserCreated,
+        &told,
+        now,
+    )
+    .await?;
     let account = store::by_name(&transaction, vendor.id, &wanted.name, false).await?;
     transaction.commit().await?;
     Ok((account.ok_or(Error::NotFound)?, made))
+}
+
+/// What webhooks are told of a user. Users have no address here.
+fn told(id: UserId, name: &UserName) -> Value {
+    json!({ "id": id.0.to_string(), "name": name, "email": null })
 }
 
 async fn is_taken(app: &App, by: &UserAdmin, name: &UserName) -> Result<bool> {
@@ -280,6 +296,8 @@ pub async fn remove(app: &App, by: &UserAdmin, name: &UserName) -> Result<()> {
     about(by, "user.removed", name)
         .record(&transaction, now)
         .await?;
+    let told = told(id, name);
+    outbox::enqueue(&transaction, vendor, MessageType::UserDeleted, &told, now).await?;
     Ok(transaction.commit().await?)
 }
 
