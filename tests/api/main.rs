@@ -15,6 +15,7 @@ mod access_credentials;
 mod access_logs;
 mod access_users;
 mod binding;
+mod canonical_json;
 mod claim;
 mod cli;
 mod cli_users;
