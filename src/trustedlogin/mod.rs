@@ -4,7 +4,10 @@
 pub mod canonical;
 pub mod fields;
 pub mod http;
+pub mod signing;
 pub mod sites;
+
+pub use signing::Signer;
 
 use crate::auth::VendorCaller;
 use crate::error::{Error, Result};

@@ -27,6 +27,7 @@ mod credential_tokens;
 mod credential_upkeep;
 mod credentials;
 mod dev;
+mod envelope_key;
 mod event_chain;
 mod event_chain_attacks;
 mod event_chain_upkeep;
