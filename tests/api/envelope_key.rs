@@ -195,7 +195,7 @@ async fn versions_that_were_deleted_or_are_none_are_not_published() {
     // Whoever begins now has none.
     let second = replica(&test).await;
     let refused = second.get(PATHS[0]).send().await;
-    refused.expect_problem(503, "openbao_unexpected");
+    refused.expect_error(PATHS[0], 503, "openbao_unexpected");
     write(&test, &keys[1]).await;
     write(&test, &keys[2]).await;
     let gone = test.bao_root(Method::POST, &path("delete"));
@@ -217,7 +217,7 @@ async fn nothing_is_signed_without_a_key() {
     assert_eq!(removed.status, 204, "{removed:?}");
     for path in PATHS {
         let refused = test.get(path).send().await;
-        refused.expect_problem(503, "envelope_key_missing");
+        refused.expect_error(path, 503, "envelope_key_missing");
     }
     let refused = sign(&test, "a message").await;
     assert!(matches!(refused, Err(Error::EnvelopeKeyMissing)));
@@ -239,7 +239,7 @@ async fn key_that_was_read_outlives_openbao() {
     let test = TestApp::start_at(place, config).await;
     valve.shut();
     let refused = test.get(PATHS[0]).send().await;
-    refused.expect_problem(503, "openbao_unavailable");
+    refused.expect_error(PATHS[0], 503, "openbao_unavailable");
     assert!(refused.headers.contains_key("retry-after"));
     assert!(matches!(
         sign(&test, "a message").await,
