@@ -10,7 +10,7 @@ CARGO_DENY_VERSION = 0.20.2
 help: ## Lists the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
-tools: ## Installs what is missing: PostgreSQL, and OpenBao below .tools/
+tools: ## Installs what is missing: PostgreSQL and PHP, and OpenBao below .tools/
 	@sh scripts/tools.sh
 
 build: ## Builds the program, target/debug/gatehouse
@@ -25,6 +25,7 @@ test: tools ## Runs every test against real servers
 drill: tools ## Repeats what takes many minutes: processes killed again and again, millions of rows
 	DRILL_KILLS=50 $(CARGO) test --locked --test api -- killed_ --nocapture
 	DRILL_ROWS=10000000 $(CARGO) test --locked --test api -- scaled_ --nocapture
+	DRILL_VALUES=1000000 $(CARGO) test --locked --test api -- canonical_json --nocapture
 
 bench: tools ## Measures, side by side in one run
 	$(CARGO) bench --locked --bench shipping

@@ -29,7 +29,7 @@ path "auth/token/create/gatehouse-credentials" {
 path "auth/token/create/gatehouse-credentials-write" {
   capabilities = ["update"]
 }
-# The keys under which API keys and access keys are digested, and the trail is signed.
+# The keys under which API keys and access keys are digested, and the trail and envelopes are signed.
 path "gatehouse-keys/data/+" {
   capabilities = ["read"]
 }

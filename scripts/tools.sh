@@ -126,6 +126,11 @@ install_ftp() {
     has_ftp || fail "pyftpdlib is installed in $VENV, but not version $PYFTPDLIB_VERSION"
 }
 
+# What plugins run on, which tests/php/ compares with. Debian's has sodium built in.
+has_php() {
+    php -n -r 'exit(function_exists("sodium_crypto_sign_detached") ? 0 : 1);' 2>/dev/null
+}
+
 command -v cc >/dev/null || apt_install "a C compiler is missing" gcc libc6-dev
 command -v make >/dev/null || apt_install "make is missing" make
 has_pdeathsig || apt_install "setpriv is missing" util-linux
@@ -133,3 +138,4 @@ has_postgres || install_postgres
 has_bao || install_bao
 has_hvac || install_hvac
 has_ftp || install_ftp
+has_php || apt_install "PHP with sodium is missing" php-cli

@@ -23,6 +23,7 @@ use crate::lockbox::Lockboxes;
 use crate::tasks::Board;
 use crate::tokens::sweep::Foreign;
 use crate::tokens::{Brokered, Ledger};
+use crate::trustedlogin::Signer;
 use crate::users::accounts::Passwords;
 use crate::vault::Vault;
 use crate::{config::ConfigError, db, telemetry, vault};
@@ -63,6 +64,8 @@ pub struct App {
     pub passwords: Passwords,
     /// What signs the trail.
     pub notary: Notary,
+    /// What signs envelopes.
+    pub signer: Signer,
     /// The last report of each background task.
     pub board: Board,
     /// Work that must end before the process does, even when its client is gone.
@@ -128,6 +131,7 @@ impl App {
             lockboxes: Lockboxes::default(),
             passwords: Passwords::default(),
             notary: Notary::default(),
+            signer: Signer::default(),
             board: Board::default(),
             tracker: TaskTracker::new(),
             probe: Probe::default(),

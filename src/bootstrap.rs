@@ -10,6 +10,7 @@ use crate::events::Event;
 use crate::events::chain;
 use crate::lockbox;
 use crate::tokens::ROLES;
+use crate::trustedlogin::signing;
 use crate::types::Secret;
 use crate::users;
 use crate::vault::approle::{self, Credentials, Life};
@@ -94,7 +95,8 @@ async fn prepare_keys(handle: &Handle) -> anyhow::Result<()> {
         let written = async {
             kv::create_key(handle, KeyRing::NAME, &new_ring_key()).await?;
             kv::create_key(handle, lockbox::SECRET_NAME, &new_ring_key()).await?;
-            kv::create_key(handle, chain::KEY_NAME, &new_ring_key()).await
+            kv::create_key(handle, chain::KEY_NAME, &new_ring_key()).await?;
+            kv::create_key(handle, signing::KEY_NAME, &new_ring_key()).await
         };
         match written.await {
             Ok(()) => return Ok(()),

@@ -217,6 +217,9 @@ pub enum Error {
     /// OpenBao lacks the secret that lockboxes are locked with.
     #[error("OpenBao holds no secret for lockboxes in version {0:?}")]
     LockboxSecretMissing(Option<u32>),
+    /// OpenBao lacks the key that envelopes are signed with.
+    #[error("OpenBao holds no key that signs envelopes")]
+    EnvelopeKeyMissing,
     /// It would be larger than what is taken back.
     #[error("the lockbox is too large for a backup")]
     BackupTooLarge,

@@ -8,6 +8,7 @@ use actix_web::{HttpResponse, Resource};
 use crate::access_logs::{nodes, timeline};
 use crate::error::Error;
 use crate::lockbox::rport;
+use crate::trustedlogin::signing;
 use crate::users::accounts::{manage as user_accounts, own as account, sessions as user_sessions};
 use crate::users::{self, workers};
 use crate::{
@@ -160,6 +161,8 @@ routes! {
     POST   "/api/lockbox/restore"                              LockboxAdmin    lockbox::backup::http::read;
 
     GET    "/api/v1/accounts/{id}"                             Connector       trustedlogin::http::account;
+    GET    "/api/v1/envelope-signing-pubkey"                   Anyone          signing::http::pubkey;
+    GET    "/api/v1/envelope-signing-public-key"               Anyone          signing::http::public_key;
 
     GET    "/api/admin/vendors"                                Operator        vendors::http::list;
     POST   "/api/admin/vendors"                                Operator        vendors::http::create;

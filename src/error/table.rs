@@ -243,6 +243,11 @@ impl Error {
                 "lockbox_secret_missing",
                 "OpenBao lacks the secret that lockboxes are locked with. An operator must look.",
             ),
+            Self::EnvelopeKeyMissing => (
+                503,
+                "envelope_key_missing",
+                "OpenBao lacks the key that envelopes are signed with. An operator must look.",
+            ),
             Self::BackupTooLarge => (
                 409,
                 "backup_too_large",

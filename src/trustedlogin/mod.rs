@@ -1,9 +1,13 @@
 //! TrustedLogin's dialect below `/api/v1/`: reads what its plugins send, calls the domains, and answers as those plugins
 //! read it. Fields that nobody asks for are tolerated, as newer plugins send more.
 
+pub mod canonical;
 pub mod fields;
 pub mod http;
+pub mod signing;
 pub mod sites;
+
+pub use signing::Signer;
 
 use crate::auth::VendorCaller;
 use crate::error::{Error, Result};

@@ -1,5 +1,6 @@
 //! Key-value engines: the stores (version 1), and the service's own keys (version 2).
 
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -93,6 +94,8 @@ pub struct KeyVersion {
     pub key: Secret,
     /// Which version.
     pub version: u32,
+    /// When it was written.
+    pub created: Timestamp,
 }
 
 /// Reads one of the service's own keys in the version named, or the current one; `None` where there is none.
@@ -112,6 +115,7 @@ pub async fn read_key_version(
     #[derive(Deserialize)]
     struct Meta {
         version: u32,
+        created_time: Timestamp,
     }
     let mut call = Call::get(format!("{KEYS_MOUNT}/data/{name}"));
     if let Some(version) = version {
@@ -123,6 +127,7 @@ pub async fn read_key_version(
             Ok(read.data.map(|stored| KeyVersion {
                 key: stored.key,
                 version: read.metadata.version,
+                created: read.metadata.created_time,
             }))
         }
         Err(Error::NotFound) => Ok(None),

@@ -23,6 +23,7 @@ pub mod mounts;
 pub mod policies;
 pub mod rights;
 pub mod roles;
+mod signing_key;
 pub mod system;
 pub mod tokens;
 
@@ -31,6 +32,7 @@ use std::sync::Arc;
 pub use app_token::{AppToken, AppTokenState, TokenSource};
 pub use client::{Connection, Handle, Server};
 pub use error::Error;
+pub use signing_key::SigningKey;
 
 use crate::types::Secret;
 

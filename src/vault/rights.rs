@@ -35,6 +35,7 @@ const ISSUER: &[(&str, &str)] = &[
     ("auth/token/create/gatehouse-credentials", "update"),
     ("auth/token/create/gatehouse-credentials-write", "update"),
     ("gatehouse-keys/data/digest", "read"),
+    ("gatehouse-keys/data/envelope-signing", "read"),
     ("gatehouse-keys/data/event-head", "read"),
     ("gatehouse-keys/data/event-head", "update"),
     ("gatehouse-keys/data/event-head", "create"),

@@ -276,25 +276,29 @@ fn accessors(of: &str) -> Vec<Try> {
     all
 }
 
-/// What would take the key of the trail, or the note about its end, away.
+/// What would take the key of the trail, or of envelopes, or the note about the trail's end, away.
 fn ends_of_the_trail() -> Vec<Try> {
     let mut all = tries(&[
         ("DELETE", "gatehouse-keys/data/event-head"),
         ("DELETE", "gatehouse-keys/metadata/event-head"),
         ("DELETE", "gatehouse-keys/metadata/event-chain"),
+        ("DELETE", "gatehouse-keys/data/envelope-signing"),
+        ("GET", "gatehouse-keys/metadata/envelope-signing"),
+        ("DELETE", "gatehouse-keys/metadata/envelope-signing"),
     ]);
     let (key, versions) = (
         json!({ "data": { "key": "x" } }),
         json!({ "versions": [1] }),
     );
     all.extend([
-        with_body("POST", "gatehouse-keys/data/event-chain", key),
+        with_body("POST", "gatehouse-keys/data/event-chain", key.clone()),
+        with_body("POST", "gatehouse-keys/data/envelope-signing", key),
         with_body("POST", "gatehouse-keys/destroy/event-head", versions),
     ]);
     all
 }
 
-/// The note that keeps the end of the trail from being cut, and the key that signs it.
+/// The note that keeps the end of the trail from being cut, and the keys that sign it and envelopes.
 fn head_of_the_trail() -> Vec<Try> {
     vec![
         with_body(
@@ -304,6 +308,7 @@ fn head_of_the_trail() -> Vec<Try> {
         ),
         with_body("GET", "gatehouse-keys/data/event-head", Value::Null),
         with_body("GET", "gatehouse-keys/data/event-chain", Value::Null),
+        with_body("GET", "gatehouse-keys/data/envelope-signing", Value::Null),
     ]
 }
 

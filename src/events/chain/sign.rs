@@ -5,14 +5,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
-use zeroize::Zeroizing;
-
 use super::KEY_NAME;
 use super::checkpoint::Mark;
 use super::digest::{Hash, Head};
 use crate::error::{Error, Result, cause_chain};
-use crate::vault::{AppToken, kv};
+use crate::vault::{AppToken, SigningKey};
 
 /// How long a key is used before it is read again.
 const READ_EVERY: Duration = Duration::from_mins(1);
@@ -25,29 +22,20 @@ const REPORT_EVERY: Duration = Duration::from_mins(1);
 pub struct Key {
     /// Which version.
     pub version: i32,
-    pair: Ed25519KeyPair,
+    key: SigningKey,
 }
 
 impl Key {
-    fn new(stored: &kv::KeyVersion) -> Result<Self> {
-        let bad = || {
-            Error::Internal(format!(
-                "{KEY_NAME} in OpenBao is not 64 hexadecimal digits"
-            ))
-        };
-        let seed = hex::decode(stored.key.expose()).map(Zeroizing::new);
-        let seed = seed.map_err(|_| bad())?;
-        let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| bad())?;
-        Ok(Self {
-            version: i32::try_from(stored.version).map_err(|_| bad())?,
-            pair,
-        })
+    fn new(key: SigningKey) -> Result<Self> {
+        let version = i32::try_from(key.version);
+        let version = version.map_err(|e| Error::Internal(format!("a version of a key: {e}")))?;
+        Ok(Self { version, key })
     }
 
     /// The signature of a hash.
     #[must_use]
     pub fn sign(&self, hash: &Hash) -> Vec<u8> {
-        self.pair.sign(hash).as_ref().to_vec()
+        self.key.sign(hash)
     }
 
     /// Whether this key signed the hash, or an older version of it that OpenBao holds.
@@ -67,9 +55,7 @@ impl Key {
     }
 
     fn is_of(&self, hash: &Hash, signature: &[u8]) -> bool {
-        UnparsedPublicKey::new(&ED25519, self.pair.public_key())
-            .verify(hash, signature)
-            .is_ok()
+        self.key.is_of(hash, signature)
     }
 }
 
@@ -194,10 +180,8 @@ impl Notary {
 }
 
 async fn read(issuer: &AppToken, version: Option<u32>) -> Result<Option<Key>> {
-    let read = issuer
-        .call(|handle| async move { kv::read_key_version(&handle, KEY_NAME, version).await })
-        .await?;
-    read.as_ref().map(Key::new).transpose()
+    let read = SigningKey::read(issuer, KEY_NAME, version).await?;
+    read.map(Key::new).transpose()
 }
 
 /// Checks signatures, and keeps the versions of the key it met.

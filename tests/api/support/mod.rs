@@ -7,6 +7,7 @@ pub mod dump;
 pub mod http;
 pub mod lockbox;
 pub mod logs;
+pub mod php;
 pub mod receiver;
 pub mod servers;
 pub mod trustedlogin;

@@ -1,0 +1,47 @@
+//! Where Connectors fetch the public key.
+
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "the table in error.rs is the contract of every handler"
+)]
+
+use actix_web::{HttpResponse, web};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::error::Result;
+
+/// No other name may end in `publicKey`: scripts that set Connectors up cut the last one out of the text.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PublishedView {
+    public_key: String,
+    former_public_keys: Vec<FormerView>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FormerView {
+    key: String,
+    ends_at: Timestamp,
+}
+
+/// `GET /api/v1/envelope-signing-public-key`: what the signatures of envelopes are checked with, and was a while ago.
+pub async fn public_key(app: web::Data<App>) -> Result<HttpResponse> {
+    let published = super::published(&app).await?;
+    let former = published.former.into_iter().map(|former| FormerView {
+        key: former.public_key,
+        ends_at: former.ends_at,
+    });
+    let view = PublishedView {
+        public_key: published.public_key,
+        former_public_keys: former.collect(),
+    };
+    Ok(HttpResponse::Ok().json(view))
+}
+
+/// `GET /api/v1/envelope-signing-pubkey`: the same, by the name that TrustedLogin's own tests know.
+pub async fn pubkey(app: web::Data<App>) -> Result<HttpResponse> {
+    public_key(app).await
+}
