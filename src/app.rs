@@ -23,6 +23,7 @@ use crate::lockbox::Lockboxes;
 use crate::tasks::Board;
 use crate::tokens::sweep::Foreign;
 use crate::tokens::{Brokered, Ledger};
+use crate::trustedlogin::connector::Keys;
 use crate::users::accounts::Passwords;
 use crate::vault::Vault;
 use crate::{config::ConfigError, db, telemetry, vault};
@@ -61,6 +62,8 @@ pub struct App {
     pub lockboxes: Lockboxes,
     /// Passwords that are being verified, and those that just were.
     pub passwords: Passwords,
+    /// Keys of vendors' Connectors.
+    pub connectors: Keys,
     /// What signs the trail.
     pub notary: Notary,
     /// The last report of each background task.
@@ -127,6 +130,7 @@ impl App {
             exports: Exports::default(),
             lockboxes: Lockboxes::default(),
             passwords: Passwords::default(),
+            connectors: Keys::default(),
             notary: Notary::default(),
             board: Board::default(),
             tracker: TaskTracker::new(),

@@ -160,6 +160,7 @@ routes! {
     POST   "/api/lockbox/restore"                              LockboxAdmin    lockbox::backup::http::read;
 
     GET    "/api/v1/accounts/{id}"                             Connector       trustedlogin::http::account;
+    POST   "/api/v1/accounts/{id}"                             Connector       trustedlogin::http::register;
 
     GET    "/api/admin/vendors"                                Operator        vendors::http::list;
     POST   "/api/admin/vendors"                                Operator        vendors::http::create;

@@ -1,6 +1,7 @@
 //! TrustedLogin's dialect below `/api/v1/`: reads what its plugins send, calls the domains, and answers as those plugins
 //! read it. Fields that nobody asks for are tolerated, as newer plugins send more.
 
+pub mod connector;
 pub mod fields;
 pub mod http;
 pub mod sites;

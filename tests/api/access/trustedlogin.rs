@@ -11,6 +11,10 @@ pub fn request(route: &Route, a: &TestVendor) -> Option<Case> {
     let of_account = |rest: &str| format!("/api/v1/accounts/{}{rest}", a.id);
     Some(match (route.method, route.path) {
         ("GET", "/api/v1/accounts/{id}") => case(&of_account(""), Value::Null, 200, 404),
+        ("POST", "/api/v1/accounts/{id}") => {
+            let body = json!({ "api_endpoint": "http://127.0.0.1:9/" });
+            case(&of_account(""), body, 200, 404)
+        }
         ("POST", "/api/v1/accounts/{id}/sites") => {
             let keys = json!({ "searchKeys": ["unknown_access-key_0001"] });
             case(&of_account("/sites"), keys, 204, 404)
