@@ -24,6 +24,7 @@ use crate::tasks::Board;
 use crate::tokens::sweep::Foreign;
 use crate::tokens::{Brokered, Ledger};
 use crate::trustedlogin::Signer;
+use crate::trustedlogin::connector::Keys;
 use crate::users::accounts::Passwords;
 use crate::vault::Vault;
 use crate::{config::ConfigError, db, telemetry, vault};
@@ -62,6 +63,8 @@ pub struct App {
     pub lockboxes: Lockboxes,
     /// Passwords that are being verified, and those that just were.
     pub passwords: Passwords,
+    /// Keys of vendors' Connectors.
+    pub connectors: Keys,
     /// What signs the trail.
     pub notary: Notary,
     /// What signs envelopes.
@@ -130,6 +133,7 @@ impl App {
             exports: Exports::default(),
             lockboxes: Lockboxes::default(),
             passwords: Passwords::default(),
+            connectors: Keys::default(),
             notary: Notary::default(),
             signer: Signer::default(),
             board: Board::default(),

@@ -148,6 +148,12 @@ pub enum Error {
     /// Look-ups are paused.
     #[error("support access of this vendor is paused")]
     SupportPaused,
+    /// The nonce was not signed by the vendor's Connector, or was used before.
+    #[error("the signed nonce is refused")]
+    NonceRefused,
+    /// The key of the vendor's Connector cannot be had, with why in fixed words.
+    #[error("no signature key of the Connector: {0}")]
+    ConnectorKeyUnavailable(&'static str),
     /// No such thing, or not the caller's.
     #[error("not found")]
     NotFound,

@@ -160,9 +160,6 @@ routes! {
     GET    "/api/lockbox/backup"                               LockboxAdmin    lockbox::backup::http::write;
     POST   "/api/lockbox/restore"                              LockboxAdmin    lockbox::backup::http::read;
 
-    GET    "/api/v1/accounts/{id}"                             Connector       trustedlogin::http::account;
-    GET    "/api/v1/envelope-signing-pubkey"                   Anyone          signing::http::pubkey;
-    GET    "/api/v1/envelope-signing-public-key"               Anyone          signing::http::public_key;
 
     GET    "/api/admin/vendors"                                Operator        vendors::http::list;
     POST   "/api/admin/vendors"                                Operator        vendors::http::create;
@@ -225,9 +222,14 @@ routes! {
     DELETE "/api/lockbox/entries/{entry}"                      User            lockbox::http::delete;
     GET    "/api/lockbox/entries/{entry}/history"              User            lockbox::http::history;
 
+    GET    "/api/v1/accounts/{id}"                             Connector       trustedlogin::http::account;
+    GET    "/api/v1/envelope-signing-pubkey"                   Anyone          signing::http::pubkey;
+    GET    "/api/v1/envelope-signing-public-key"               Anyone          signing::http::public_key;
+    POST   "/api/v1/accounts/{id}"                             Connector       trustedlogin::http::register;
     POST   "/api/v1/sites"                                     PluginOrVendor  trustedlogin::sites::http::register;
     DELETE "/api/v1/sites/{secretId}"                          Remover         trustedlogin::sites::http::delete;
     POST   "/api/v1/accounts/{id}/sites"                       Connector       trustedlogin::sites::http::find;
+    POST   "/api/v1/sites/{account}/{secretId}/get-envelope"   Connector       trustedlogin::sites::http::open;
 
     GET    "/api/v1/vault-admin"                               User            rport::http::status;
     POST   "/api/v1/vault-admin/init"                          LockboxAdmin    rport::http::init;

@@ -27,6 +27,8 @@ const RESOLVE_LIMIT: Duration = Duration::from_secs(3);
 /// For all addresses of a name together.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
+/// Addresses of one name that are tried.
+const MOST_ADDRESSES: usize = 8;
 
 /// What the operator allows and trusts.
 #[derive(Clone)]
@@ -90,7 +92,7 @@ impl Egress {
     /// [`EgressError::AddressRefused`] where only one is not.
     pub async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, EgressError> {
         let found = tokio::net::lookup_host((without_brackets(host), port));
-        let found: Vec<SocketAddr> = timeout(RESOLVE_LIMIT, found)
+        let mut found: Vec<SocketAddr> = timeout(RESOLVE_LIMIT, found)
             .await
             .map_err(|_| EgressError::NameTimedOut)?
             .map_err(|_| EgressError::NameUnknown)?
@@ -99,6 +101,7 @@ impl Egress {
             return Err(EgressError::NameUnknown);
         }
         self.check(&found)?;
+        found.truncate(MOST_ADDRESSES);
         Ok(found)
     }
 
@@ -111,8 +114,15 @@ impl Egress {
         let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
             return Err(EgressError::NotWeb);
         };
-        let found = self.resolve(host, port).await?;
-        Ok(found.iter().all(|address| self.is_allowed(address.ip())))
+        Ok(self.are_inside(&self.resolve(host, port).await?))
+    }
+
+    /// Whether all these addresses are in networks that the operator allows.
+    #[must_use]
+    pub fn are_inside(&self, addresses: &[SocketAddr]) -> bool {
+        addresses
+            .iter()
+            .all(|address| self.is_allowed(address.ip()))
     }
 
     /// Connects to a host, as [`Egress::resolve`] finds it.
@@ -166,7 +176,19 @@ impl Egress {
         else {
             return Err(EgressError::NotWeb);
         };
-        let addresses = self.resolve(host, port).await?;
+        self.pinned_client(self.resolve(host, port).await?)
+    }
+
+    /// The same for addresses that were found before: whoever judged them further is not shown others when they are
+    /// dialled.
+    ///
+    /// # Errors
+    /// Where one is not allowed.
+    pub fn pinned_client(
+        &self,
+        addresses: Vec<SocketAddr>,
+    ) -> Result<reqwest::Client, EgressError> {
+        self.check(&addresses)?;
         reqwest::Client::builder()
             .dns_resolver(Arc::new(Pinned(addresses)))
             .redirect(reqwest::redirect::Policy::none())

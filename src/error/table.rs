@@ -157,6 +157,12 @@ impl Error {
                 "support_paused",
                 "Support access of this vendor is paused.",
             ),
+            Self::NonceRefused => (
+                403,
+                "nonce_refused",
+                "The nonce was not signed by the vendor's Connector, or was used before.",
+            ),
+            Self::ConnectorKeyUnavailable(why) => (424, "connector_key_unavailable", *why),
             Self::NotFound => (
                 404,
                 "not_found",

@@ -1,5 +1,5 @@
 //! Drops what is no longer needed: receipts of webhooks, records of sites removed long ago, messages that are over,
-//! old tries to log in, counts by the hour, and old checkpoints of the trail.
+//! nonces that were spent, old tries to log in, counts by the hour, and old checkpoints of the trail.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use super::Report;
 use crate::access_logs::alarms::{self, reads};
 use crate::app::App;
 use crate::events::chain;
+use crate::trustedlogin::connector;
 use crate::users::accounts::tries;
 use crate::webhooks::deliveries;
 use crate::{sites, vendors};
@@ -22,6 +23,7 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
     let receipts = vendors::receipts::purge(&client, before).await?;
     let sites = sites::store::purge_removed(&client, before).await?;
     let messages = deliveries::store::purge(&client, before).await?;
+    let nonces = connector::store::purge_nonces(&client, before).await?;
     let tries = tries::store::purge(&client, app.clock.now()).await?;
     let hours = app.clock.now().checked_sub(reads::KEEP)?;
     let counts = alarms::store::purge(&client, hours).await?;
@@ -31,6 +33,7 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
         "receipts": receipts,
         "sites": sites,
         "messages": messages,
+        "nonces": nonces,
         "logInTries": tries,
         "hourlyCounts": counts,
         "checkpoints": checkpoints,

@@ -8,9 +8,12 @@
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 
+use super::fields::Body;
+use super::{connector, own_account, subscribed};
 use crate::app::App;
 use crate::auth::ConnectorVendor;
 use crate::error::{Error, Result};
+use crate::http::Json;
 use crate::tokens::{self, http::read_grant};
 use crate::vendors::VendorView;
 
@@ -34,7 +37,7 @@ pub async fn account(
     id: web::Path<String>,
 ) -> Result<HttpResponse> {
     let caller = caller.0;
-    super::own_account(&caller, &id)?;
+    own_account(&caller, &id)?;
     if caller.vendor.is_support_paused(app.clock.now()) {
         return Err(Error::SupportPaused);
     }
@@ -49,5 +52,45 @@ pub async fn account(
         namespace: &vendor.namespace,
         status: &vendor.status,
         read_key: token.expose(),
+    }))
+}
+
+/// What Connectors read of an account.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ConnectorAccountView<'a> {
+    id: i64,
+    name: &'a str,
+    status: &'a str,
+    public_key: Option<&'a str>,
+    namespace: &'a str,
+}
+
+/// `POST /api/v1/accounts/{id}`: a Connector verifies its keys, and says where it answers. Wrong keys and another's
+/// account as above.
+pub async fn register(
+    app: web::Data<App>,
+    caller: ConnectorVendor,
+    id: web::Path<String>,
+    body: Json<Body>,
+) -> Result<HttpResponse> {
+    let caller = caller.0;
+    own_account(&caller, &id)?;
+    subscribed(&caller.vendor)?;
+    let mut fields = body.0.fields();
+    let endpoint = fields.text("api_endpoint", usize::MAX);
+    fields.finish()?;
+    let app = app.into_inner();
+    connector::register(&app, &caller, &endpoint).await?;
+    let mut view = VendorView::from(&*caller.vendor);
+    if let Some(key) = caller.vendor.current_key(app.clock.now()) {
+        view.public_key = Some(app.keys()?.public_key(key.id).expose().to_owned());
+    }
+    Ok(HttpResponse::Ok().json(ConnectorAccountView {
+        id: view.id,
+        name: &view.name,
+        status: &view.status,
+        public_key: view.public_key.as_deref(),
+        namespace: &view.namespace,
     }))
 }

@@ -2,6 +2,7 @@
 //! read it. Fields that nobody asks for are tolerated, as newer plugins send more.
 
 pub mod canonical;
+pub mod connector;
 pub mod fields;
 pub mod http;
 pub mod signing;

@@ -1,5 +1,6 @@
 //! Small checked types without I/O. Past them nothing is validated again.
 
+mod connector;
 mod credential_key;
 mod expiry;
 mod ids;
@@ -12,6 +13,7 @@ mod user;
 mod webhook;
 mod worker;
 
+pub use connector::{ApiEndpoint, SignatureKey};
 pub use credential_key::{CredentialId, CredentialKey, KeyPattern};
 pub use expiry::ExpiresAt;
 pub use ids::{IssuanceId, KeyId, VendorId};

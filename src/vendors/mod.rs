@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::KeyedDigest;
 use crate::error::{Error, Result};
-use crate::types::{Email, KeyId, Name, Namespace, VendorId};
+use crate::types::{ApiEndpoint, Email, KeyId, Name, Namespace, VendorId};
 
 pub use provision::Level;
 pub use view::VendorView;
@@ -44,6 +44,8 @@ pub struct Vendor {
     pub store_wide_writes: bool,
     /// How much of what belongs to it in OpenBao is there.
     pub provisioned: Level,
+    /// Where its Connector answers, once that was registered.
+    pub connector: Option<ApiEndpoint>,
     /// How long its logs are kept; `None`: as long as the service's own.
     pub log_retention_days: Option<i32>,
     /// When it signed up.

@@ -8,10 +8,11 @@ use tokio_postgres::Row;
 use super::{ApiKey, Level, PrivateDigests, Profile, Retention, Status, Subscription, Vendor};
 use crate::auth::KeyedDigest;
 use crate::db::{Error, GenericClient, Result};
-use crate::types::{Email, KeyId, Name, Namespace, VendorId};
+use crate::types::{ApiEndpoint, Email, KeyId, Name, Namespace, VendorId};
 
 const COLUMNS: &str = "id, namespace, name, owner_name, owner_email, plan, subscription, status, \
-                       support_paused_until, store_wide_writes, provisioned_level, log_retention_days, created_at";
+                       support_paused_until, store_wide_writes, provisioned_level, log_retention_days, created_at, \
+                       (SELECT endpoint FROM connectors WHERE vendor_id = vendors.id) AS connector";
 
 /// One vendor with its keys, or all of them.
 ///
@@ -59,6 +60,10 @@ fn vendor(row: &Row, keys: &mut HashMap<i64, Vec<ApiKey>>) -> Result<Vendor> {
         support_paused_until: row.try_get("support_paused_until")?,
         store_wide_writes: row.try_get("store_wide_writes")?,
         provisioned: Level(row.try_get("provisioned_level")?),
+        // One that breaks the rules of today is to be registered again, and shuts nobody else out.
+        connector: row
+            .try_get::<_, Option<&str>>("connector")?
+            .and_then(|url| ApiEndpoint::try_from(url).ok()),
         log_retention_days: row.try_get("log_retention_days")?,
         created_at: row.try_get("created_at")?,
         keys: keys.remove(&id).unwrap_or_default(),

@@ -51,8 +51,7 @@ fn request(route: &Route, a: &TestVendor, worker: &TestWorker, hook: &TestHook) 
             let body = json!({ "secretId": "registered-anew-01" });
             case(route.path, body, 201, 201)
         }
-        ("GET", "/sites" | "/api/v1/envelope-signing-pubkey") => case(route.path, none(), 200, 200),
-        ("GET", "/api/v1/envelope-signing-public-key") => case(route.path, none(), 200, 200),
+        ("GET", "/sites") => case(route.path, none(), 200, 200),
         ("POST", "/sites/search") => {
             let body = json!({ "searchKeys": ["unknown_access-key_0001"] });
             case(route.path, body, 200, 200)

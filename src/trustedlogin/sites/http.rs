@@ -7,12 +7,13 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use super::super::fields::Body;
 use super::super::{own_account, subscribed};
-use super::new_site;
+use super::{Opening, new_site, open};
 use crate::app::App;
 use crate::auth::{self, ConnectorVendor, PluginOrVendor, Remover};
 use crate::error::{Error, Result};
@@ -122,4 +123,28 @@ pub async fn find(
         return Ok(HttpResponse::NoContent().finish());
     }
     Ok(HttpResponse::Ok().json(found))
+}
+
+/// `POST /api/v1/sites/{accountId}/{secretId}/get-envelope`: an envelope, signed, for a Connector that signed a nonce.
+pub async fn open(
+    app: web::Data<App>,
+    caller: ConnectorVendor,
+    path: web::Path<(String, String)>,
+    body: Json<Body>,
+) -> Result<HttpResponse> {
+    let (account, id) = path.into_inner();
+    own_account(&caller.0, &account)?;
+    subscribed(&caller.0.vendor)?;
+    if caller.0.vendor.is_support_paused(app.clock.now()) {
+        return Err(Error::SupportPaused);
+    }
+    let id = SecretId::parse(&id).map_err(|_| Error::NotFound)?;
+    telemetry::current().seen.note_site(&id);
+    let asked = Opening::read(&body.0)?;
+    let worker = app.clone().into_inner();
+    let opened = app.detached(async move { open::open(&worker, &caller.0, &id, &asked).await });
+    let opened = opened.await?;
+    Ok(HttpResponse::Ok()
+        .content_type(ContentType::json())
+        .body(opened))
 }

@@ -1,6 +1,8 @@
 //! What clients store, and what Connectors look up.
 
 pub mod http;
+mod open;
 mod read;
 
+pub use open::Opening;
 pub use read::new_site;

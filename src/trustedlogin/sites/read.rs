@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
+use super::super::canonical;
 use super::super::fields::{Body, Fields};
 use crate::error::Result;
 use crate::sites::envelope::Envelope;
@@ -37,6 +38,7 @@ pub fn new_site(body: &Body) -> Result<(NewSite, String)> {
     let wp_user_id = fields.optional_integer("wpUserId", 0..=i64::MAX);
     let client_version = fields.optional_text("version", VERSION);
     let metadata = labels(&mut fields);
+    let kept = canonical(&mut fields, &metadata);
     let made = match (secret_id, access_key, site_url) {
         (Some(secret_id), Some(access_key), Some(site_url)) => Some(NewSite {
             secret_id,
@@ -49,7 +51,7 @@ pub fn new_site(body: &Body) -> Result<(NewSite, String)> {
                 site_url,
                 client_public_key,
                 nonce,
-                metadata: metadata.to_string(),
+                metadata: kept,
             },
             metadata,
         }),
@@ -88,6 +90,15 @@ fn labels(fields: &mut Fields<'_>) -> Value {
         fields.fault("metaData", format!("must be at most {LABELS} bytes"));
     }
     labels.clone()
+}
+
+/// As PHP has them, so that what is signed of them is what PHP makes of them.
+fn canonical(fields: &mut Fields<'_>, labels: &Value) -> String {
+    let kept = canonical::Value::read(&labels.to_string());
+    if kept.is_err() {
+        fields.fault("metaData", "must be what PHP can read");
+    }
+    kept.map(|kept| kept.encode()).unwrap_or_default()
 }
 
 fn depth(value: &Value) -> usize {

@@ -11,9 +11,20 @@ pub fn request(route: &Route, a: &TestVendor) -> Option<Case> {
     let of_account = |rest: &str| format!("/api/v1/accounts/{}{rest}", a.id);
     Some(match (route.method, route.path) {
         ("GET", "/api/v1/accounts/{id}") => case(&of_account(""), Value::Null, 200, 404),
+        ("POST", "/api/v1/accounts/{id}") => {
+            let body = json!({ "api_endpoint": "http://127.0.0.1:9/" });
+            case(&of_account(""), body, 200, 404)
+        }
         ("POST", "/api/v1/accounts/{id}/sites") => {
             let keys = json!({ "searchKeys": ["unknown_access-key_0001"] });
             case(&of_account("/sites"), keys, 204, 404)
+        }
+        ("POST", "/api/v1/sites/{account}/{secretId}/get-envelope") => {
+            let path = format!("/api/v1/sites/{}/unknown-secret-id-1/get-envelope", a.id);
+            case(&path, json!({}), 403, 404)
+        }
+        ("GET", "/api/v1/envelope-signing-pubkey" | "/api/v1/envelope-signing-public-key") => {
+            case(route.path, Value::Null, 200, 200)
         }
         ("POST", "/api/v1/sites") => case(route.path, json!({}), 422, 422),
         ("DELETE", "/api/v1/sites/{secretId}") => {

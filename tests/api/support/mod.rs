@@ -3,6 +3,7 @@
 pub mod app;
 pub mod audit;
 pub mod callers;
+pub mod connector;
 pub mod dump;
 pub mod http;
 pub mod lockbox;

@@ -1,0 +1,94 @@
+//! Fetches the key that a Connector signs with, from where the vendor says it is.
+
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, USER_AGENT};
+use serde::Deserialize;
+use url::Url;
+
+use crate::egress::{Egress, EgressError};
+use crate::types::{ApiEndpoint, SignatureKey};
+
+/// For all of it, from the look-up of the name to the end of the answer. Connectors wait 5 seconds for what is shown to
+/// them in the end.
+const LIMIT: Duration = Duration::from_millis(3500);
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// Why there is no key: fixed words, as they are shown. Nothing the endpoint said is in here.
+pub(super) type Trouble = &'static str;
+
+const NAME: Trouble = "The Connector's host name cannot be resolved.";
+const ADDRESS: Trouble = "The Connector's address is one that this service may not connect to. Public https addresses are.";
+const CONNECTION: Trouble = "The Connector cannot be reached, or has no valid certificate.";
+const TIME: Trouble = "The Connector did not answer in time.";
+const STATUS: Trouble = "The Connector answered with a redirect or an error.";
+const FORM: Trouble = "What the Connector answered is no signature key.";
+
+/// What a Connector answers. Other fields are passed over.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SignatureKeyAnswer {
+    signature_key: String,
+}
+
+/// Asks the Connector, once. No redirect is followed, and no compressed answer is unpacked.
+pub(super) async fn fetch(
+    egress: &Egress,
+    endpoint: &ApiEndpoint,
+) -> Result<SignatureKey, Trouble> {
+    let asking = async {
+        let client = client(egress, endpoint).await?;
+        let body = ask(&client, endpoint.key_url()).await?;
+        // Some sites begin everything with a byte order mark.
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body);
+        let answer: SignatureKeyAnswer = serde_json::from_slice(body).map_err(|_| FORM)?;
+        SignatureKey::parse(&answer.signature_key).ok_or(FORM)
+    };
+    tokio::time::timeout(LIMIT, asking)
+        .await
+        .unwrap_or(Err(TIME))
+}
+
+/// A client for the addresses that the host has now. The same ones are judged and dialled.
+async fn client(egress: &Egress, endpoint: &ApiEndpoint) -> Result<reqwest::Client, Trouble> {
+    let (host, port) = endpoint.host_and_port().ok_or(ADDRESS)?;
+    let addresses = egress.resolve(host, port).await.map_err(of_guard)?;
+    if !egress.are_inside(&addresses) {
+        endpoint.check_outside().map_err(|_| ADDRESS)?;
+    }
+    egress.pinned_client(addresses).map_err(of_guard)
+}
+
+async fn ask(client: &reqwest::Client, url: Url) -> Result<Vec<u8>, Trouble> {
+    let request = client
+        .get(url)
+        .header(ACCEPT, "application/json")
+        .header(USER_AGENT, "Gatehouse");
+    let mut answer = request.send().await.map_err(|error| of_client(&error))?;
+    if answer.status() != reqwest::StatusCode::OK {
+        return Err(STATUS);
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(|error| of_client(&error))? {
+        if body.len() + chunk.len() > BODY_LIMIT {
+            return Err(FORM);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn of_guard(error: EgressError) -> Trouble {
+    match error {
+        EgressError::NameUnknown | EgressError::NameTimedOut => NAME,
+        EgressError::AddressRefused | EgressError::NotWeb => ADDRESS,
+        EgressError::ConnectTimedOut => TIME,
+        EgressError::ConnectionRefused | EgressError::Unreachable | EgressError::Client => {
+            CONNECTION
+        }
+    }
+}
+
+fn of_client(error: &reqwest::Error) -> Trouble {
+    if error.is_timeout() { TIME } else { CONNECTION }
+}
