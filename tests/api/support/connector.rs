@@ -49,6 +49,14 @@ impl TestConnector {
         Self::of(listener, url, None)
     }
 
+    /// With the key of a seed in hexadecimal digits.
+    pub async fn start_with(seed: &str) -> Self {
+        let connector = Self::start().await;
+        let seed = hex::decode(seed).unwrap();
+        connector.lock().pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
+        connector
+    }
+
     /// With TLS, as `localhost`.
     pub async fn with_tls(acceptor: TlsAcceptor) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
