@@ -1,5 +1,5 @@
 //! Drops what is no longer needed: receipts of webhooks, records of sites removed long ago, messages that are over,
-//! old tries to log in, counts by the hour, and old checkpoints of the trail.
+//! what clients reported or sent a month ago, old tries to log in, counts by the hour, and old checkpoints of the trail.
 
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
     let receipts = vendors::receipts::purge(&client, before).await?;
     let sites = sites::store::purge_removed(&client, before).await?;
     let messages = deliveries::store::purge(&client, before).await?;
+    let attempts = sites::attempts::store::purge(&client, before).await?;
     let tries = tries::store::purge(&client, app.clock.now()).await?;
     let hours = app.clock.now().checked_sub(reads::KEEP)?;
     let counts = alarms::store::purge(&client, hours).await?;
@@ -31,6 +32,7 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
         "receipts": receipts,
         "sites": sites,
         "messages": messages,
+        "loginAttempts": attempts,
         "logInTries": tries,
         "hourlyCounts": counts,
         "checkpoints": checkpoints,
