@@ -10,6 +10,7 @@ use super::Report;
 use crate::access_logs::alarms::{self, reads};
 use crate::app::App;
 use crate::events::chain;
+use crate::trustedlogin::messages;
 use crate::users::accounts::tries;
 use crate::webhooks::deliveries;
 use crate::{sites, vendors};
@@ -23,6 +24,7 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
     let sites = sites::store::purge_removed(&client, before).await?;
     let messages = deliveries::store::purge(&client, before).await?;
     let attempts = sites::attempts::store::purge(&client, before).await?;
+    let client_messages = messages::store::purge(&client, before).await?;
     let tries = tries::store::purge(&client, app.clock.now()).await?;
     let hours = app.clock.now().checked_sub(reads::KEEP)?;
     let counts = alarms::store::purge(&client, hours).await?;
@@ -33,6 +35,7 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
         "sites": sites,
         "messages": messages,
         "loginAttempts": attempts,
+        "clientMessages": client_messages,
         "logInTries": tries,
         "hourlyCounts": counts,
         "checkpoints": checkpoints,
