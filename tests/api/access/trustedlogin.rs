@@ -1,10 +1,11 @@
-//! Requests to the routes of TrustedLogin's dialect.
+//! Requests to the routes of TrustedLogin's dialect, and to pauses of support.
 
 use gatehouse::routes::Route;
 use serde_json::{Value, json};
 
-use super::{Case, case};
+use super::{Case, SITE, case};
 use crate::support::TestVendor;
+use crate::support::trustedlogin::{login_attempt, message};
 
 /// `None` where the route is not in this table.
 pub fn request(route: &Route, a: &TestVendor) -> Option<Case> {
@@ -30,6 +31,29 @@ pub fn request(route: &Route, a: &TestVendor) -> Option<Case> {
         ("DELETE", "/api/v1/sites/{secretId}") => {
             let path = "/api/v1/sites/unknown-secret-id-1";
             case(path, Value::Null, 200, 200)
+        }
+        ("POST", "/api/v1/report-brute-force") => case(route.path, json!({}), 200, 200),
+        ("POST", "/api/v1/sites/{secretId}/verify-identifier") => {
+            let path = format!("/api/v1/sites/{SITE}/verify-identifier");
+            case(&path, json!({}), 200, 404)
+        }
+        ("POST", "/api/v1/sites/{secretId}/login-attempts") => {
+            let path = format!("/api/v1/sites/{SITE}/login-attempts");
+            case(&path, login_attempt(), 201, 404)
+        }
+        ("POST", "/api/v1/accounts/{id}/messages") => {
+            case(&of_account("/messages"), message("x"), 201, 404)
+        }
+        ("GET", "/api/v1/accounts/{id}/messages") => {
+            case(&of_account("/messages"), Value::Null, 200, 404)
+        }
+        ("DELETE", "/api/v1/accounts/{id}/messages/{message}") => {
+            case(&of_account("/messages/0"), Value::Null, 200, 404)
+        }
+        (method, path) if path.ends_with("/support-pause") => {
+            let status = if method == "PUT" { 422 } else { 200 };
+            let path = path.replace("{namespace}", "vendor-a");
+            case(&path, Value::Null, status, status)
         }
         _ => return None,
     })
