@@ -115,7 +115,8 @@ async fn nonce_is_good_once_whatever_came_of_it() {
         .await
         .expect_refusal(403, "nonce_refused");
     let nonce = connector.nonce();
-    let opening = (0..8).map(|_| open(&test, &vendor, &own(&vendor), nonce.clone()));
+    let path = own(&vendor);
+    let opening = (0..8).map(|_| open(&test, &vendor, &path, nonce.clone()));
     let answers = futures_util::future::join_all(opening).await;
     let opened = answers.iter().filter(|answer| answer.status == 200).count();
     assert_eq!((opened, count(&test, OPENED).await), (1, 2));
