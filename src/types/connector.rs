@@ -61,7 +61,7 @@ impl ApiEndpoint {
         self.0.host_str().zip(self.0.port_or_known_default())
     }
 
-    /// Where the key is: below the path, or, where WordPress has no pretty permalinks, below `rest_route` in the query.
+    /// Where the key is: below the path, or, where its site has no pretty permalinks, below `rest_route` in the query.
     #[must_use]
     pub fn key_url(&self) -> Url {
         let below = |route: &str| format!("{}/{KEY_ROUTE}", route.trim_end_matches('/'));
