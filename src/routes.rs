@@ -96,6 +96,10 @@ routes! {
 
     GET    "/sites/{secretId}/access-logs"                     Vendor          timeline::http::of_site;
     GET    "/api/access-logs"                                  Vendor          timeline::http::of_vendor;
+    GET    "/api/support-pause"                                Vendor          vendors::pause::http::show;
+    PUT    "/api/support-pause"                                Vendor          vendors::pause::http::set;
+    PATCH  "/api/support-pause"                                Vendor          vendors::pause::http::change;
+    DELETE "/api/support-pause"                                Vendor          vendors::pause::http::end;
 
     POST   "/api/sessions"                                     LogIn           users::http::log_in;
     GET    "/api/credential-types"                             Reader          credentials::http::types;
@@ -204,6 +208,10 @@ routes! {
     GET    "/api/admin/vendors/{namespace}/sites/{secretId}/access-logs" Operator timeline::http::of_site_for_operator;
     GET    "/api/admin/vendors/{namespace}/access-logs"        Operator        timeline::http::of_vendor_for_operator;
     GET    "/api/admin/access-logs"                            Operator        timeline::http::of_all;
+    GET    "/api/admin/vendors/{namespace}/support-pause"      Operator        vendors::pause::http::show;
+    PUT    "/api/admin/vendors/{namespace}/support-pause"      Operator        vendors::pause::http::set;
+    PATCH  "/api/admin/vendors/{namespace}/support-pause"      Operator        vendors::pause::http::change;
+    DELETE "/api/admin/vendors/{namespace}/support-pause"      Operator        vendors::pause::http::end;
     GET    "/api/admin/app-token"                              Operator        tasks::http::app_tokens;
     POST   "/api/admin/app-token/renew"                        Operator        tasks::http::renew_app_tokens;
     GET    "/api/admin/audit-nodes"                            Operator        nodes::http::list;

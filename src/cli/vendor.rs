@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use reqwest::Method;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::out;
 use super::remote::Remote;
@@ -46,6 +46,24 @@ pub enum Args {
     },
     /// Make another private key for a vendor that never used the one it has; the pair is shown once
     Keys {
+        /// Which vendor
+        #[arg(value_parser = namespace)]
+        namespace: Namespace,
+    },
+    /// Pause support: look-ups and read tokens are refused until the end of the pause
+    Pause {
+        /// Which vendor
+        #[arg(value_parser = namespace)]
+        namespace: Namespace,
+        /// How long from now on
+        #[arg(long, required_unless_present = "until", conflicts_with = "until")]
+        minutes: Option<u32>,
+        /// Until when: RFC 3339 with a zone, or Unix seconds
+        #[arg(long)]
+        until: Option<String>,
+    },
+    /// End a pause of support
+    Unpause {
         /// Which vendor
         #[arg(value_parser = namespace)]
         namespace: Namespace,
@@ -152,6 +170,22 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Args::Keys { namespace } => {
             let path = format!("{base}/{namespace}/keys");
             remote.call(Method::POST, &path, None).await?
+        }
+        Args::Pause {
+            namespace,
+            minutes,
+            until,
+        } => {
+            let body = match until {
+                Some(until) => json!({ "until": until }),
+                None => json!({ "minutes": minutes }),
+            };
+            let path = format!("{base}/{namespace}/support-pause");
+            remote.call(Method::PUT, &path, Some(&body)).await?
+        }
+        Args::Unpause { namespace } => {
+            let path = format!("{base}/{namespace}/support-pause");
+            remote.call(Method::DELETE, &path, None).await?
         }
         Args::Provision { namespace } => {
             remote

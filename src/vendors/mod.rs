@@ -7,6 +7,7 @@
 pub mod claim;
 pub mod create;
 pub mod http;
+pub mod pause;
 pub mod provision;
 pub mod receipts;
 pub mod signup;

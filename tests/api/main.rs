@@ -73,6 +73,7 @@ mod shipper_kills;
 mod signup;
 mod sites;
 mod story;
+mod support_pause;
 mod timeline;
 mod timeline_export;
 mod timeline_pages;

@@ -1,10 +1,11 @@
 //! Statements that mark tokens for revocation, and note what became of them.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Row;
 
 use super::Order;
 use crate::db::{GenericClient, Result};
+use crate::tokens::Kind;
 use crate::types::{CredentialId, IssuanceId, SecretId, VendorId, WorkerId};
 
 /// A token that is to die.
@@ -31,6 +32,8 @@ const MARK: &str = "UPDATE issuances SET revoke_asked_at = coalesce(revoke_asked
                     revoke_after = coalesce(revoke_after, $2), revoke_reason = coalesce(revoke_reason, $3), \
                     revoke_actor = CASE WHEN revoke_asked_at IS NULL THEN $4 ELSE revoke_actor END";
 const MARKED: &str = "RETURNING id, vendor_id, accessor";
+/// From the making of a row's id to the beginning of its token's life, generously.
+const MINTING: SignedDuration = SignedDuration::from_mins(5);
 
 /// Marks the live write tokens of a site for revocation that were recorded before `newest`.
 ///
@@ -133,6 +136,31 @@ pub async fn mark_credential(
     let Order { by, reason, at } = order;
     let rows = client
         .query(&sql, &[&vendor.0, at, reason, by, &credential.0])
+        .await?;
+    rows.iter().map(doomed).collect()
+}
+
+/// Marks the live tokens of some kinds for revocation.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn mark_kinds(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    kinds: &[Kind],
+    order: &Order<'_>,
+) -> Result<Vec<Doomed>> {
+    let sql = format!(
+        "{MARK} WHERE vendor_id = $1 AND kind = ANY($5) AND id >= $6 AND revoked_at IS NULL AND max_expires_at > $2 {MARKED}"
+    );
+    let Order { by, reason, at } = order;
+    let longest = kinds.iter().map(|kind| kind.rules().max_seconds).max();
+    let longest = i64::try_from(longest.unwrap_or(0)).unwrap_or(i64::MAX / 4);
+    let oldest = at.checked_sub(SignedDuration::from_secs(longest) + MINTING);
+    let oldest = IssuanceId::first_of(oldest.unwrap_or(Timestamp::UNIX_EPOCH));
+    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.rules().name).collect();
+    let rows = client
+        .query(&sql, &[&vendor.0, at, reason, by, &kinds, &oldest.0])
         .await?;
     rows.iter().map(doomed).collect()
 }

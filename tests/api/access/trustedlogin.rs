@@ -1,4 +1,4 @@
-//! Requests to the routes of TrustedLogin's dialect.
+//! Requests to the routes of TrustedLogin's dialect, and to pauses of support.
 
 use gatehouse::routes::Route;
 use serde_json::{Value, json};
@@ -30,6 +30,11 @@ pub fn request(route: &Route, a: &TestVendor) -> Option<Case> {
         ("DELETE", "/api/v1/sites/{secretId}") => {
             let path = "/api/v1/sites/unknown-secret-id-1";
             case(path, Value::Null, 200, 200)
+        }
+        (method, path) if path.ends_with("/support-pause") => {
+            let status = if method == "PUT" { 422 } else { 200 };
+            let path = path.replace("{namespace}", "vendor-a");
+            case(&path, Value::Null, status, status)
         }
         _ => return None,
     })
