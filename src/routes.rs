@@ -96,6 +96,8 @@ routes! {
 
     GET    "/sites/{secretId}/access-logs"                     Vendor          timeline::http::of_site;
     GET    "/api/access-logs"                                  Vendor          timeline::http::of_vendor;
+    GET    "/sites/{secretId}/login-attempts"                  Vendor          sites::attempts::http::of_site;
+    GET    "/api/login-attempts"                               Vendor          sites::attempts::http::of_vendor;
     GET    "/api/support-pause"                                Vendor          vendors::pause::http::show;
     PUT    "/api/support-pause"                                Vendor          vendors::pause::http::set;
     PATCH  "/api/support-pause"                                Vendor          vendors::pause::http::change;
@@ -208,6 +210,8 @@ routes! {
     GET    "/api/admin/vendors/{namespace}/sites/{secretId}/access-logs" Operator timeline::http::of_site_for_operator;
     GET    "/api/admin/vendors/{namespace}/access-logs"        Operator        timeline::http::of_vendor_for_operator;
     GET    "/api/admin/access-logs"                            Operator        timeline::http::of_all;
+    GET    "/api/admin/vendors/{namespace}/sites/{secretId}/login-attempts" Operator sites::attempts::http::of_site;
+    GET    "/api/admin/vendors/{namespace}/login-attempts"     Operator        sites::attempts::http::of_vendor;
     GET    "/api/admin/vendors/{namespace}/support-pause"      Operator        vendors::pause::http::show;
     PUT    "/api/admin/vendors/{namespace}/support-pause"      Operator        vendors::pause::http::set;
     PATCH  "/api/admin/vendors/{namespace}/support-pause"      Operator        vendors::pause::http::change;
@@ -238,6 +242,9 @@ routes! {
     DELETE "/api/v1/sites/{secretId}"                          Remover         trustedlogin::sites::http::delete;
     POST   "/api/v1/accounts/{id}/sites"                       Connector       trustedlogin::sites::http::find;
     POST   "/api/v1/sites/{account}/{secretId}/get-envelope"   Connector       trustedlogin::sites::http::open;
+    POST   "/api/v1/report-brute-force"                        PluginOrVendor  trustedlogin::reports::http::lockdown;
+    POST   "/api/v1/sites/{secretId}/login-attempts"           PluginOrVendor  trustedlogin::reports::http::failed;
+    POST   "/api/v1/sites/{secretId}/verify-identifier"        PluginOrVendor  trustedlogin::reports::http::verify;
 
     GET    "/api/v1/vault-admin"                               User            rport::http::status;
     POST   "/api/v1/vault-admin/init"                          LockboxAdmin    rport::http::init;

@@ -3,6 +3,7 @@
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -32,6 +33,15 @@ pub enum Share {
     Users,
 }
 
+/// What clients report of their own accord, with the public key that everybody has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Report {
+    /// A lockdown.
+    Lockdown,
+    /// A log-in that failed.
+    Attempt,
+}
+
 /// The limiters.
 pub struct Limits {
     address: DefaultKeyedRateLimiter<IpAddr>,
@@ -40,6 +50,8 @@ pub struct Limits {
     passwords: DefaultKeyedRateLimiter<IpAddr>,
     tests: DefaultKeyedRateLimiter<VendorId>,
     refusals: DefaultKeyedRateLimiter<VendorId>,
+    reports: DefaultKeyedRateLimiter<(VendorId, Report)>,
+    reporters: DefaultKeyedRateLimiter<(VendorId, Report, IpAddr)>,
 }
 
 /// Tests of credentials of one vendor: they are tries to log in somewhere else.
@@ -54,6 +66,16 @@ const REFUSALS: Rate = Rate {
     burst: 60,
 };
 
+/// Reports of one kind about one vendor: each is a row that is kept for weeks.
+const REPORTS: Rate = Rate {
+    per_second: 10,
+    burst: 600,
+};
+
+/// The same from one client address, behind which many sites may be: so many at once, and then one every 5 seconds.
+const REPORTER_BURST: u32 = 120;
+const REPORTER_PAUSE: Duration = Duration::from_secs(5);
+
 impl Limits {
     /// Empty limiters.
     #[must_use]
@@ -65,6 +87,8 @@ impl Limits {
             passwords: RateLimiter::keyed(quota(config.refused)),
             tests: RateLimiter::keyed(quota(TESTS)),
             refusals: RateLimiter::keyed(quota(REFUSALS)),
+            reports: RateLimiter::keyed(quota(REPORTS)),
+            reporters: RateLimiter::keyed(reporter()),
         }
     }
 
@@ -109,6 +133,15 @@ impl Limits {
         check(&self.tests, &vendor)
     }
 
+    /// Counts a report about this vendor from this address.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] over the limit.
+    pub fn check_report(&self, vendor: VendorId, report: Report, from: IpAddr) -> Result<()> {
+        check(&self.reporters, &(vendor, report, network(from)))?;
+        check(&self.reports, &(vendor, report))
+    }
+
     /// Whether a refusal of this vendor's public key is a row of its own still; else it is only counted.
     #[must_use]
     pub fn may_tell(&self, vendor: VendorId) -> bool {
@@ -127,6 +160,10 @@ impl Limits {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
+        self.reports.retain_recent();
+        self.reports.shrink_to_fit();
+        self.reporters.retain_recent();
+        self.reporters.shrink_to_fit();
     }
 }
 
@@ -146,6 +183,12 @@ pub async fn by_address(
         }
     }
     next.call(request).await
+}
+
+fn reporter() -> Quota {
+    let burst = NonZeroU32::new(REPORTER_BURST).unwrap_or(NonZeroU32::MIN);
+    let quota = Quota::with_period(REPORTER_PAUSE).unwrap_or(Quota::per_minute(burst));
+    quota.allow_burst(burst)
 }
 
 fn quota(rate: Rate) -> Quota {

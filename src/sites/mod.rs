@@ -5,6 +5,7 @@
 //! after it, gives it another generation, which is never used twice: work that was begun for an older one comes to
 //! nothing.
 
+pub mod attempts;
 pub mod envelope;
 pub mod http;
 pub mod register;

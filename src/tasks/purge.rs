@@ -1,5 +1,6 @@
 //! Drops what is no longer needed: receipts of webhooks, records of sites removed long ago, messages that are over,
-//! nonces that were spent, old tries to log in, counts by the hour, and old checkpoints of the trail.
+//! nonces that were spent, what clients reported or sent a month ago, old tries to log in, counts by the hour, and old
+//! checkpoints of the trail.
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
     let sites = sites::store::purge_removed(&client, before).await?;
     let messages = deliveries::store::purge(&client, before).await?;
     let nonces = connector::store::purge_nonces(&client, before).await?;
+    let attempts = sites::attempts::store::purge(&client, before).await?;
     let tries = tries::store::purge(&client, app.clock.now()).await?;
     let hours = app.clock.now().checked_sub(reads::KEEP)?;
     let counts = alarms::store::purge(&client, hours).await?;
@@ -34,6 +36,7 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
         "sites": sites,
         "messages": messages,
         "nonces": nonces,
+        "loginAttempts": attempts,
         "logInTries": tries,
         "hourlyCounts": counts,
         "checkpoints": checkpoints,

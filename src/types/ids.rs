@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use uuid::{NoContext, Uuid};
 
 /// A vendor's integer id: TrustedLogin's account id.
@@ -33,12 +33,7 @@ impl IssuanceId {
     /// A new id, later in order than those made a millisecond before or earlier.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
-        let (seconds, nanos) = (now.as_second(), now.subsec_nanosecond());
-        let seconds = u64::try_from(seconds).unwrap_or(0);
-        let nanos = u32::try_from(nanos).unwrap_or(0);
-        Self(Uuid::new_v7(uuid::Timestamp::from_unix(
-            NoContext, seconds, nanos,
-        )))
+        Self(uuid_of(now))
     }
 
     /// The first id in order that could be made at `moment`.
@@ -60,6 +55,39 @@ impl IssuanceId {
 impl fmt::Display for IssuanceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// A UUID of version 7.
+fn uuid_of(now: Timestamp) -> Uuid {
+    let (seconds, nanos) = (now.as_second(), now.subsec_nanosecond());
+    let seconds = u64::try_from(seconds).unwrap_or(0);
+    let nanos = u32::try_from(nanos).unwrap_or(0);
+    Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanos))
+}
+
+/// Names a log-in that failed, or a lockdown, as a client reported it: a UUID of version 7.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AttemptId(pub Uuid);
+
+impl AttemptId {
+    /// A new id, later in order than those made a millisecond before or earlier.
+    #[must_use]
+    pub fn new(now: Timestamp) -> Self {
+        Self(uuid_of(now))
+    }
+}
+
+impl fmt::Display for AttemptId {
+    /// `lpat_` and the UUID, as TrustedLogin's clients read it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "lpat_{}", self.0)
+    }
+}
+
+impl Serialize for AttemptId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

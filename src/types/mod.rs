@@ -16,7 +16,7 @@ mod worker;
 pub use connector::{ApiEndpoint, SignatureKey};
 pub use credential_key::{CredentialId, CredentialKey, KeyPattern};
 pub use expiry::ExpiresAt;
-pub use ids::{IssuanceId, KeyId, VendorId};
+pub use ids::{AttemptId, IssuanceId, KeyId, VendorId};
 pub use metadata::Metadata;
 pub use namespace::{Namespace, NamespaceError};
 pub use secret::Secret;

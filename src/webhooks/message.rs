@@ -28,6 +28,8 @@ message_types! {
     SiteCreated           "site.created"            "A site was registered.";
     SiteDeleted           "site.deleted"            "A site was removed.";
     SiteExpired           "site.expired"            "A site's time was over.";
+    LoginFailed           "site.login_failed"       "A client reported that a log-in to its site failed.";
+    LockdownReported      "site.lockdown_reported"  "A client reported that its site is locked down, after too many tries.";
     UserCreated           "user.created"            "A user of the vendor was made.";
     UserDeleted           "user.deleted"            "A user of the vendor was removed.";
     CredentialRotationDue "credential.rotation_due" "A credential should be changed within a week.";

@@ -86,7 +86,7 @@ fn request(route: &Route, a: &TestVendor, worker: &TestWorker, hook: &TestHook) 
             case(path, none(), 200, 200)
         }
         (method, path) if path.contains("/issuances") => issuances::access(method, path)?,
-        ("GET", path) if path.ends_with("/access-logs") => {
+        ("GET", path) if path.ends_with("/access-logs") || path.ends_with("/login-attempts") => {
             let path = path.replace("{namespace}", "vendor-a");
             case(&path.replace("{secretId}", SITE), none(), 200, 200)
         }

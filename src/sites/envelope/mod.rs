@@ -7,7 +7,7 @@ pub mod put;
 mod read;
 pub mod store;
 
-pub use read::{Opened, read};
+pub use read::{Opened, live, read};
 
 use serde_json::{Map, Value};
 

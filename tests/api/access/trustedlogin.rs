@@ -3,8 +3,9 @@
 use gatehouse::routes::Route;
 use serde_json::{Value, json};
 
-use super::{Case, case};
+use super::{Case, SITE, case};
 use crate::support::TestVendor;
+use crate::support::trustedlogin::login_attempt;
 
 /// `None` where the route is not in this table.
 pub fn request(route: &Route, a: &TestVendor) -> Option<Case> {
@@ -30,6 +31,15 @@ pub fn request(route: &Route, a: &TestVendor) -> Option<Case> {
         ("DELETE", "/api/v1/sites/{secretId}") => {
             let path = "/api/v1/sites/unknown-secret-id-1";
             case(path, Value::Null, 200, 200)
+        }
+        ("POST", "/api/v1/report-brute-force") => case(route.path, json!({}), 200, 200),
+        ("POST", "/api/v1/sites/{secretId}/verify-identifier") => {
+            let path = format!("/api/v1/sites/{SITE}/verify-identifier");
+            case(&path, json!({}), 200, 404)
+        }
+        ("POST", "/api/v1/sites/{secretId}/login-attempts") => {
+            let path = format!("/api/v1/sites/{SITE}/login-attempts");
+            case(&path, login_attempt(), 201, 404)
         }
         (method, path) if path.ends_with("/support-pause") => {
             let status = if method == "PUT" { 422 } else { 200 };

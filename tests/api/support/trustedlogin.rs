@@ -25,3 +25,26 @@ pub fn envelope(vendor: &TestVendor, secret_id: &str, access_key: &str) -> Value
         "metaData": [],
     })
 }
+
+/// The body of `POST sites/{secretId}/login-attempts`, as clients send it.
+pub fn login_attempt() -> Value {
+    json!({
+        "code": "login_failed",
+        "detailed_reason": "user_not_found",
+        "client_site_url": "https://customer.example",
+        "attempted_at": "2026-05-12T23:36:55+00:00",
+        "client_user_agent": "Agent/1.0 (canary)",
+        "client_ip": "192.0.2.77",
+        "identifier_hash": "0c".repeat(32),
+    })
+}
+
+/// The body of `POST report-brute-force` and of `verify-identifier`, as clients send it.
+pub fn seen(site_url: &str) -> Value {
+    json!({
+        "timestamp": 1_764_000_000,
+        "user_agent": "Agent/1.0 (canary)",
+        "user_ip": "192.0.2.77",
+        "site_url": site_url,
+    })
+}
