@@ -190,6 +190,9 @@ pub enum Error {
     /// Nothing is sent to a webhook that is disabled.
     #[error("the webhook is disabled")]
     WebhookDisabled,
+    /// The vendor has as many messages of clients as are kept.
+    #[error("no more messages than these are kept")]
+    MessagesFull,
     /// Another version is the newest than the one to be replaced.
     #[error("another version is the newest")]
     VersionConflict {
@@ -363,6 +366,7 @@ impl Error {
         match self {
             Self::RateLimited { retry_after } => Some(*retry_after),
             Self::ExportsBusy => Some(10),
+            Self::MessagesFull => Some(300),
             _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(rand::random_range(1..=5)),
             _ => None,
         }

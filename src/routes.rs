@@ -245,6 +245,9 @@ routes! {
     POST   "/api/v1/report-brute-force"                        PluginOrVendor  trustedlogin::reports::http::lockdown;
     POST   "/api/v1/sites/{secretId}/login-attempts"           PluginOrVendor  trustedlogin::reports::http::failed;
     POST   "/api/v1/sites/{secretId}/verify-identifier"        PluginOrVendor  trustedlogin::reports::http::verify;
+    POST   "/api/v1/accounts/{id}/messages"                    PluginOrVendor  trustedlogin::messages::http::post;
+    GET    "/api/v1/accounts/{id}/messages"                    Connector       trustedlogin::messages::http::list;
+    DELETE "/api/v1/accounts/{id}/messages/{message}"          Connector       trustedlogin::messages::http::delete;
 
     GET    "/api/v1/vault-admin"                               User            rport::http::status;
     POST   "/api/v1/vault-admin/init"                          LockboxAdmin    rport::http::init;

@@ -209,6 +209,11 @@ impl Error {
                 "webhook_disabled",
                 "The webhook is disabled: enable it first.",
             ),
+            Self::MessagesFull => (
+                429,
+                "messages_full",
+                "The vendor has 1,000 messages that it has not deleted. More are taken when it has.",
+            ),
             Self::LockboxUninitialized => (
                 409,
                 "lockbox_uninitialized",

@@ -40,6 +40,8 @@ pub enum Report {
     Lockdown,
     /// A log-in that failed.
     Attempt,
+    /// A sealed message.
+    Message,
 }
 
 /// The limiters.

@@ -11,7 +11,7 @@ use super::Report;
 use crate::access_logs::alarms::{self, reads};
 use crate::app::App;
 use crate::events::chain;
-use crate::trustedlogin::connector;
+use crate::trustedlogin::{connector, messages};
 use crate::users::accounts::tries;
 use crate::webhooks::deliveries;
 use crate::{sites, vendors};
@@ -26,6 +26,7 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
     let messages = deliveries::store::purge(&client, before).await?;
     let nonces = connector::store::purge_nonces(&client, before).await?;
     let attempts = sites::attempts::store::purge(&client, before).await?;
+    let client_messages = messages::store::purge(&client, before).await?;
     let tries = tries::store::purge(&client, app.clock.now()).await?;
     let hours = app.clock.now().checked_sub(reads::KEEP)?;
     let counts = alarms::store::purge(&client, hours).await?;
@@ -37,6 +38,7 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
         "messages": messages,
         "nonces": nonces,
         "loginAttempts": attempts,
+        "clientMessages": client_messages,
         "logInTries": tries,
         "hourlyCounts": counts,
         "checkpoints": checkpoints,

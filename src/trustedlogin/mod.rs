@@ -5,6 +5,7 @@ pub mod canonical;
 pub mod connector;
 pub mod fields;
 pub mod http;
+pub mod messages;
 pub mod reports;
 pub mod signing;
 pub mod sites;

@@ -58,6 +58,7 @@ mod lockbox_list;
 mod lockbox_replicas;
 mod lockbox_trouble;
 mod login_attempts;
+mod messages;
 mod openapi;
 mod paths;
 mod plugins_of_2019;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Case, SITE, case};
 use crate::support::TestVendor;
-use crate::support::trustedlogin::login_attempt;
+use crate::support::trustedlogin::{login_attempt, message};
 
 /// `None` where the route is not in this table.
 pub fn request(route: &Route, a: &TestVendor) -> Option<Case> {
@@ -40,6 +40,15 @@ pub fn request(route: &Route, a: &TestVendor) -> Option<Case> {
         ("POST", "/api/v1/sites/{secretId}/login-attempts") => {
             let path = format!("/api/v1/sites/{SITE}/login-attempts");
             case(&path, login_attempt(), 201, 404)
+        }
+        ("POST", "/api/v1/accounts/{id}/messages") => {
+            case(&of_account("/messages"), message("x"), 201, 404)
+        }
+        ("GET", "/api/v1/accounts/{id}/messages") => {
+            case(&of_account("/messages"), Value::Null, 200, 404)
+        }
+        ("DELETE", "/api/v1/accounts/{id}/messages/{message}") => {
+            case(&of_account("/messages/0"), Value::Null, 200, 404)
         }
         (method, path) if path.ends_with("/support-pause") => {
             let status = if method == "PUT" { 422 } else { 200 };

@@ -48,3 +48,16 @@ pub fn seen(site_url: &str) -> Value {
         "site_url": site_url,
     })
 }
+
+/// The body of `POST accounts/{id}/messages`.
+pub fn message(envelope: &str) -> Value {
+    json!({
+        "envelope": envelope,
+        "nonce": "0d".repeat(24),
+        "client_public_key": "0e".repeat(32),
+        "key_fingerprint": "0f".repeat(32),
+        "action": "access_granted",
+        "ref": null,
+        "access_key_fingerprint": "aa".repeat(32),
+    })
+}
