@@ -223,8 +223,8 @@ async fn log_in_goes_on_only_while_the_site_is_registered() {
     let other = test.vendor("vendor-b").await;
     // Nobody but the call itself ends what has expired.
     let held = test.sql().await;
-    let hold = "SELECT pg_advisory_lock(hashtextextended('remove_sites', 0))";
-    held.batch_execute(hold).await.unwrap();
+    let frozen = "SELECT pg_advisory_lock(hashtextextended('remove_sites', 0))";
+    held.batch_execute(frozen).await.unwrap();
     let verify = async |vendor: &TestVendor, id: &str| {
         let path = format!("sites/{id}/verify-identifier");
         report(&test, vendor, &path, &seen(URL)).await

@@ -110,8 +110,8 @@ async fn nonce_is_good_once_whatever_came_of_it() {
     open(&test, &vendor, &own(&vendor), forged)
         .await
         .expect_refusal(403, "nonce_refused");
-    let none = (String::new(), String::new());
-    open(&test, &vendor, &own(&vendor), none)
+    let empty = (String::new(), String::new());
+    open(&test, &vendor, &own(&vendor), empty)
         .await
         .expect_refusal(403, "nonce_refused");
     let nonce = connector.nonce();
