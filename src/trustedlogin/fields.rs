@@ -295,7 +295,7 @@ mod tests {
         };
         assert_eq!(
             faults(r#"{"a":1,"a":1}"#, read),
-            ["/a must not name a field twice"]
+            [" must not name a field twice"]
         );
         assert_eq!(faults("[]", read), [" must be an object"]);
         assert_eq!(faults("{", read), ["malformed_body"]);

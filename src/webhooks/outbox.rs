@@ -8,6 +8,11 @@ use super::message::MessageType;
 use crate::db::{GenericClient, Result};
 use crate::types::{DeliveryId, VendorId, WebhookId};
 
+/// Messages of one vendor that wait. Further ones have the oldest given up, which can be sent again.
+pub const MOST_WAITING: i64 = 10_000;
+/// The fixed word of those.
+const DROPPED: &str = "dropped";
+
 /// Tells each webhook of a vendor that wants to hear of it. Never hand a secret to it.
 ///
 /// # Errors
@@ -21,8 +26,21 @@ pub async fn enqueue(
 ) -> Result<()> {
     let webhooks = super::store::wanting(client, vendor, about.name()).await?;
     let message = message(about.name(), data, now);
-    for webhook in webhooks {
-        store::insert(client, vendor, webhook, &message, now).await?;
+    for webhook in &webhooks {
+        store::insert(client, vendor, *webhook, &message, now).await?;
+    }
+    if webhooks.is_empty() {
+        return Ok(());
+    }
+    let dropped = store::drop_oldest(client, vendor, MOST_WAITING, DROPPED, now).await?;
+    if dropped > 0 {
+        metrics::counter!("gatehouse_alarms_total", "alarm" => "webhook_dropped")
+            .increment(dropped);
+        tracing::warn!(
+            vendor.id = vendor.0,
+            dropped,
+            "Too many messages wait for a vendor's webhooks: the oldest are given up"
+        );
     }
     Ok(())
 }

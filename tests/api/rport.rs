@@ -275,11 +275,11 @@ async fn everything_that_goes_wrong_looks_like_rports() {
         call.body(full("untyped").to_string()).send().await.status,
         201
     );
-    // Paths beside it keep the service's own form.
+    // Paths beside it are TrustedLogin's.
     test.get("/api/v1/vaults")
         .send()
         .await
-        .expect_problem(404, "not_found");
+        .expect_refusal(404, "not_found");
 }
 
 #[tokio::test]

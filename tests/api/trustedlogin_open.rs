@@ -244,5 +244,12 @@ async fn sealed_openbao_opens_nothing_and_uses_up_nothing() {
     sealed.expect_refusal(503, "openbao_sealed");
     own_servers.unseal(&test).await;
     test.until_ready().await;
-    assert_eq!(open(&test, &vendor, &own(&vendor), nonce).await.status, 200);
+    until("the envelope", async || {
+        open(&test, &vendor, &own(&vendor), nonce.clone())
+            .await
+            .status
+            == 200
+    })
+    .await;
+    assert_eq!(count(&test, OPENED).await, 1);
 }

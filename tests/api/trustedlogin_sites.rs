@@ -3,7 +3,6 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::faults;
 use crate::support::http::Answer;
 use crate::support::receiver::Receiver;
 use crate::support::trustedlogin::{ACCESS_KEY, SECRET_ID, envelope};
@@ -15,18 +14,18 @@ pub async fn store(test: &TestApp, vendor: &TestVendor, body: &Value) -> Answer 
     call.json(body).send().await
 }
 
-async fn find(test: &TestApp, vendor: &TestVendor, keys: Value) -> Answer {
+pub async fn find(test: &TestApp, vendor: &TestVendor, keys: Value) -> Answer {
     let path = format!("/api/v1/accounts/{}/sites/", vendor.id);
     let call = test.post(&path).trusted_login(vendor);
     call.json(&json!({ "searchKeys": keys })).send().await
 }
 
-async fn remove(test: &TestApp, vendor: &TestVendor, secret_id: &str) -> Answer {
+pub async fn remove(test: &TestApp, vendor: &TestVendor, secret_id: &str) -> Answer {
     let path = format!("/api/v1/sites/{secret_id}");
     test.delete(&path).bearer(&vendor.public_key).send().await
 }
 
-async fn in_openbao(test: &TestApp, secret_id: &str) -> Answer {
+pub async fn in_openbao(test: &TestApp, secret_id: &str) -> Answer {
     let path = format!("gravityview-store/{secret_id}");
     test.bao_root(Method::GET, &path).send().await
 }
@@ -277,83 +276,6 @@ async fn unpaid_and_paused_vendors_are_told_so() {
         .await
         .expect_refusal(402, "subscription_unpaid");
     assert_eq!(remove(&test, &vendor, SECRET_ID).await.status, 201);
-}
-
-#[tokio::test]
-async fn sealed_openbao_loses_nothing() {
-    let (own, test, vendor) = faults::start().await;
-    let other = "fedcba9876543210fedcba9876543210";
-    assert_eq!(
-        store(&test, &vendor, &envelope(&vendor, SECRET_ID, ACCESS_KEY))
-            .await
-            .status,
-        201
-    );
-    let seal = test.bao_root(Method::PUT, "sys/seal").send().await;
-    assert_eq!(seal.status, 204);
-    store(&test, &vendor, &envelope(&vendor, other, ACCESS_KEY))
-        .await
-        .expect_refusal(503, "openbao_sealed");
-    let removed = remove(&test, &vendor, SECRET_ID).await;
-    assert_eq!(
-        (removed.status, removed.json),
-        (202, json!({ "deleted": false, "queued": true }))
-    );
-    assert_eq!(find(&test, &vendor, json!([ACCESS_KEY])).await.status, 204);
-    own.unseal(&test).await;
-    test.until_ready().await;
-    test.app.clock.advance(120);
-    until("the removal", async || {
-        test.pass("remove_sites").await;
-        in_openbao(&test, SECRET_ID).await.status == 404
-    })
-    .await;
-    let ends = "SELECT count(*) FROM events WHERE action = 'site.removed' AND secret_id = $1";
-    let ends: i64 = test
-        .sql()
-        .await
-        .query_one(ends, &[&SECRET_ID])
-        .await
-        .unwrap()
-        .get(0);
-    assert_eq!(ends, 1);
-    // What was refused can be stored now, with whatever key comes first.
-    let again = envelope(&vendor, other, &"c".repeat(64));
-    assert_eq!(store(&test, &vendor, &again).await.status, 201);
-}
-
-#[tokio::test]
-async fn storing_that_was_begun_and_never_ended_is_cleared_up() {
-    let test = TestApp::start().await;
-    let vendor = test.vendor("gravityview").await;
-    let path = format!("gravityview-store/{SECRET_ID}");
-    let left = test
-        .bao_root(Method::POST, &path)
-        .json(&json!({ "identifier": "left behind" }));
-    assert_eq!(left.send().await.status, 204);
-    let sql = format!(
-        "INSERT INTO sites (vendor_id, secret_id, generation, state, created_at, touched_at, storing_key, storing_until) \
-         VALUES ({}, '{SECRET_ID}', nextval('site_generations'), 'reserved', now(), now(), '\\x00', now() + interval '40 s')",
-        vendor.id
-    );
-    test.sql().await.batch_execute(&sql).await.unwrap();
-    // Another access key waits until the first one's time is over.
-    let body = envelope(&vendor, SECRET_ID, ACCESS_KEY);
-    store(&test, &vendor, &body)
-        .await
-        .expect_refusal(409, "conflict");
-    test.pass("remove_sites").await;
-    assert_eq!(in_openbao(&test, SECRET_ID).await.status, 200);
-    test.app.clock.advance(60);
-    until("the removal", async || {
-        test.pass("remove_sites").await;
-        in_openbao(&test, SECRET_ID).await.status == 404
-    })
-    .await;
-    assert_eq!(store(&test, &vendor, &body).await.status, 201);
-    test.app.clock.advance(60);
-    test.pass("remove_sites").await;
-    assert_eq!(in_openbao(&test, SECRET_ID).await.status, 200);
 }
 
 #[tokio::test]

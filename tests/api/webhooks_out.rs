@@ -363,3 +363,30 @@ async fn webhooks_hear_of_users() {
         assert!(data["id"].is_string(), "{data}");
     }
 }
+
+#[tokio::test]
+async fn ten_thousand_messages_wait_and_the_oldest_make_room() {
+    let (test, vendor, _receiver, _) = start().await;
+    let _held = test.hold_deliveries().await;
+    let fill = format!(
+        "INSERT INTO webhook_deliveries (id, vendor_id, endpoint_id, type, body, created_at, next_attempt_at) \
+         SELECT ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, vendor_id, id, 'test', '{{}}', now(), now() \
+         FROM webhook_endpoints, generate_series(1, 10000) AS n WHERE vendor_id = {}",
+        vendor.id
+    );
+    test.sql().await.batch_execute(&fill).await.unwrap();
+    for name in ["ada", "bob"] {
+        test.user(&vendor, name, &[]).await;
+    }
+    let count = async |what: &str| -> i64 {
+        let sql = format!("SELECT count(*) FROM webhook_deliveries WHERE {what}");
+        test.sql().await.query_one(&sql, &[]).await.unwrap().get(0)
+    };
+    assert_eq!(count("next_attempt_at IS NOT NULL").await, 10_000);
+    let dropped = "last_problem = 'dropped' AND dead_at IS NOT NULL AND id <= '00000000-0000-7000-8000-000000000002'";
+    assert_eq!(count(dropped).await, 2);
+    assert_eq!(
+        count("type = 'user.created' AND next_attempt_at IS NOT NULL").await,
+        2
+    );
+}

@@ -1,8 +1,9 @@
 //! Stores an envelope, and registers its site with it.
 //!
 //! The site's row says first that an envelope is being stored, and with which access key; then OpenBao is written to; then
-//! the site is registered. Nobody with another access key gets in between. What a crash leaves behind, [`pass`] clears up:
-//! the secret of a site that was never registered is removed.
+//! the site is registered. Nobody with another access key gets in between; a removal does, and then what was written is
+//! removed again. What a crash leaves behind, [`pass`] clears up: the secret of a site that was never registered is
+//! removed.
 
 use std::sync::Arc;
 
@@ -129,6 +130,7 @@ async fn register(
         None => false,
     };
     if !holds {
+        store::give_up(&transaction, vendor.id, id, key).await?;
         sites::store::ask_removal(&transaction, vendor.id, id, now).await?;
         transaction.commit().await?;
         return Err(Error::Conflict);

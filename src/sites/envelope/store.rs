@@ -21,6 +21,7 @@ pub async fn claim(
     now: Timestamp,
     until: Timestamp,
 ) -> Result<bool> {
+    // One that a removal took has no key any more, and is free when its time is over.
     let sql = "UPDATE sites SET storing_key = $3, storing_until = $5, touched_at = $4 \
                WHERE vendor_id = $1 AND secret_id = $2 \
                AND (storing_until IS NULL OR storing_until <= $4 OR storing_key = $3)";
@@ -59,6 +60,23 @@ pub async fn finish(client: &impl GenericClient, vendor: VendorId, new: &NewSite
     client
         .execute(sql, &[&vendor.0, &id, &new.wp_user_id, version])
         .await?;
+    Ok(())
+}
+
+/// Gives a site back that this access key had, or that a removal took from it.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn give_up(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    id: &SecretId,
+    key: &KeyedDigest,
+) -> Result<()> {
+    let sql = "UPDATE sites SET storing_key = NULL, storing_until = NULL \
+               WHERE vendor_id = $1 AND secret_id = $2 AND (storing_key IS NULL OR storing_key = $3)";
+    let (id, key) = (id.as_str(), key.as_bytes());
+    client.execute(sql, &[&vendor.0, &id, &key]).await?;
     Ok(())
 }
 

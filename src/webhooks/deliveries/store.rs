@@ -199,6 +199,35 @@ pub async fn give_up(
     Ok(())
 }
 
+/// Gives up the oldest messages of a vendor, so that no more than `most` wait; gives how many.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn drop_oldest(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    most: i64,
+    problem: &str,
+    now: Timestamp,
+) -> Result<u64> {
+    let sql = "SELECT count(*) AS number FROM ( \
+               SELECT FROM webhook_deliveries WHERE vendor_id = $1 AND next_attempt_at IS NOT NULL LIMIT $2) AS waiting";
+    let row = client.query_one(sql, &[&vendor.0, &(most + 1)]).await?;
+    if row.try_get::<_, i64>("number")? <= most {
+        return Ok(0);
+    }
+    // One that is on the way at the moment is left to its sender.
+    let sql = "UPDATE webhook_deliveries SET next_attempt_at = NULL, dead_at = $4, last_problem = $3 WHERE id IN ( \
+               SELECT id FROM webhook_deliveries WHERE vendor_id = $1 AND id IN ( \
+                   SELECT id FROM webhook_deliveries WHERE vendor_id = $1 AND next_attempt_at IS NOT NULL \
+                   ORDER BY id DESC OFFSET $2) \
+               FOR UPDATE SKIP LOCKED)";
+    let dropped = client
+        .execute(sql, &[&vendor.0, &most, &problem, &now])
+        .await?;
+    Ok(dropped)
+}
+
 /// Puts a message into the queue again, as if it had never been sent; `false` where there is none.
 ///
 /// # Errors
