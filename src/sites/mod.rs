@@ -20,9 +20,11 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::auth::{KeyedDigest, PluginOrVendor};
+use crate::db::GenericClient;
 use crate::error::Result;
 use crate::types::{AccessKey, SecretId, VendorId};
 use crate::vendors::Vendor;
+use crate::webhooks::{MessageType, outbox};
 
 /// A site's record.
 pub struct Site {
@@ -98,6 +100,21 @@ pub fn shows_access_key(
 #[must_use]
 pub fn told(vendor: VendorId, secret_id: &SecretId, url: Option<&str>) -> Value {
     json!({ "id": secret_id, "account": vendor.0, "url": url })
+}
+
+/// Tells the vendor's webhooks of a site.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn tell(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    about: MessageType,
+    (secret_id, url): (&SecretId, Option<&str>),
+    now: Timestamp,
+) -> Result<()> {
+    let data = told(vendor, secret_id, url);
+    Ok(outbox::enqueue(client, vendor, about, &data, now).await?)
 }
 
 /// A site as it is now; `None` where it is not known. A removal still to be finished is finished first.

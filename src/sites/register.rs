@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::tokens::{self, Grant, Issued, Kind, revoke};
 use crate::types::{AccessKey, ExpiresAt, IssuanceId, Metadata, Secret, SecretId, SiteUrl};
-use crate::webhooks::{MessageType, outbox};
+use crate::webhooks::MessageType;
 
 /// The body. `keyStoreID` and `publicKey` are what the plugins of 2019 send.
 #[derive(Deserialize)]
@@ -192,15 +192,8 @@ async fn write(app: &App, asked: &Registering, delete_key: Option<&Secret>) -> R
     }
     bind(&transaction, caller, body, now).await?;
     if site.is_none_or(|site| site.state != State::Registered) {
-        let data = super::told(vendor.id, &body.secret_id, new.site_url);
-        outbox::enqueue(
-            &transaction,
-            vendor.id,
-            MessageType::SiteCreated,
-            &data,
-            now,
-        )
-        .await?;
+        let site = (&body.secret_id, new.site_url);
+        super::tell(&transaction, vendor.id, MessageType::SiteCreated, site, now).await?;
     }
     let event = Event::done("site.registered", Some(vendor.id), caller.actor());
     event

@@ -19,7 +19,7 @@ use crate::tokens::{self, Grant, Kind};
 use crate::types::{SecretId, VendorId};
 use crate::vault::kv;
 use crate::vendors::{Level, Vendor};
-use crate::webhooks::{MessageType, outbox};
+use crate::webhooks::MessageType;
 
 /// How long a removal is one worker's; taken anew before the secret is deleted.
 const CLAIM: SignedDuration = SignedDuration::from_secs(60);
@@ -74,7 +74,7 @@ pub async fn begin(
     actor: &str,
     now: Timestamp,
 ) -> Result<i64> {
-    tell(client, vendor, secret_id, MessageType::SiteDeleted, now).await?;
+    tell_of_end(client, vendor, secret_id, MessageType::SiteDeleted, now).await?;
     let generation = store::ask_removal(client, vendor, secret_id, now).await?;
     let order = Order {
         by: actor,
@@ -88,7 +88,7 @@ pub async fn begin(
 }
 
 /// Tells the vendor's webhooks of the end of a site that was registered.
-async fn tell(
+async fn tell_of_end(
     client: &impl GenericClient,
     vendor: VendorId,
     secret_id: &SecretId,
@@ -99,8 +99,8 @@ async fn tell(
     let Some(site) = site.filter(|site| site.state == super::State::Registered) else {
         return Ok(());
     };
-    let data = super::told(vendor, secret_id, site.site_url.as_deref());
-    Ok(outbox::enqueue(client, vendor, about, &data, now).await?)
+    let site = (secret_id, site.site_url.as_deref());
+    super::tell(client, vendor, about, site, now).await
 }
 
 /// As [`finish`], to its end even if whoever asked for it goes away.
@@ -295,7 +295,7 @@ async fn end(app: &App, vendor: VendorId, secret_id: &SecretId) -> Result<Option
     });
     let mut generation = None;
     if over {
-        tell(
+        tell_of_end(
             &transaction,
             vendor,
             secret_id,

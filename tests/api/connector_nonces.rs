@@ -7,11 +7,10 @@ use base64::prelude::BASE64_STANDARD;
 use gatehouse::error::{Error, Result};
 use gatehouse::trustedlogin::connector::{NonceDigest, store, verify_nonce};
 use gatehouse::types::VendorId;
-use gatehouse::vault::Server;
 
 use crate::connector::told;
 use crate::support::connector::TestConnector;
-use crate::support::{Place, TestApp, TestVendor, servers};
+use crate::support::{TestApp, TestVendor, servers};
 
 async fn verify(
     test: &TestApp,
@@ -50,21 +49,6 @@ async fn start() -> (TestApp, TestVendor, TestConnector) {
     let vendor = test.vendor("acme-one").await;
     let connector = test.connector(&vendor).await;
     (test, vendor, connector)
-}
-
-/// Another service on the same servers.
-async fn replica(test: &TestApp) -> TestApp {
-    let place = Place {
-        bao: Server {
-            addr: test.bao_addr.clone(),
-            namespace: test.namespace.clone(),
-            ca_pem: None,
-        },
-        bao_root: test.bao_root.clone(),
-        database_url: test.database_url.clone(),
-    };
-    let config = place.config().await;
-    TestApp::start_at(place, config).await
 }
 
 #[tokio::test]
@@ -170,7 +154,7 @@ async fn key_that_is_another_one_each_time_verifies_nothing_old() {
 #[tokio::test]
 async fn nonce_is_good_once_on_all_replicas() {
     let (mut test, vendor, connector) = start().await;
-    let second = replica(&test).await;
+    let second = test.replica().await;
     let shown = connector.nonce();
     assert!(show(&test, &vendor, &shown).await);
     for _ in 0..3 {
@@ -190,7 +174,7 @@ async fn nonce_is_good_once_on_all_replicas() {
     let kept = connector.nonce();
     assert!(show(&test, &vendor, &kept).await);
     test.stop().await;
-    let third = replica(&test).await;
+    let third = test.replica().await;
     assert!(!show(&third, &vendor, &kept).await);
     // The nonce itself lies nowhere.
     let bytes = BASE64_STANDARD.decode(&kept.0).unwrap();

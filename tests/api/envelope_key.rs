@@ -9,7 +9,6 @@ use gatehouse::bootstrap;
 use gatehouse::error::{Error, Result};
 use gatehouse::trustedlogin::canonical::{Answer, Value};
 use gatehouse::trustedlogin::signing::{self, KEY_NAME};
-use gatehouse::vault::Server;
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value as Json, json};
@@ -22,25 +21,6 @@ const PATHS: [&str; 2] = [
     "/api/v1/envelope-signing-pubkey",
 ];
 const DAY: i64 = 24 * 3600;
-
-/// The same servers once more.
-fn again(test: &TestApp) -> Place {
-    Place {
-        bao: Server {
-            addr: test.bao_addr.clone(),
-            namespace: test.namespace.clone(),
-            ca_pem: None,
-        },
-        bao_root: test.bao_root.clone(),
-        database_url: test.database_url.clone(),
-    }
-}
-
-async fn replica(test: &TestApp) -> TestApp {
-    let place = again(test);
-    let config = place.config().await;
-    TestApp::start_at(place, config).await
-}
 
 /// The public key of a seed.
 fn public(seed: &str) -> String {
@@ -138,7 +118,7 @@ async fn bootstrap_makes_the_key_once() {
     let test = TestApp::start().await;
     let first = seed(&test).await;
     assert_eq!(first.len(), 64);
-    bootstrap::prepare_openbao(&again(&test).administrator())
+    bootstrap::prepare_openbao(&test.place().administrator())
         .await
         .unwrap();
     assert_eq!(seed(&test).await, first);
@@ -151,7 +131,7 @@ async fn replicas_change_to_a_new_version_at_the_same_moment() {
     let (began, next) = (Instant::now(), "42".repeat(32));
     write(&test, &next).await;
     // One that has just read it goes on with the old one, as the other does.
-    let second = replica(&test).await;
+    let second = test.replica().await;
     assert_eq!(in_force(&second).await, old);
     signs_as_it_says(&second).await;
     for one in [&test, &second] {
@@ -193,7 +173,7 @@ async fn versions_that_were_deleted_or_are_none_are_not_published() {
     write(&test, &keys[0]).await;
     write(&test, "no key").await;
     // Whoever begins now has none.
-    let second = replica(&test).await;
+    let second = test.replica().await;
     let refused = second.get(PATHS[0]).send().await;
     refused.expect_error(PATHS[0], 503, "openbao_unexpected");
     write(&test, &keys[1]).await;
@@ -201,7 +181,7 @@ async fn versions_that_were_deleted_or_are_none_are_not_published() {
     let gone = test.bao_root(Method::POST, &path("delete"));
     let gone = gone.json(&json!({ "versions": [4] })).send().await;
     assert_eq!(gone.status, 204, "{gone:?}");
-    let third = replica(&test).await;
+    let third = test.replica().await;
     third.app.clock.advance(60);
     assert_eq!(in_force(&third).await, public(&keys[2]));
     assert_eq!(formers(&third).await, [public(&keys[0]), public(&first)]);
@@ -221,7 +201,7 @@ async fn nothing_is_signed_without_a_key() {
     }
     let refused = sign(&test, "a message").await;
     assert!(matches!(refused, Err(Error::EnvelopeKeyMissing)));
-    bootstrap::prepare_openbao(&again(&test).administrator())
+    bootstrap::prepare_openbao(&test.place().administrator())
         .await
         .unwrap();
     tokio::time::sleep(Duration::from_millis(1_100)).await;

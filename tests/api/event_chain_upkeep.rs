@@ -5,14 +5,13 @@ use std::time::{Duration, Instant};
 
 use gatehouse::events::chain::{self, Fault};
 use gatehouse::types::VendorId;
-use gatehouse::vault::Server;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::json;
 
 use crate::event_chain::{count, freeze, remembered, tamper, verified};
 use crate::support::wait::until;
-use crate::support::{Place, TestApp, servers};
+use crate::support::{TestApp, servers};
 
 const UNCHAINED: &str = "SELECT count(*) FROM events_to_chain";
 
@@ -89,17 +88,7 @@ async fn two_replicas_chain_side_by_side_and_with_another_key() {
     );
     let rotated = rotated.json(&json!({ "data": { "key": "42".repeat(32) } }));
     assert_eq!(rotated.send().await.status, 200);
-    let place = Place {
-        bao: Server {
-            addr: test.bao_addr.clone(),
-            namespace: test.namespace.clone(),
-            ca_pem: None,
-        },
-        bao_root: test.bao_root.clone(),
-        database_url: test.database_url.clone(),
-    };
-    let config = place.config().await;
-    let second = TestApp::start_at(place, config).await;
+    let second = test.replica().await;
     // Neither minds the lock, as where one lost it in the middle.
     for _ in 0..20 {
         execute(&test, &events(vendor.id, 50, "clock_timestamp()")).await;

@@ -19,7 +19,7 @@ use crate::sites::{self, Site, State, remove};
 use crate::tokens::{Grant, Kind};
 use crate::types::{AccessKey, SecretId, VendorId};
 use crate::vault::kv;
-use crate::webhooks::{MessageType, outbox};
+use crate::webhooks::MessageType;
 
 /// How long storing may take.
 const CLAIM: SignedDuration = SignedDuration::from_secs(40);
@@ -153,15 +153,8 @@ async fn register(
     let event = Event::done(action, Some(vendor.id), by.actor());
     event.about_site(id).record(&transaction, now).await?;
     if !is_again {
-        let data = sites::told(vendor.id, id, Some(new.envelope.site_url.as_str()));
-        outbox::enqueue(
-            &transaction,
-            vendor.id,
-            MessageType::SiteCreated,
-            &data,
-            now,
-        )
-        .await?;
+        let site = (id, Some(new.envelope.site_url.as_str()));
+        sites::tell(&transaction, vendor.id, MessageType::SiteCreated, site, now).await?;
     }
     transaction.commit().await?;
     Ok(())

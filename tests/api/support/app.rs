@@ -216,6 +216,26 @@ impl TestApp {
         test
     }
 
+    /// The servers that this one is on, for another one beside it.
+    pub fn place(&self) -> Place {
+        Place {
+            bao: Server {
+                addr: self.bao_addr.clone(),
+                namespace: self.namespace.clone(),
+                ca_pem: None,
+            },
+            bao_root: self.bao_root.clone(),
+            database_url: self.database_url.clone(),
+        }
+    }
+
+    /// Another service on the same servers.
+    pub async fn replica(&self) -> Self {
+        let place = self.place();
+        let config = place.config().await;
+        Self::start_at(place, config).await
+    }
+
     /// Waits until `/readyz` says so.
     pub async fn until_ready(&self) {
         let mut last = None;

@@ -52,15 +52,7 @@ impl<'a> Call<'a> {
 /// An operator's token that was revoked, once the service knows.
 pub async fn revoked_operator(test: &TestApp) -> String {
     let pool = gatehouse::db::Pool::new(&super::app::db_settings(&test.database_url)).unwrap();
-    let place = super::Place {
-        bao: gatehouse::vault::Server {
-            addr: test.bao_addr.clone(),
-            namespace: test.namespace.clone(),
-            ca_pem: None,
-        },
-        bao_root: test.bao_root.clone(),
-        database_url: test.database_url.clone(),
-    };
+    let place = test.place();
     let token = gatehouse::bootstrap::new_operator(&place.administrator(), &pool, "gone")
         .await
         .unwrap();
