@@ -89,37 +89,49 @@ pub(super) fn rport(error: &Error, entry: &Entry, request_id: &str) -> Faults {
     Faults { errors }
 }
 
-/// The body of an error of TrustedLogin. Its clients take any body with `errors` for an error, show `errors` or `error` as
-/// text, and report anything but a JSON object as a firewall's.
+/// The body of an error of TrustedLogin. Its Connector takes what has no `errors` for an answer, whatever the status;
+/// anything but a JSON object its clients report as a firewall's.
 #[derive(Serialize)]
 pub(super) struct Refusal<'a> {
     message: &'a str,
     error: &'a str,
     code: &'a str,
     request_id: &'a str,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    errors: BTreeMap<&'a str, Vec<String>>,
+    errors: Errors<'a>,
 }
 
-/// What is wrong, and under `errors` with which fields.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Errors<'a> {
+    /// What is wrong, by field.
+    Fields(BTreeMap<&'a str, Vec<String>>),
+    /// The same as the message.
+    Message([&'a str; 1]),
+}
+
+/// What is wrong, and where fields are, with which.
 pub(super) fn trustedlogin<'a>(
     error: &'a Error,
     entry: &'a Entry,
     request_id: &'a str,
 ) -> Refusal<'a> {
-    let mut errors: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut fields: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for field in error.field_errors() {
         let path = field.pointer.trim_start_matches('/');
         let name = path.split('/').next().unwrap_or_default();
         let said = format!("The {} field {}.", name_or_body(path), field.detail);
-        errors.entry(name_or_body(name)).or_default().push(said);
+        fields.entry(name_or_body(name)).or_default().push(said);
     }
     Refusal {
         message: &entry.detail,
         error: &entry.detail,
         code: entry.code,
         request_id,
-        errors,
+        errors: if fields.is_empty() {
+            Errors::Message([&entry.detail])
+        } else {
+            Errors::Fields(fields)
+        },
     }
 }
 

@@ -167,10 +167,13 @@ fn trustedlogin_error() -> Value {
     let text = json!({ "type": "string" });
     json!({
         "type": "object",
-        "required": ["message", "error", "code", "request_id"],
+        "required": ["message", "error", "code", "request_id", "errors"],
         "properties": {
             "message": text, "error": text, "code": text, "request_id": text,
-            "errors": { "type": "object", "additionalProperties": { "type": "array", "items": text } },
+            "errors": { "oneOf": [
+                { "type": "object", "additionalProperties": { "type": "array", "items": text } },
+                { "type": "array", "items": text },
+            ] },
         },
     })
 }

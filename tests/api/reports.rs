@@ -253,7 +253,7 @@ async fn log_in_goes_on_only_while_the_site_is_registered() {
     // Its record is cleaned up.
     verify(&vendor, SECRET_ID)
         .await
-        .expect_refusal(404, "not_found");
+        .expect_refusal(410, "site_expired");
     let path = format!("/api/v1/sites/{SECRET_ID}/verify-identifier");
     let call = test
         .post(&path)

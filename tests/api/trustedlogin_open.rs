@@ -166,7 +166,7 @@ async fn what_is_over_or_gone_is_removed_at_the_next_look() {
     assert_eq!(test.bao_root(Method::GET, &path).send().await.status, 404);
     open(&test, &vendor, &own(&vendor), connector.nonce())
         .await
-        .expect_refusal(404, "not_found");
+        .expect_refusal(410, "site_expired");
     // Gone behind the service's back.
     body["expiresAt"] = Value::Null;
     assert_eq!(store(&test, &vendor, &body).await.status, 201);

@@ -66,12 +66,16 @@ pub async fn live(app: &Arc<App>, vendor: &Arc<Vendor>, id: &SecretId) -> Result
     let client = app.db.get().await?;
     let site = store::find(&client, vendor.id, id).await?;
     drop(client);
-    let site = site
-        .filter(|site| site.state == State::Registered)
-        .ok_or(Error::NotFound)?;
-    if site.expires_at.is_some_and(|at| at <= now) {
-        remove::expire(app, vendor, id).await?;
-        return Err(Error::SiteExpired);
+    let site = site.ok_or(Error::NotFound)?;
+    let is_over = site.expires_at.is_some_and(|at| at <= now);
+    match site.state {
+        State::Registered if is_over => {
+            remove::expire(app, vendor, id).await?;
+            Err(Error::SiteExpired)
+        }
+        State::Registered => Ok(site),
+        // For as long as its record is kept.
+        State::Removing | State::Removed if is_over => Err(Error::SiteExpired),
+        State::Reserved | State::Removing | State::Removed => Err(Error::NotFound),
     }
-    Ok(site)
 }
