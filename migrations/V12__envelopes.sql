@@ -3,7 +3,7 @@
 ALTER TABLE sites
     ADD COLUMN wp_user_id      bigint,
     ADD COLUMN client_version  text,
-    -- The digest of the access key it is stored with.
-    ADD COLUMN storing_key     bytea,
+    -- By which request.
+    ADD COLUMN storing_by      uuid,
     ADD COLUMN storing_until   timestamptz;
 CREATE INDEX sites_storing ON sites (storing_until) WHERE storing_until IS NOT NULL;

@@ -189,7 +189,15 @@ impl Claim<'_> {
             revoke::one(app, token).await?;
         }
         self.extend(app).await?;
+        let client = app.db.get().await?;
+        let now = app.clock.now();
+        let is_storing = envelope::store::is_storing(&client, vendor.id, secret_id, now).await?;
+        drop(client);
         delete_secret(app, vendor, secret_id).await?;
+        if is_storing {
+            // What is being written may come after this. No other one is stored while the site is being removed.
+            return Err(Error::RemovalPending);
+        }
         let (client, now) = (app.db.get().await?, app.clock.now());
         store::mark_removed(&client, vendor.id, secret_id, self.generation, now).await?;
         let event = Event::done("site.removed", Some(vendor.id), REMOVER);

@@ -219,8 +219,7 @@ pub async fn ask_removal(
                    removal_asked_at = CASE WHEN s.state = 'removing' THEN s.removal_asked_at ELSE $3 END, \
                    removal_attempts = CASE WHEN s.state = 'removing' THEN s.removal_attempts ELSE 0 END, \
                    removal_after = CASE WHEN s.state = 'removing' THEN s.removal_after END, \
-                   state = 'removing', delete_key_digest = NULL, access_key_digest = NULL, storing_key = NULL, \
-                   touched_at = $3 \
+                   state = 'removing', delete_key_digest = NULL, access_key_digest = NULL, touched_at = $3 \
                RETURNING generation";
     let row = client
         .query_one(sql, &[&vendor.0, &id.as_str(), &now])

@@ -62,8 +62,8 @@ async fn storing_that_was_begun_and_never_ended_is_cleared_up() {
         .json(&json!({ "identifier": "left behind" }));
     assert_eq!(left.send().await.status, 204);
     let sql = format!(
-        "INSERT INTO sites (vendor_id, secret_id, generation, state, created_at, touched_at, storing_key, storing_until) \
-         VALUES ({}, '{SECRET_ID}', nextval('site_generations'), 'reserved', now(), now(), '\\x00', now() + interval '40 s')",
+        "INSERT INTO sites (vendor_id, secret_id, generation, state, created_at, touched_at, storing_by, storing_until) \
+         VALUES ({}, '{SECRET_ID}', nextval('site_generations'), 'reserved', now(), now(), gen_random_uuid(), now() + interval '40 s')",
         vendor.id
     );
     test.sql().await.batch_execute(&sql).await.unwrap();
@@ -117,4 +117,31 @@ async fn storing_and_removing_at_once_leave_what_the_record_says() {
         let shown = shown.bearer(&vendor.private_key).send().await.status;
         assert_eq!(in_openbao(&test, id).await.status, shown, "{id}");
     }
+}
+
+#[tokio::test]
+async fn removal_does_not_end_before_storing_has() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("gravityview").await;
+    let body = envelope(&vendor, SECRET_ID, ACCESS_KEY);
+    assert_eq!(store(&test, &vendor, &body).await.status, 201);
+    // Another request is storing it anew, and its write comes late.
+    let storing =
+        "UPDATE sites SET storing_by = gen_random_uuid(), storing_until = now() + interval '40 s'";
+    test.sql().await.batch_execute(storing).await.unwrap();
+    let meanwhile = store(&test, &vendor, &body).await;
+    meanwhile.expect_refusal(409, "conflict");
+    let removed = remove(&test, &vendor, SECRET_ID).await;
+    assert_eq!(removed.status, 202, "{removed:?}");
+    let path = format!("gravityview-store/{SECRET_ID}");
+    let late = test.bao_root(Method::POST, &path);
+    let late = late.json(&json!({ "identifier": "late" })).send().await;
+    assert_eq!(late.status, 204);
+    test.app.clock.advance(120);
+    until("the removal", async || {
+        test.pass("remove_sites").await;
+        in_openbao(&test, SECRET_ID).await.status == 404
+    })
+    .await;
+    assert_eq!(find(&test, &vendor, json!([ACCESS_KEY])).await.status, 204);
 }

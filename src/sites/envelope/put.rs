@@ -1,14 +1,15 @@
 //! Stores an envelope, and registers its site with it.
 //!
-//! The site's row says first that an envelope is being stored, and with which access key; then OpenBao is written to; then
-//! the site is registered. Nobody with another access key gets in between; a removal does, and then what was written is
-//! removed again. What a crash leaves behind, [`pass`] clears up: the secret of a site that was never registered is
-//! removed.
+//! The site's row says first that an envelope is being stored, and by which request; then OpenBao is written to; then the
+//! site is registered. No other one is stored meanwhile. It may be removed, and then that removal does not end before this
+//! has: what was written is deleted too. What a crash leaves behind, [`pass`] clears up: the secret of a site that was
+//! never registered is removed.
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::{Envelope, store};
 use crate::app::App;
@@ -56,7 +57,8 @@ pub async fn put(app: &Arc<App>, by: &PluginOrVendor, new: &NewSite) -> Result<(
     }
     let key = app.keys()?.access_key_digest(vendor.id, &new.access_key);
     sites::settled(app, vendor, &new.secret_id).await?;
-    claim(app, vendor.id, &new.secret_id, &key).await?;
+    let claim_id = Uuid::now_v7();
+    claim(app, vendor.id, &new.secret_id, &key, claim_id).await?;
     let grant = Grant {
         key: Some(by.key()),
         ..Grant::new(vendor, Kind::StoreWrite, STORER)
@@ -67,13 +69,26 @@ pub async fn put(app: &Arc<App>, by: &PluginOrVendor, new: &NewSite) -> Result<(
     let written = app.brokered.call(app, &grant, |handle| async move {
         kv::write_site(&handle, namespace, id, fields).await
     });
-    // Whether a write that failed comes late nobody knows: the claim stays, and is cleared up when it is over.
-    written.await?;
-    register(app, by, new, &key).await
+    match written.await {
+        Err(Error::Vault(error)) if !error.is_outcome_unknown() => {
+            let client = app.db.get().await?;
+            store::give_up(&client, vendor.id, id, claim_id).await?;
+            return Err(error.into());
+        }
+        // Whether a write that failed comes late nobody knows: the claim stays, and is cleared up when it is over.
+        written => written?,
+    }
+    register(app, by, new, &key, claim_id).await
 }
 
-/// Lets one access key at a time store a site.
-async fn claim(app: &App, vendor: VendorId, id: &SecretId, key: &KeyedDigest) -> Result<()> {
+/// Lets one request at a time store a site.
+async fn claim(
+    app: &App,
+    vendor: VendorId,
+    id: &SecretId,
+    key: &KeyedDigest,
+    by: Uuid,
+) -> Result<()> {
     let now = app.clock.now();
     let until = now.checked_add(CLAIM).unwrap_or(Timestamp::MAX);
     let mut client = app.db.get().await?;
@@ -81,7 +96,7 @@ async fn claim(app: &App, vendor: VendorId, id: &SecretId, key: &KeyedDigest) ->
     sites::store::reserve(&transaction, vendor, id, now).await?;
     let site = sites::store::find_for_update(&transaction, vendor, id).await?;
     may_store(site.as_ref(), key)?;
-    if !store::claim(&transaction, vendor, id, key, now, until).await? {
+    if !store::claim(&transaction, vendor, id, by, now, until).await? {
         return Err(Error::Conflict);
     }
     transaction.commit().await?;
@@ -115,6 +130,7 @@ async fn register(
     by: &PluginOrVendor,
     new: &NewSite,
     key: &KeyedDigest,
+    claim_id: Uuid,
 ) -> Result<()> {
     let (vendor, id, now) = (by.vendor(), &new.secret_id, app.clock.now());
     let mut client = app.db.get().await?;
@@ -123,14 +139,10 @@ async fn register(
     let is_again = site
         .as_ref()
         .is_some_and(|site| site.state == State::Registered);
-    let holds = match &site {
-        Some(_) if is_again => may_store(site.as_ref(), key).is_ok(),
-        Some(site) if site.state == State::Removing => false,
-        Some(_) => store::holds_claim(&transaction, vendor.id, id, key).await?,
-        None => false,
-    };
+    let holds = store::holds_claim(&transaction, vendor.id, id, claim_id).await?
+        && may_store(site.as_ref(), key).is_ok();
     if !holds {
-        store::give_up(&transaction, vendor.id, id, key).await?;
+        store::give_up(&transaction, vendor.id, id, claim_id).await?;
         sites::store::ask_removal(&transaction, vendor.id, id, now).await?;
         transaction.commit().await?;
         return Err(Error::Conflict);

@@ -40,15 +40,14 @@ pub async fn read(app: &Arc<App>, vendor: &Arc<Vendor>, id: &SecretId) -> Result
         kv::read_site(&handle, namespace, id).await
     });
     let read = read.await?;
-    let opened = read.and_then(|(fields, request_id)| {
-        Some(Opened {
-            envelope: Envelope::of(&fields)?,
+    if let Some((fields, request_id)) = read {
+        // What a plugin of 2019 wrote itself is no envelope, and stays.
+        let envelope = Envelope::of(&fields).ok_or(Error::NotFound)?;
+        return Ok(Opened {
+            envelope,
             request_id,
             generation: site.generation,
-        })
-    });
-    if let Some(opened) = opened {
-        return Ok(opened);
+        });
     }
     let registered = site.registered_at.unwrap_or_default();
     if app.clock.now().duration_since(registered) > FRESH {

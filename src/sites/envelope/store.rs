@@ -1,15 +1,15 @@
 //! Statements on envelopes that are being stored.
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::put::NewSite;
-use crate::auth::KeyedDigest;
 use crate::db::{GenericClient, Result};
 use crate::error::Error;
 use crate::sites::store::{Due, due};
 use crate::types::{SecretId, VendorId};
 
-/// Takes a site for one access key; `false` where another has it. The caller has locked its row.
+/// Takes a site for one request; `false` where another has it. The caller has locked its row.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -17,22 +17,20 @@ pub async fn claim(
     client: &impl GenericClient,
     vendor: VendorId,
     id: &SecretId,
-    key: &KeyedDigest,
+    by: Uuid,
     now: Timestamp,
     until: Timestamp,
 ) -> Result<bool> {
-    // One that a removal took has no key any more, and is free when its time is over.
-    let sql = "UPDATE sites SET storing_key = $3, storing_until = $5, touched_at = $4 \
+    let sql = "UPDATE sites SET storing_by = $3, storing_until = $5, touched_at = $4 \
                WHERE vendor_id = $1 AND secret_id = $2 \
-               AND (storing_until IS NULL OR storing_until <= $4 OR storing_key = $3)";
-    let (id, key) = (id.as_str(), key.as_bytes());
+               AND (storing_until IS NULL OR storing_until <= $4)";
     let taken = client
-        .execute(sql, &[&vendor.0, &id, &key, &now, &until])
+        .execute(sql, &[&vendor.0, &id.as_str(), &by, &now, &until])
         .await?;
     Ok(taken == 1)
 }
 
-/// Whether a site is taken for this access key, in time or not.
+/// Whether a site is taken for this request, in time or not.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -40,11 +38,11 @@ pub async fn holds_claim(
     client: &impl GenericClient,
     vendor: VendorId,
     id: &SecretId,
-    key: &KeyedDigest,
+    by: Uuid,
 ) -> Result<bool> {
-    let sql = "SELECT FROM sites WHERE vendor_id = $1 AND secret_id = $2 AND storing_key = $3 AND storing_until IS NOT NULL";
+    let sql = "SELECT FROM sites WHERE vendor_id = $1 AND secret_id = $2 AND storing_by = $3 AND storing_until IS NOT NULL";
     let row = client
-        .query_opt(sql, &[&vendor.0, &id.as_str(), &key.as_bytes()])
+        .query_opt(sql, &[&vendor.0, &id.as_str(), &by])
         .await?;
     Ok(row.is_some())
 }
@@ -54,7 +52,7 @@ pub async fn holds_claim(
 /// # Errors
 /// Where the database does not answer.
 pub async fn finish(client: &impl GenericClient, vendor: VendorId, new: &NewSite) -> Result<()> {
-    let sql = "UPDATE sites SET storing_key = NULL, storing_until = NULL, wp_user_id = $3, client_version = $4 \
+    let sql = "UPDATE sites SET storing_by = NULL, storing_until = NULL, wp_user_id = $3, client_version = $4 \
                WHERE vendor_id = $1 AND secret_id = $2";
     let (id, version) = (new.secret_id.as_str(), &new.client_version);
     client
@@ -63,7 +61,7 @@ pub async fn finish(client: &impl GenericClient, vendor: VendorId, new: &NewSite
     Ok(())
 }
 
-/// Gives a site back that this access key had, or that a removal took from it.
+/// Gives a site back that this request had.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -71,13 +69,29 @@ pub async fn give_up(
     client: &impl GenericClient,
     vendor: VendorId,
     id: &SecretId,
-    key: &KeyedDigest,
+    by: Uuid,
 ) -> Result<()> {
-    let sql = "UPDATE sites SET storing_key = NULL, storing_until = NULL \
-               WHERE vendor_id = $1 AND secret_id = $2 AND (storing_key IS NULL OR storing_key = $3)";
-    let (id, key) = (id.as_str(), key.as_bytes());
-    client.execute(sql, &[&vendor.0, &id, &key]).await?;
+    let sql = "UPDATE sites SET storing_by = NULL, storing_until = NULL \
+               WHERE vendor_id = $1 AND secret_id = $2 AND storing_by = $3";
+    client.execute(sql, &[&vendor.0, &id.as_str(), &by]).await?;
     Ok(())
+}
+
+/// Whether a site is being stored.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn is_storing(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    id: &SecretId,
+    now: Timestamp,
+) -> Result<bool> {
+    let sql = "SELECT FROM sites WHERE vendor_id = $1 AND secret_id = $2 AND storing_until > $3";
+    let row = client
+        .query_opt(sql, &[&vendor.0, &id.as_str(), &now])
+        .await?;
+    Ok(row.is_some())
 }
 
 /// Sites of any vendor that were taken and never given back.
@@ -105,7 +119,7 @@ pub async fn drop_claim(
     id: &SecretId,
     now: Timestamp,
 ) -> Result<bool> {
-    let sql = "UPDATE sites SET storing_key = NULL, storing_until = NULL \
+    let sql = "UPDATE sites SET storing_by = NULL, storing_until = NULL \
                WHERE vendor_id = $1 AND secret_id = $2 AND storing_until <= $3";
     Ok(client
         .execute(sql, &[&vendor.0, &id.as_str(), &now])

@@ -17,7 +17,7 @@ use crate::types::{Name, SecretId};
 
 /// What a Connector says when it asks for an envelope.
 pub struct Opening {
-    /// The person of the support team, as the vendor's site knows it.
+    /// The person of the support team, as the vendor's site knows it; a name that cannot be shown is left out.
     pub user: Option<(i64, Option<Name>)>,
     /// Random bytes in base64.
     pub nonce: String,
@@ -34,20 +34,16 @@ impl Opening {
         let mut fields = body.fields();
         let nonce = fields.optional_text("nonce", 4096).unwrap_or_default();
         let signed_nonce = fields.optional_text("signedNonce", 4096);
-        let user = fields.optional::<Person>("user");
+        let user = fields.value("user").cloned().unwrap_or_default();
         fields.finish()?;
+        let name = user["name"].as_str().map(str::to_owned);
+        let name = name.and_then(|name| Name::try_from(name).ok());
         Ok(Self {
-            user: user.map(|person| (person.id, person.name)),
+            user: user["id"].as_i64().map(|id| (id, name)),
             nonce,
             signed_nonce: signed_nonce.unwrap_or_default(),
         })
     }
-}
-
-#[derive(serde::Deserialize)]
-struct Person {
-    id: i64,
-    name: Option<Name>,
 }
 
 /// The answer's body. That it was opened, by whom, is on record before it is answered, and so is that its nonce was used.
