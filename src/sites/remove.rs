@@ -24,7 +24,7 @@ use crate::webhooks::MessageType;
 /// How long a removal is one worker's; taken anew before the secret is deleted.
 const CLAIM: SignedDuration = SignedDuration::from_secs(60);
 /// Who carries removals out.
-const REMOVER: &str = "task:remove_sites";
+pub(super) const REMOVER: &str = "task:remove_sites";
 /// Who asks for those of sites whose time is over.
 const EXPIRER: &str = "task:expire_sites";
 

@@ -13,6 +13,9 @@ use serde_json::{Map, Value};
 
 use crate::types::SiteUrl;
 
+/// Who has the tokens that envelopes are stored and read with.
+const ACTOR: &str = "gatehouse";
+
 /// A sealed envelope. No `Debug`: none of it belongs into a log.
 #[derive(Clone)]
 pub struct Envelope {

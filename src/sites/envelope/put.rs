@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Envelope, store};
+use super::{ACTOR, Envelope, store};
 use crate::app::App;
 use crate::auth::{KeyedDigest, PluginOrVendor};
 use crate::error::{Error, FieldError, Result};
@@ -24,8 +24,6 @@ use crate::webhooks::MessageType;
 
 /// How long storing may take.
 const CLAIM: SignedDuration = SignedDuration::from_secs(40);
-const STORER: &str = "gatehouse";
-const TIDIER: &str = "task:remove_sites";
 
 /// A site to be stored with its envelope.
 pub struct NewSite {
@@ -61,7 +59,7 @@ pub async fn put(app: &Arc<App>, by: &PluginOrVendor, new: &NewSite) -> Result<(
     claim(app, vendor.id, &new.secret_id, &key, claim_id).await?;
     let grant = Grant {
         key: Some(by.key()),
-        ..Grant::new(vendor, Kind::StoreWrite, STORER)
+        ..Grant::new(vendor, Kind::StoreWrite, ACTOR)
     };
     let (namespace, id) = (&vendor.namespace, &new.secret_id);
     let fields = new.envelope.fields();
@@ -189,7 +187,7 @@ pub async fn pass(app: &Arc<App>, limit: i64) -> Result<usize> {
             continue;
         }
         if site.is_some_and(|site| site.state != State::Registered) {
-            remove::begin(&transaction, vendor, id, TIDIER, now).await?;
+            remove::begin(&transaction, vendor, id, remove::REMOVER, now).await?;
         }
         transaction.commit().await?;
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use super::Envelope;
+use super::{ACTOR, Envelope};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::sites::{Site, State, remove, store};
@@ -13,7 +13,6 @@ use crate::types::SecretId;
 use crate::vault::kv;
 use crate::vendors::Vendor;
 
-const READER: &str = "gatehouse";
 /// A site that is registered a moment before its envelope is written is no ruin.
 const FRESH: SignedDuration = SignedDuration::from_mins(1);
 
@@ -34,7 +33,7 @@ pub struct Opened {
 /// [`Error::NotFound`], [`Error::SiteExpired`], or trouble with OpenBao or the database.
 pub async fn read(app: &Arc<App>, vendor: &Arc<Vendor>, id: &SecretId) -> Result<Opened> {
     let site = live(app, vendor, id).await?;
-    let grant = Grant::new(vendor, Kind::StoreRead, READER);
+    let grant = Grant::new(vendor, Kind::StoreRead, ACTOR);
     let namespace = &vendor.namespace;
     let read = app.brokered.call(app, &grant, |handle| async move {
         kv::read_site(&handle, namespace, id).await
@@ -51,7 +50,7 @@ pub async fn read(app: &Arc<App>, vendor: &Arc<Vendor>, id: &SecretId) -> Result
     }
     let registered = site.registered_at.unwrap_or_default();
     if app.clock.now().duration_since(registered) > FRESH {
-        remove::remove(app, vendor, id, READER).await?;
+        remove::remove(app, vendor, id, ACTOR).await?;
     }
     Err(Error::SiteExpired)
 }
