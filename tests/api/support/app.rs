@@ -205,6 +205,8 @@ impl TestApp {
             http: reqwest::Client::builder()
                 .no_proxy()
                 .timeout(Duration::from_secs(30))
+                // Less than the service keeps a connection: a call must not go out on one that is just being closed.
+                .pool_idle_timeout(Duration::from_secs(2))
                 .build()
                 .unwrap(),
             secrets: Mutex::default(),
