@@ -18,7 +18,8 @@ use std::time::{Duration, Instant};
 use gatehouse::access_logs;
 use gatehouse::bootstrap::{self, Role};
 use gatehouse::config::{
-    BaoConfig, Config, HttpConfig, LimitConfig, LockboxConfig, LogConfig, Rate, UserConfig,
+    BaoConfig, Config, HttpConfig, LeaseCaps, LimitConfig, LockboxConfig, LogConfig, Rate,
+    UserConfig,
 };
 use gatehouse::dev::openbao::{OpenBao, OpenBaoOptions};
 use gatehouse::dev::postgres::{Postgres, PostgresOptions};
@@ -201,11 +202,9 @@ async fn config(database_url: &str, openbao: &OpenBao) -> Config {
             address: rate,
             vendor: rate,
             refused: rate,
+            leases: LeaseCaps::WIDE,
         },
-        egress: egress::Settings {
-            allow: Vec::new(),
-            authorities: rustls::RootCertStore::empty(),
-        },
+        egress: egress::Settings::new(Vec::new(), rustls::RootCertStore::empty()),
         lockbox: LockboxConfig {
             kdf: gatehouse::lockbox::crypto::Kdf::FLOOR,
         },
@@ -213,6 +212,11 @@ async fn config(database_url: &str, openbao: &OpenBao) -> Config {
             base_domain: None,
             default_vendor: None,
             strength_waived: false,
+        },
+        access_tokens: gatehouse::config::AccessTokenConfig {
+            issuer: "https://gatehouse.bench".to_owned(),
+            life: 600,
+            key_days: 90,
         },
         trial: false,
     }

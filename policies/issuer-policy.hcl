@@ -29,8 +29,16 @@ path "auth/token/create/gatehouse-credentials" {
 path "auth/token/create/gatehouse-credentials-write" {
   capabilities = ["update"]
 }
+# To empty the stores of a vendor that was cancelled: such a token lists and deletes, and reads nothing.
+path "auth/token/create/gatehouse-purge" {
+  capabilities = ["update"]
+}
 # The keys under which API keys and access keys are digested, and the trail and envelopes are signed.
 path "gatehouse-keys/data/+" {
+  capabilities = ["read"]
+}
+# Said once more, as the provisioner's line for this path is nearer than the one above where one token has all rights.
+path "gatehouse-keys/data/token-signing" {
   capabilities = ["read"]
 }
 # Which checkpoint of the trail is the newest.

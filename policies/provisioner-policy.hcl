@@ -37,6 +37,14 @@ path "sys/mounts/gatehouse-keys" {
 path "sys/policies/acl/+" {
   capabilities = ["create", "read", "update", "delete"]
 }
+# To find policies that our token roles would give and that are no vendor's.
+path "sys/policies/acl" {
+  capabilities = ["list"]
+}
+# To find roles that somebody changed.
+path "auth/token/roles/gatehouse-*" {
+  capabilities = ["read"]
+}
 path "sys/policies/acl/saas-policy" {
   capabilities = ["deny"]
 }
@@ -57,4 +65,8 @@ path "sys/policies/acl/default" {
 }
 path "sys/policies/acl/root" {
   capabilities = ["deny"]
+}
+# The next version of the key that access tokens are signed with. It is not read with this token.
+path "gatehouse-keys/data/token-signing" {
+  capabilities = ["create", "update"]
 }

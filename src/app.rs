@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::access_logs::timeline::export::Exports;
+use crate::auth::jwks::JwkSets;
 use crate::auth::{Directory, KeyRing};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -20,13 +21,15 @@ use crate::events::refused::Refusals;
 use crate::health::Probe;
 use crate::http::limit::Limits;
 use crate::lockbox::Lockboxes;
+use crate::oauth::TokenKeys;
 use crate::tasks::Board;
 use crate::tokens::sweep::Foreign;
-use crate::tokens::{Brokered, Ledger};
+use crate::tokens::{Brokered, Budget, Ledger};
 use crate::trustedlogin::Signer;
 use crate::trustedlogin::connector::Keys;
 use crate::users::accounts::Passwords;
 use crate::vault::Vault;
+use crate::vendors::keys::uses::KeyUses;
 use crate::{config::ConfigError, db, telemetry, vault};
 
 /// The running service. Handlers and tasks hold it in an `Arc`.
@@ -41,12 +44,16 @@ pub struct App {
     pub directory: Directory,
     /// Where each issued token is recorded before it is handed out.
     pub ledger: Ledger,
+    /// How many tokens live.
+    pub budget: Budget,
     /// Tokens that the service uses itself for somebody.
     pub brokered: Brokered,
     /// Tokens in OpenBao that are not ours to judge.
     pub foreign: Foreign,
     /// Refusals that are only counted.
     pub refusals: Refusals,
+    /// When vendors' keys were last shown.
+    pub key_uses: KeyUses,
     /// Rate limits.
     pub limits: Limits,
     /// The way out to addresses that vendors name.
@@ -65,10 +72,14 @@ pub struct App {
     pub passwords: Passwords,
     /// Keys of vendors' Connectors.
     pub connectors: Keys,
+    /// Key sets of those who issue tokens.
+    pub jwks: JwkSets,
     /// What signs the trail.
     pub notary: Notary,
     /// What signs envelopes.
     pub signer: Signer,
+    /// What signs access tokens.
+    pub token_keys: TokenKeys,
     /// The last report of each background task.
     pub board: Board,
     /// Work that must end before the process does, even when its client is gone.
@@ -104,11 +115,17 @@ pub enum StartError {
     /// A part of the service ended; the log says which.
     #[error("a part of the service ended by surprise")]
     EndedBySurprise,
-    /// The app token may do anything.
+    /// An app token is one that the service does not run with.
     #[error(
-        "the app token is a root token: give the service a token of its own (see `gatehouse bootstrap`), or set GATEHOUSE_TRIAL=true to try things out"
+        "the app token `{name}` is refused: {why}. {}",
+        .why.advice()
     )]
-    RootToken,
+    AppToken {
+        /// Which of them.
+        name: &'static str,
+        /// What is wrong with it.
+        why: vault::Unfit,
+    },
 }
 
 impl App {
@@ -122,9 +139,11 @@ impl App {
             vault: Vault::new(&config.bao.server, config.bao.tokens.clone())?,
             directory: Directory::default(),
             ledger: Ledger::default(),
+            budget: Budget::default(),
             brokered: Brokered::default(),
             foreign: Foreign::default(),
             refusals: Refusals::default(),
+            key_uses: KeyUses::default(),
             limits: Limits::new(&config.limits),
             egress: Egress::new(&config.egress)?,
             clock: Clock::default(),
@@ -134,8 +153,10 @@ impl App {
             lockboxes: Lockboxes::default(),
             passwords: Passwords::default(),
             connectors: Keys::default(),
+            jwks: JwkSets::default(),
             notary: Notary::default(),
             signer: Signer::default(),
+            token_keys: TokenKeys::default(),
             board: Board::default(),
             tracker: TaskTracker::new(),
             probe: Probe::default(),

@@ -9,6 +9,7 @@ use crate::db::{self, Pool};
 use crate::events::Event;
 use crate::events::chain;
 use crate::lockbox;
+use crate::oauth;
 use crate::tokens::ROLES;
 use crate::trustedlogin::signing;
 use crate::types::Secret;
@@ -96,7 +97,8 @@ async fn prepare_keys(handle: &Handle) -> anyhow::Result<()> {
             kv::create_key(handle, KeyRing::NAME, &new_ring_key()).await?;
             kv::create_key(handle, lockbox::SECRET_NAME, &new_ring_key()).await?;
             kv::create_key(handle, chain::KEY_NAME, &new_ring_key()).await?;
-            kv::create_key(handle, signing::KEY_NAME, &new_ring_key()).await
+            kv::create_key(handle, signing::KEY_NAME, &new_ring_key()).await?;
+            kv::create_key(handle, oauth::keys::KEY_NAME, &new_ring_key()).await
         };
         match written.await {
             Ok(()) => return Ok(()),

@@ -3,6 +3,7 @@
 //! Each secret can also come from a file, by the variable's name with `_FILE` behind it. An error names the variable,
 //! never its value. `deploy/gatehouse.env.example` documents every variable.
 
+mod access_tokens;
 mod audit;
 mod bao;
 mod dev;
@@ -14,7 +15,6 @@ mod logs;
 mod users;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
 use std::time::Duration;
 
 use base64::Engine;
@@ -25,11 +25,12 @@ use crate::types::{Namespace, Secret};
 use crate::vault::{Server, TokenSources};
 use crate::{access_logs, db, webhooks};
 
+pub use access_tokens::AccessTokenConfig;
 pub use audit::needed as audit_settings;
 pub use bao::issuer_source;
 pub use dev::DevConfig;
 pub use env::Env;
-pub use limits::{LimitConfig, Rate};
+pub use limits::{LeaseCaps, LimitConfig, Rate};
 pub use lockbox::LockboxConfig;
 pub use logs::LogConfig;
 pub use users::UserConfig;
@@ -79,6 +80,8 @@ pub struct Config {
     pub logs: LogConfig,
     /// Whose user a bare log-in name means.
     pub users: UserConfig,
+    /// Access tokens that the service signs.
+    pub access_tokens: AccessTokenConfig,
     /// Whether the service may run with a root token: for trials on one machine.
     pub trial: bool,
 }
@@ -129,8 +132,10 @@ impl Config {
     /// # Errors
     /// Names the first variable that is missing or cannot be used.
     pub fn from_env(env: &Env) -> Result<Self> {
+        let http = HttpConfig::from_env(env, 5)?;
         Ok(Self {
-            http: HttpConfig::from_env(env, 5)?,
+            access_tokens: AccessTokenConfig::from_env(env, http.listen)?,
+            http,
             bao: BaoConfig::from_env(env)?,
             db: db_settings(env)?,
             signup_secrets: signup_secrets(env)?,
@@ -199,19 +204,18 @@ pub fn server(env: &Env) -> Result<Server> {
             &"must be http(s)://host:port and nothing more",
         ));
     }
-    let local = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
-    if url.scheme() == "http" && !local && !env.flag("GATEHOUSE_BAO_INSECURE")? {
+    let server = Server {
+        addr: addr.trim_end_matches('/').to_owned(),
+        namespace: bao_namespace(env)?,
+        ca_pem: env.file("GATEHOUSE_BAO_CACERT")?,
+    };
+    if !server.is_private() && !env.flag("GATEHOUSE_BAO_INSECURE")? {
         return Err(invalid(
             name,
             &"tokens would cross the network in the clear: use https, or set GATEHOUSE_BAO_INSECURE=true on a network you trust",
         ));
     }
-    let namespace = bao_namespace(env)?;
-    Ok(Server {
-        addr: addr.trim_end_matches('/').to_owned(),
-        namespace,
-        ca_pem: env.file("GATEHOUSE_BAO_CACERT")?,
-    })
+    Ok(server)
 }
 
 /// The OpenBao namespace this service is fenced into, if any: `GATEHOUSE_BAO_NAMESPACE`.
@@ -341,6 +345,7 @@ mod tests {
             ("GATEHOUSE_BAO_NAMESPACE", "../root"),
             ("GATEHOUSE_BAO_TOKEN", "s.canary"),
             ("GATEHOUSE_BAO_SECRET_ID", ""),
+            ("GATEHOUSE_BAO_SECRET_ID_WRAPPED", "s.canary"),
             ("DATABASE_URL", ""),
             ("GATEHOUSE_SIGNUP_SECRET", "whsec_canary"),
             ("GATEHOUSE_SIGNUP_SECRET", "canary"),
@@ -359,6 +364,8 @@ mod tests {
             ("GATEHOUSE_BASE_DOMAIN", "canary..x"),
             ("GATEHOUSE_DEFAULT_VENDOR", "Canary"),
             ("GATEHOUSE_TRIAL", "canary"),
+            ("GATEHOUSE_PUBLIC_URL", "https://gatehouse.example/canary"),
+            ("GATEHOUSE_ACCESS_TOKEN_SECONDS", "59"),
         ];
         for (name, value) in cases {
             let said = read(&[(name, value)]).err().unwrap_or_default();

@@ -5,18 +5,22 @@
 //! and never shown.
 
 mod dialect;
+mod field;
+mod oauth;
 mod problem;
 mod table;
+mod upstream;
 
 pub use dialect::Dialect;
+pub use field::{FieldError, LineError};
+pub use oauth::OAuthError;
 pub use table::Entry;
 
-use actix_web::http::StatusCode;
-use serde::Serialize;
-use serde_json::Value;
-
+use crate::federation::Refusal;
+use crate::tokens::budget::Exhausted;
 use crate::types::Namespace;
 use crate::{db, vault};
+use actix_web::http::StatusCode;
 
 /// Result of a request.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -142,6 +146,17 @@ pub enum Error {
     /// The vendor accepts tokens for one site only.
     #[error("the vendor refuses store-wide write tokens")]
     StoreWideRefused,
+    /// The vendor gives client plugins wrapped tokens only.
+    #[error("the vendor wraps the tokens of client plugins")]
+    WrapRequired,
+    /// As many tokens live as may.
+    #[error("as many tokens live as may, of {}", reason.as_str())]
+    LeaseBudget {
+        /// Whose budget it is.
+        reason: Exhausted,
+        /// Seconds.
+        retry_after: u64,
+    },
     /// The site is registered, and the public key alone does not suffice.
     #[error("the site is registered and its access key was not shown")]
     AccessKeyRequired,
@@ -154,6 +169,24 @@ pub enum Error {
     /// The key of the vendor's Connector cannot be had, with why in fixed words.
     #[error("no signature key of the Connector: {0}")]
     ConnectorKeyUnavailable(&'static str),
+    /// A token of a workload is not exchanged.
+    #[error(transparent)]
+    Workload(#[from] Refusal),
+    /// The issuer is on the list.
+    #[error("the issuer is listed")]
+    IssuerListed,
+    /// Vendors have trust policies for the issuer.
+    #[error("the issuer is in use")]
+    IssuerInUse,
+    /// The vendor has a trust policy of that name.
+    #[error("the trust policy exists")]
+    TrustPolicyExists,
+    /// The vendor has as many trust policies as it may.
+    #[error("no more trust policies than these")]
+    TrustPolicyLimit,
+    /// The keys of who issues tokens cannot be had, with why in fixed words.
+    #[error("no key set: {0}")]
+    KeySetUnavailable(&'static str),
     /// No such thing, or not the caller's.
     #[error("not found")]
     NotFound,
@@ -166,6 +199,15 @@ pub enum Error {
     /// Another vendor has it, or had it once.
     #[error("the namespace is taken")]
     NamespaceTaken,
+    /// Of a vendor's key pairs two live already.
+    #[error("two key pairs live already")]
+    TwoKeyPairs,
+    /// The newest key pair does not end, it is replaced.
+    #[error("the newest key pair does not end")]
+    LastKeyPair,
+    /// The key pair has ended, for good.
+    #[error("the key pair has ended")]
+    KeyPairEnded,
     /// The webhook's id was used for another body.
     #[error("the webhook id was used for another body")]
     WebhookIdReused,
@@ -229,6 +271,12 @@ pub enum Error {
     /// OpenBao lacks the key that envelopes are signed with.
     #[error("OpenBao holds no key that signs envelopes")]
     EnvelopeKeyMissing,
+    /// What `OAuth` has words of its own for.
+    #[error(transparent)]
+    OAuth(#[from] OAuthError),
+    /// OpenBao lacks the key that access tokens are signed with.
+    #[error("OpenBao holds no key that signs access tokens")]
+    TokenKeyMissing,
     /// It would be larger than what is taken back.
     #[error("the lockbox is too large for a backup")]
     BackupTooLarge,
@@ -282,63 +330,6 @@ pub enum Error {
     Internal(String),
 }
 
-/// What is wrong with one field. The value is never repeated.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FieldError {
-    /// JSON pointer (RFC 6901) into the body.
-    pub pointer: String,
-    /// The rule it breaks.
-    pub detail: String,
-    /// The JSON type of what was found there, where something was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value_type: Option<&'static str>,
-}
-
-impl FieldError {
-    /// For a field at the top of the body.
-    #[must_use]
-    pub fn new(field: &str, detail: impl Into<String>) -> Self {
-        Self::at(format!("/{field}"), detail)
-    }
-
-    /// For the place a JSON pointer names.
-    #[must_use]
-    pub fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            pointer: pointer.into(),
-            detail: detail.into(),
-            value_type: None,
-        }
-    }
-
-    /// With the type of what was found there.
-    #[must_use]
-    pub fn found(mut self, value: Option<&Value>) -> Self {
-        self.value_type = value.map(|value| match value {
-            Value::Null => "null",
-            Value::Bool(_) => "boolean",
-            Value::Number(number) if number.is_f64() => "number",
-            Value::Number(_) => "integer",
-            Value::String(_) => "string",
-            Value::Array(_) => "array",
-            Value::Object(_) => "object",
-        });
-        self
-    }
-}
-
-/// What is wrong with one line of a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LineError {
-    /// From 1.
-    pub line: usize,
-    /// As in an answer about one such body.
-    pub code: &'static str,
-    /// What is wrong with its fields.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<FieldError>,
-}
-
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Db(error.into())
@@ -364,7 +355,9 @@ impl Error {
 
     fn retry_after(&self, status: StatusCode) -> Option<u64> {
         match self {
-            Self::RateLimited { retry_after } => Some(*retry_after),
+            Self::RateLimited { retry_after } | Self::LeaseBudget { retry_after, .. } => {
+                Some(*retry_after)
+            }
             Self::ExportsBusy => Some(10),
             Self::MessagesFull => Some(300),
             _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(rand::random_range(1..=5)),

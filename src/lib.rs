@@ -12,10 +12,11 @@
 //!
 //! # Where things live
 //! PostgreSQL ([`db`]) holds who, what and when; OpenBao holds secrets. What requests and tasks share is built once
-//! ([`app`]). Who may call is held in memory and kept fresh by notifications ([`auth::Directory`]). What takes longer
+//! ([`app`]); whether all of it is fit is told by [`doctor`]. Who may call is held in memory and kept fresh by notifications ([`auth::Directory`]). What takes longer
 //! than a request, or must survive one, is a task ([`tasks`]). What vendors are told waits in a queue ([`webhooks`]).
 //! Connections to addresses that vendors name leave through one guard ([`egress`]). What a vendor's users share under a
-//! password is a domain of its own ([`lockbox`]), and so are they ([`users`]).
+//! password is a domain of its own ([`lockbox`]), and so are they ([`users`]). Workloads that prove themselves with tokens of
+//! their own platforms come in by [`federation`].
 
 pub mod access_logs;
 pub mod app;
@@ -27,12 +28,15 @@ pub mod config;
 pub mod credentials;
 pub mod db;
 pub mod dev;
+pub mod doctor;
 pub mod egress;
 pub mod error;
 pub mod events;
+pub mod federation;
 pub mod health;
 pub mod http;
 pub mod lockbox;
+pub mod oauth;
 pub mod openapi;
 pub mod routes;
 pub mod server;

@@ -7,12 +7,14 @@ use actix_web::{HttpResponse, Resource};
 
 use crate::access_logs::{nodes, timeline};
 use crate::error::Error;
+use crate::federation::{issuers, policies};
 use crate::lockbox::rport;
-use crate::trustedlogin::signing;
+use crate::trustedlogin::{connector, signing};
 use crate::users::accounts::{manage as user_accounts, own as account, sessions as user_sessions};
 use crate::users::{self, workers};
 use crate::{
-    credentials, health, lockbox, openapi, sites, tasks, tokens, trustedlogin, vendors, webhooks,
+    credentials, health, lockbox, oauth, openapi, sites, tasks, tokens, trustedlogin, vendors,
+    webhooks,
 };
 
 /// Who may call a route. The handler's signature holds the same, as a type; this is what people and tests read.
@@ -103,6 +105,26 @@ routes! {
     PATCH  "/api/support-pause"                                Vendor          vendors::pause::http::change;
     DELETE "/api/support-pause"                                Vendor          vendors::pause::http::end;
 
+    GET    "/api/key-pairs"                                    Vendor          vendors::keys::http::list;
+    POST   "/api/key-pairs"                                    Vendor          vendors::keys::http::create;
+    PATCH  "/api/key-pairs/{pair}"                             Vendor          vendors::keys::http::update;
+    DELETE "/api/key-pairs/{pair}"                             Vendor          vendors::keys::http::remove;
+    GET    "/api/connector"                                    Vendor          connector::http::show;
+    GET    "/api/token-settings"                               Vendor          vendors::settings::http::show;
+    PATCH  "/api/token-settings"                               Vendor          vendors::settings::http::change;
+    PATCH  "/api/connector"                                    Vendor          connector::http::update;
+    POST   "/oauth/token"                                      LogIn           oauth::http::token;
+    POST   "/oauth/revoke"                                     LogIn           oauth::revoke::http::revoke;
+    GET    "/.well-known/jwks.json"                            Anyone          oauth::keys::http::published;
+    GET    "/.well-known/oauth-authorization-server"           Anyone          oauth::http::metadata;
+    POST   "/api/access-tokens/revoke"                         Vendor          oauth::revoke::http::end_all;
+    GET    "/api/jwt-keys"                                     Vendor          oauth::signed::http::list;
+    POST   "/api/jwt-keys"                                     Vendor          oauth::signed::http::create;
+    GET    "/api/jwt-keys/{jwtKey}"                            Vendor          oauth::signed::http::show;
+    PATCH  "/api/jwt-keys/{jwtKey}"                            Vendor          oauth::signed::http::change;
+    DELETE "/api/jwt-keys/{jwtKey}"                            Vendor          oauth::signed::http::remove;
+    GET    "/api/client-rules"                                 Vendor          oauth::signed::http::show_rules;
+    PATCH  "/api/client-rules"                                 Vendor          oauth::signed::http::update_rules;
     POST   "/api/sessions"                                     LogIn           users::http::log_in;
     GET    "/api/credential-types"                             Reader          credentials::http::types;
     GET    "/api/credential-file"                              Vendor          credentials::file::http::export;
@@ -149,6 +171,11 @@ routes! {
     POST   "/api/issuances/revoke"                             Vendor          tokens::issuances::http::revoke_many;
     GET    "/api/issuances/{issuance}"                         Vendor          tokens::issuances::http::show;
     DELETE "/api/issuances/{issuance}"                         Vendor          tokens::issuances::http::revoke;
+    GET    "/api/trust-policies"                               Vendor          policies::http::list;
+    POST   "/api/trust-policies"                               Vendor          policies::http::create;
+    GET    "/api/trust-policies/{policy}"                      Vendor          policies::http::show;
+    PATCH  "/api/trust-policies/{policy}"                      Vendor          policies::http::update;
+    DELETE "/api/trust-policies/{policy}"                      Vendor          policies::http::remove;
     GET    "/api/webhooks"                                    Vendor          webhooks::http::list;
     POST   "/api/webhooks"                                    Vendor          webhooks::http::create;
     GET    "/api/webhooks/{webhook}"                          Vendor          webhooks::http::show;
@@ -167,14 +194,32 @@ routes! {
     POST   "/api/lockbox/restore"                              LockboxAdmin    lockbox::backup::http::read;
 
 
+    GET    "/api/admin/issuers"                                Operator        issuers::http::list;
+    POST   "/api/admin/issuers"                                Operator        issuers::http::create;
+    GET    "/api/admin/issuers/{issuer}"                       Operator        issuers::http::show;
+    PATCH  "/api/admin/issuers/{issuer}"                       Operator        issuers::http::update;
+    DELETE "/api/admin/issuers/{issuer}"                       Operator        issuers::http::remove;
     GET    "/api/admin/vendors"                                Operator        vendors::http::list;
     POST   "/api/admin/vendors"                                Operator        vendors::http::create;
     GET    "/api/admin/vendors/{namespace}"                    Operator        vendors::http::show;
     PATCH  "/api/admin/vendors/{namespace}"                    Operator        vendors::http::update;
-    POST   "/api/admin/vendors/{namespace}/keys"               Operator        vendors::http::replace_keys;
-    POST   "/api/admin/vendors/{namespace}/provision"          Operator        vendors::http::provision;
+    DELETE "/api/admin/vendors/{namespace}"                    Operator        vendors::life::http::cancel;
+    POST   "/api/admin/vendors/{namespace}/suspend"            Operator        vendors::life::http::suspend;
+    POST   "/api/admin/vendors/{namespace}/resume"             Operator        vendors::life::http::resume;
+    GET    "/api/admin/vendors/{namespace}/key-pairs"          Operator        vendors::keys::http::list;
+    POST   "/api/admin/vendors/{namespace}/key-pairs"          Operator        vendors::keys::http::create;
+    PATCH  "/api/admin/vendors/{namespace}/key-pairs/{pair}"   Operator        vendors::keys::http::update;
+    DELETE "/api/admin/vendors/{namespace}/key-pairs/{pair}"   Operator        vendors::keys::http::remove;
+    POST   "/api/admin/vendors/{namespace}/key-pairs/{pair}/private-key" Operator vendors::keys::http::replace_private_key;
+    GET    "/api/admin/vendors/{namespace}/repair"             Operator        vendors::repair::http::show;
+    POST   "/api/admin/vendors/{namespace}/repair"             Operator        vendors::repair::http::run;
     GET    "/api/admin/vendors/{namespace}/sites"              Operator        sites::http::list_for_operator;
     DELETE "/api/admin/vendors/{namespace}/sites/{secretId}"   Operator        sites::http::delete_for_operator;
+    GET    "/api/admin/vendors/{namespace}/trust-policies"     Operator        policies::http::list;
+    POST   "/api/admin/vendors/{namespace}/trust-policies"     Operator        policies::http::create;
+    GET    "/api/admin/vendors/{namespace}/trust-policies/{policy}" Operator   policies::http::show;
+    PATCH  "/api/admin/vendors/{namespace}/trust-policies/{policy}" Operator   policies::http::update;
+    DELETE "/api/admin/vendors/{namespace}/trust-policies/{policy}" Operator   policies::http::remove;
     GET    "/api/admin/vendors/{namespace}/workers"            Operator        workers::http::list;
     POST   "/api/admin/vendors/{namespace}/workers"            Operator        workers::http::create;
     GET    "/api/admin/vendors/{namespace}/workers/{login}"    Operator        workers::http::show;
@@ -201,6 +246,15 @@ routes! {
     POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/test" Operator        webhooks::deliveries::http::test;
     GET    "/api/admin/vendors/{namespace}/webhooks/{webhook}/deliveries" Operator        webhooks::deliveries::http::list;
     POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/deliveries/{delivery}/replay" Operator        webhooks::deliveries::http::replay;
+    GET    "/api/admin/webhooks"                              Operator        webhooks::http::list;
+    POST   "/api/admin/webhooks"                              Operator        webhooks::http::create;
+    GET    "/api/admin/webhooks/{webhook}"                    Operator        webhooks::http::show;
+    PATCH  "/api/admin/webhooks/{webhook}"                    Operator        webhooks::http::update;
+    DELETE "/api/admin/webhooks/{webhook}"                    Operator        webhooks::http::remove;
+    POST   "/api/admin/webhooks/{webhook}/secret"             Operator        webhooks::http::rotate_secret;
+    POST   "/api/admin/webhooks/{webhook}/test"               Operator        webhooks::deliveries::http::test;
+    GET    "/api/admin/webhooks/{webhook}/deliveries"         Operator        webhooks::deliveries::http::list;
+    POST   "/api/admin/webhooks/{webhook}/deliveries/{delivery}/replay" Operator        webhooks::deliveries::http::replay;
     GET    "/api/admin/vendors/{namespace}/issuances"          Operator        tokens::issuances::http::list;
     POST   "/api/admin/vendors/{namespace}/issuances/revoke"   Operator        tokens::issuances::http::revoke_many;
     GET    "/api/admin/vendors/{namespace}/issuances/{issuance}" Operator      tokens::issuances::http::show;
@@ -216,11 +270,29 @@ routes! {
     PUT    "/api/admin/vendors/{namespace}/support-pause"      Operator        vendors::pause::http::set;
     PATCH  "/api/admin/vendors/{namespace}/support-pause"      Operator        vendors::pause::http::change;
     DELETE "/api/admin/vendors/{namespace}/support-pause"      Operator        vendors::pause::http::end;
+    GET    "/api/admin/vendors/{namespace}/connector"          Operator        connector::http::show;
+    PATCH  "/api/admin/vendors/{namespace}/connector"          Operator        connector::http::update;
+    GET    "/api/admin/vendors/{namespace}/token-settings"     Operator        vendors::settings::http::show;
+    PATCH  "/api/admin/vendors/{namespace}/token-settings"     Operator        vendors::settings::http::change;
+    GET    "/api/admin/vendors/{namespace}/lease-budget"       Operator        tokens::budget::http::show_vendor;
+    PATCH  "/api/admin/vendors/{namespace}/lease-budget"       Operator        tokens::budget::http::change_vendor;
+    GET    "/api/admin/lease-budget"                           Operator        tokens::budget::http::show;
+    POST   "/api/admin/vendors/{namespace}/access-tokens/revoke" Operator      oauth::revoke::http::end_all;
+    GET    "/api/admin/vendors/{namespace}/jwt-keys"           Operator        oauth::signed::http::list;
+    POST   "/api/admin/vendors/{namespace}/jwt-keys"           Operator        oauth::signed::http::create;
+    GET    "/api/admin/vendors/{namespace}/jwt-keys/{jwtKey}"  Operator        oauth::signed::http::show;
+    PATCH  "/api/admin/vendors/{namespace}/jwt-keys/{jwtKey}"  Operator        oauth::signed::http::change;
+    DELETE "/api/admin/vendors/{namespace}/jwt-keys/{jwtKey}"  Operator        oauth::signed::http::remove;
+    GET    "/api/admin/vendors/{namespace}/client-rules"       Operator        oauth::signed::http::show_rules;
+    PATCH  "/api/admin/vendors/{namespace}/client-rules"       Operator        oauth::signed::http::update_rules;
+    GET    "/api/admin/token-keys"                             Operator        oauth::keys::http::list;
+    POST   "/api/admin/token-keys"                             Operator        oauth::keys::http::rotate;
     GET    "/api/admin/app-token"                              Operator        tasks::http::app_tokens;
     POST   "/api/admin/app-token/renew"                        Operator        tasks::http::renew_app_tokens;
     GET    "/api/admin/audit-nodes"                            Operator        nodes::http::list;
     POST   "/api/admin/audit-nodes/remove"                     Operator        nodes::http::remove;
     POST   "/api/admin/explain"                                Operator        tokens::explain::http::explain;
+    GET    "/api/admin/findings"                               Operator        vendors::repair::http::findings;
     GET    "/api/admin/tasks"                                  Operator        tasks::http::list;
 
     GET    "/api/lockbox"                                      User            lockbox::http::status;

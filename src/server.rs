@@ -24,7 +24,8 @@ use crate::http::{harden, limit, time_limit};
 use crate::tasks::TASKS;
 use crate::telemetry::{RequestSpan, with_request_id};
 use crate::vault::Vault;
-use crate::{access_logs, lockbox, routes, telemetry};
+use crate::vendors::keys::uses;
+use crate::{access_logs, lockbox, oauth, routes, telemetry};
 
 const DRAIN_SECONDS: u64 = 15;
 /// For what can be lost.
@@ -45,7 +46,7 @@ pub struct Running {
 /// Starts the service. It listens at once; until OpenBao and PostgreSQL are there it answers 503.
 ///
 /// # Errors
-/// Where a setting cannot be used, the address is taken, or the app token is a root token.
+/// Where a setting cannot be used, the address is taken, or an app token is one that the service does not run with.
 pub async fn start(config: Config) -> Result<Running, StartError> {
     telemetry::metrics();
     let listen = config.http.listen;
@@ -55,7 +56,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         .map_err(|e| StartError::Listen(listen, e))?;
     let app = App::new(config)?;
     keep_tokens(&app);
-    refuse_root(&app).await?;
+    refuse_unfit(&app).await?;
     let drained = CancellationToken::new();
     let writer = {
         let (app, drained) = (Arc::clone(&app), drained.clone());
@@ -137,6 +138,9 @@ impl Running {
         if let Ok(Err(error)) = tokio::time::timeout(STOP_LIMIT, refused::tell(&self.app)).await {
             tracing::warn!(error.cause = %cause_chain(&error), "Counted refusals could not be put on record");
         }
+        if let Ok(Err(error)) = tokio::time::timeout(STOP_LIMIT, uses::keep(&self.app)).await {
+            tracing::warn!(error.cause = %cause_chain(&error), "When keys were last shown could not be kept");
+        }
         self.app.stop.cancel();
         self.drained.cancel();
         if tokio::time::timeout(limit, self.writer).await.is_err() {
@@ -151,33 +155,33 @@ impl Running {
 fn keep_tokens(app: &Arc<App>) {
     for token in app.vault.app_tokens() {
         if app.config.trial {
-            token.allow_root();
+            token.allow_unfit();
         }
         let (token, stop) = (Arc::clone(token), app.stop.clone());
         supervised(app, "keeper", token.keep(stop));
     }
 }
 
-/// Waits a little for the tokens, and refuses to go on with a root token unless this is a trial. Where OpenBao is not
-/// there yet, the service starts; a root token that comes later is not used.
-async fn refuse_root(app: &App) -> Result<(), StartError> {
-    if app.config.trial {
-        return Ok(());
-    }
+/// Waits a little for the tokens, and refuses to go on with one that may do too much or never ends, unless this is a
+/// trial, or whose wrapped secret id is gone. Where OpenBao is not there yet, the service starts; such a token that comes later is not used.
+async fn refuse_unfit(app: &App) -> Result<(), StartError> {
     for _ in 0..40 {
         if app
             .vault
             .app_tokens()
             .iter()
-            .all(|token| token.remaining().is_some() || token.met_root())
+            .all(|token| token.remaining().is_some() || token.unfit().is_some())
         {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    if app.vault.app_tokens().iter().any(|token| token.met_root()) {
-        app.stop.cancel();
-        return Err(StartError::RootToken);
+    for token in app.vault.app_tokens() {
+        if let Some(why) = token.unfit() {
+            app.stop.cancel();
+            let name = token.name();
+            return Err(StartError::AppToken { name, why });
+        }
     }
     Ok(())
 }
@@ -187,8 +191,9 @@ fn spawn_background(app: &Arc<App>) {
     supervised(app, "directory", async move {
         follower
             .directory
-            .follow(&follower.db, &follower.stop, |_| {
-                follower.lockboxes.wake.notify_one();
+            .follow(&follower.db, &follower.stop, |channel| match channel {
+                oauth::keys::CHANNEL => follower.token_keys.wake.notify_one(),
+                _ => follower.lockboxes.wake.notify_one(),
             })
             .await;
     });
@@ -198,6 +203,8 @@ fn spawn_background(app: &Arc<App>) {
     supervised(app, "housekeeping", async move {
         keep_house(&housekeeper).await;
     });
+    let token_keys = oauth::keys::follow(Arc::clone(app));
+    supervised(app, "token keys", token_keys);
     let lockboxes = lockbox::follow::follow(Arc::clone(app));
     supervised(app, "lockboxes", lockboxes);
     if let Some(settings) = app.config.audit.clone() {
@@ -247,12 +254,13 @@ async fn become_ready(app: &App) {
 }
 
 async fn report_missing_rights(vault: &Vault) {
-    for missing in crate::vault::rights::missing(vault).await {
+    for (name, need) in crate::vault::rights::missing(vault).await {
         tracing::error!(
-            app_token.name = missing.token,
-            path = missing.path,
+            app_token.name = name,
+            path = need.path,
+            capability = need.capability,
             "The app token lacks a right: grant {}",
-            missing.line()
+            need.grant().map(|grant| grant.line).unwrap_or_default()
         );
     }
 }
@@ -266,6 +274,7 @@ async fn keep_house(app: &App) {
         }
         app.limits.tidy();
         app.brokered.tidy();
+        app.directory.tidy(app.clock.now());
         if let Some(metrics) = telemetry::metrics() {
             metrics.run_upkeep();
         }

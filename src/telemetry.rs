@@ -17,6 +17,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::app::App;
 use crate::error::Dialect;
 use crate::events::refused::Seen;
+use crate::http::limit::Counted;
 
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
@@ -37,6 +38,8 @@ pub struct Current {
     pub user_agent: String,
     /// What turned out about it so far.
     pub seen: Arc<Seen>,
+    /// The limits it was counted against.
+    pub limits: Arc<Counted>,
 }
 
 /// Log levels: `filter` as in `RUST_LOG`. The client library's own lines are always off, as they hold secret paths.
@@ -101,12 +104,16 @@ pub async fn with_request_id(
         address: app.map(|app| super::http::client_address(app, request.request())),
         user_agent: shown(&user_agent.unwrap_or_default()),
         seen: Arc::default(),
+        limits: Arc::default(),
     };
+    let limits = Arc::clone(&current.limits);
     let answer = async {
         let done = next.call(request).await;
-        done.map_err(|error| super::http::answered(error, |_| ()))
+        done.map_err(|error| super::http::answered(error, |headers| limits.write(headers)))
     };
-    CURRENT.scope(current, answer).await
+    let mut response = CURRENT.scope(current, answer).await?;
+    limits.write(response.headers_mut());
+    Ok(response)
 }
 
 /// The span of a request, and its one line in the log.

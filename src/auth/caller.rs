@@ -9,23 +9,16 @@ use actix_web::http::Method;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::bearer::Bearer;
+use super::plugin::ClientPlugin;
 use super::user::{Administrator, EnrollingUser, User, UserAdmin};
 use super::verify::{Known, active, admit, authenticate, authenticate_active, known, origin};
 use crate::app::App;
-use crate::error::{Error, Result};
+use crate::error::{Error, OAuthError, Result};
 use crate::http::Decided;
-use crate::types::{KeyId, Namespace, Secret};
+use crate::types::{KeyId, Namespace, Secret, SecretId};
 use crate::users::workers::Worker;
 use crate::vendors::{Vendor, create};
-
-/// The client plugin of a vendor, by the vendor's public key: low trust, the key is printed in every copy.
-#[derive(Clone)]
-pub struct ClientPlugin {
-    /// Whose plugin.
-    pub vendor: Arc<Vendor>,
-    /// By which key.
-    pub key: KeyId,
-}
+use crate::webhooks::Owner;
 
 /// The vendor itself, by its private key or TrustedLogin's two headers.
 #[derive(Clone)]
@@ -76,6 +69,14 @@ pub struct VendorAdmin {
     pub key: Option<KeyId>,
 }
 
+/// Whoever manages webhooks: those of a vendor as a [`VendorAdmin`], or an operator those of the platform.
+pub struct WebhookAdmin {
+    /// Whose webhooks.
+    pub owner: Owner,
+    /// As the events name the caller.
+    pub actor: String,
+}
+
 /// Who may read credentials: the vendor, or a worker of it.
 #[derive(Clone)]
 pub struct CredentialReader {
@@ -123,6 +124,13 @@ impl PluginOrVendor {
         }
     }
 
+    fn at(self, request: &HttpRequest) -> Result<Self> {
+        match self {
+            Self::Plugin(plugin) => plugin.at(request).map(Self::Plugin),
+            Self::Vendor(_) => Ok(self),
+        }
+    }
+
     /// By which key.
     #[must_use]
     pub fn key(&self) -> KeyId {
@@ -136,15 +144,34 @@ impl PluginOrVendor {
     #[must_use]
     pub fn actor(&self) -> &'static str {
         match self {
-            Self::Plugin(_) => "public-key",
+            Self::Plugin(plugin) => plugin.actor(),
             Self::Vendor(_) => "vendor",
         }
     }
 
-    /// Whether the caller may touch a registered site without showing its access key.
+    /// Whether the caller may touch a registered site without showing its access key: the vendor, and whoever it signed for.
     #[must_use]
-    pub fn is_vendor(&self) -> bool {
-        matches!(self, Self::Vendor(_))
+    pub fn is_vouched_for(&self) -> bool {
+        match self {
+            Self::Plugin(plugin) => plugin.signed.is_some(),
+            Self::Vendor(_) => true,
+        }
+    }
+
+    /// Whether the caller may ask for write tokens and store sites: this one, or, where it is `None`, the whole store.
+    ///
+    /// # Errors
+    /// [`OAuthError::SignedClientsOnly`] or [`OAuthError::OtherSite`].
+    pub fn may_store(&self, site: Option<&SecretId>) -> Result<()> {
+        match self {
+            Self::Plugin(plugin)
+                if plugin.signed.is_none() && plugin.vendor.signed_clients_only =>
+            {
+                Err(OAuthError::SignedClientsOnly.into())
+            }
+            Self::Plugin(plugin) => plugin.may_touch(site),
+            Self::Vendor(_) => Ok(()),
+        }
     }
 }
 
@@ -206,15 +233,17 @@ extract!(VendorCaller, |app, request| authenticate_active(
 extract!(Operator, |app, request| authenticate_active(&app, &request)
     .await?
     .operator());
-extract!(PluginOrVendor, |app, request| authenticate_active(
-    &app, &request
-)
-.await?
-.plugin_or_vendor());
+extract!(PluginOrVendor, |app, request| {
+    let known = authenticate_active(&app, &request).await?;
+    known.plugin_or_vendor()?.at(&request)
+});
 extract!(
     StorerOrBody,
     |app, request| match authenticate_active(&app, &request).await {
-        Ok(known) => known.plugin_or_vendor().map(|caller| Self(Some(caller))),
+        Ok(known) => known
+            .plugin_or_vendor()?
+            .at(&request)
+            .map(|caller| Self(Some(caller))),
         Err(Error::CredentialsMissing) => Ok(Self(None)),
         Err(error) => Err(error),
     }
@@ -231,15 +260,25 @@ extract!(
     Remover,
     |app, request| match authenticate(&app, &request, true).await? {
         Known::DeleteKey(key) => Ok(Self::DeleteKey(key)),
-        known => known.plugin_or_vendor().map(Self::Known),
+        known => known.plugin_or_vendor()?.at(&request).map(Self::Known),
     }
 );
-extract!(VendorAdmin, |app, request| {
-    let known = authenticate_active(&app, &request).await?;
-    match request.match_info().get("namespace") {
-        None => known.vendor_admin(),
-        Some(namespace) => for_operator(&app, known, namespace).await,
+extract!(VendorAdmin, |app, request| vendor_admin(&app, &request)
+    .await);
+extract!(WebhookAdmin, |app, request| {
+    let pattern = request.match_pattern();
+    if pattern.is_some_and(|pattern| pattern.starts_with(PLATFORM_WEBHOOKS)) {
+        let operator = authenticate_active(&app, &request).await?.operator()?;
+        return Ok(Self {
+            owner: Owner::Platform,
+            actor: operator.actor(),
+        });
     }
+    let by = vendor_admin(&app, &request).await?;
+    Ok(Self {
+        owner: by.vendor.id.into(),
+        actor: by.actor,
+    })
 });
 extract!(UserAdmin, |app, request| {
     let known = authenticate_active(&app, &request).await?;
@@ -249,7 +288,7 @@ extract!(UserAdmin, |app, request| {
             known.user_admin(reads)
         }
         Some(namespace) => {
-            let by = for_operator(&app, known, namespace).await?;
+            let by = for_operator(&app, known, namespace, &request).await?;
             Ok(UserAdmin { by, user: None })
         }
     }
@@ -273,12 +312,33 @@ extract!(CredentialReader, |app, request| authenticate_active(
 .await?
 .credential_reader());
 
-/// An operator in the place of the vendor that the path names.
-async fn for_operator(app: &Arc<App>, known: Known, namespace: &str) -> Result<VendorAdmin> {
+/// Where operators manage the platform's webhooks. No vendor stands in these paths.
+const PLATFORM_WEBHOOKS: &str = "/api/admin/webhooks";
+
+async fn vendor_admin(app: &Arc<App>, request: &HttpRequest) -> Result<VendorAdmin> {
+    let known = authenticate_active(app, request).await?;
+    match request.match_info().get("namespace") {
+        None => known.vendor_admin(),
+        Some(namespace) => for_operator(app, known, namespace, request).await,
+    }
+}
+
+/// An operator in the place of the vendor that the path names. What is left of one that was cancelled can be looked at, and
+/// nothing is added to it.
+async fn for_operator(
+    app: &Arc<App>,
+    known: Known,
+    namespace: &str,
+    request: &HttpRequest,
+) -> Result<VendorAdmin> {
     let operator = known.operator()?;
     let namespace = Namespace::parse(namespace).map_err(|_| Error::NotFound)?;
+    let vendor = create::named(app, &namespace).await?;
+    if request.method() != Method::GET {
+        vendor.refuse_cancelled()?;
+    }
     Ok(VendorAdmin {
-        vendor: create::named(app, &namespace).await?,
+        vendor,
         actor: operator.actor(),
         key: None,
     })

@@ -7,12 +7,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::KeyedDigest;
 use crate::db::{self, Heard, Pool};
 use crate::error::{Error, Result};
+use crate::oauth;
+use crate::oauth::revoke::store::Revoked;
+use crate::oauth::revoke::{self, RevokedTokens};
 use crate::types::{KeyId, Namespace, VendorId};
 use crate::users::{self, OperatorToken};
 use crate::vendors::{self, Vendor};
@@ -25,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const HEAR_LIMIT: Duration = Duration::from_secs(4);
 const REGISTRY: [&str; 2] = ["gatehouse_vendors", "gatehouse_operators"];
 const CHANNELS: &[&str] = &[
+    oauth::keys::CHANNEL,
+    revoke::CHANNEL,
     "gatehouse_vendors",
     "gatehouse_operators",
     "gatehouse_lockbox",
@@ -32,6 +38,8 @@ const CHANNELS: &[&str] = &[
 
 /// Who may call, in memory.
 pub struct Directory {
+    /// Access tokens that were ended before their time.
+    pub revoked: RevokedTokens,
     tables: RwLock<Tables>,
     beat: watch::Sender<Option<Instant>>,
     wanted: std::sync::Mutex<Vec<KeyId>>,
@@ -52,6 +60,7 @@ struct Tables {
 impl Default for Directory {
     fn default() -> Self {
         Self {
+            revoked: RevokedTokens::default(),
             tables: RwLock::default(),
             beat: watch::Sender::new(None),
             wanted: std::sync::Mutex::default(),
@@ -188,6 +197,7 @@ impl Directory {
         let _alone = self.reloading.lock().await;
         let vendors = vendors::store::load(client, None).await?;
         let operators = users::store::operator_tokens(client).await?;
+        self.revoked.add(revoke::store::load(client).await?);
         let mut tables = Tables::default();
         for vendor in vendors {
             tables.add(Arc::new(vendor));
@@ -260,6 +270,9 @@ impl Directory {
             Heard::Beat { sent } => {
                 self.beat.send_replace(Some(sent));
             }
+            Heard::Notification { channel, payload } if channel == revoke::CHANNEL => {
+                self.revoked.add(Revoked::told(&payload));
+            }
             Heard::Notification { channel, .. } if !REGISTRY.contains(&channel.as_str()) => {
                 others(&channel);
             }
@@ -274,6 +287,11 @@ impl Directory {
             }
         }
         Ok(())
+    }
+
+    /// Forgets what is over.
+    pub fn tidy(&self, now: Timestamp) {
+        self.revoked.tidy(now);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Tables> {

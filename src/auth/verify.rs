@@ -4,22 +4,23 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 
-use super::KeyedDigest;
 use super::bearer::Bearer;
-use super::caller::{
-    ClientPlugin, CredentialReader, Operator, PluginOrVendor, VendorAdmin, VendorCaller,
-};
+use super::caller::{CredentialReader, Operator, PluginOrVendor, VendorAdmin, VendorCaller};
+use super::plugin::{ClientPlugin, Signed};
 use super::user::{Administrator, EnrollingUser, User, UserAdmin};
+use super::{KeyedDigest, access_token};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::client_address;
 use crate::http::limit::Share;
+use crate::oauth::signed;
 use crate::telemetry;
 use crate::types::{KeyId, Secret};
 use crate::users::OperatorToken;
 use crate::users::accounts::{self, Origin, basic};
 use crate::users::workers::{Worker, sessions};
-use crate::vendors::{PrivateDigests, Vendor, store};
+use crate::vendors::keys::store;
+use crate::vendors::{PrivateDigests, Vendor};
 
 /// Verified credentials.
 pub(super) enum Known {
@@ -122,7 +123,7 @@ impl Known {
     /// As the events name the caller; `None` while that is not proved.
     fn actor(&self) -> Option<String> {
         match self {
-            Self::Plugin(_) => Some("public-key".to_owned()),
+            Self::Plugin(plugin) => Some(plugin.actor().to_owned()),
             Self::Vendor(_) => Some("vendor".to_owned()),
             Self::Worker(_, worker) => Some(worker.actor()),
             Self::User(user) => Some(user.account.actor()),
@@ -183,6 +184,7 @@ pub(super) fn admit(
             Known::Vendor(_) => Share::Vendor,
             Known::Worker(..) => Share::Workers,
             Known::User(_) => Share::Users,
+            Known::Plugin(ref plugin) if plugin.signed.is_some() => Share::SignedClients,
             _ if removing => Share::PluginRemovals,
             _ => Share::Plugin,
         };
@@ -224,10 +226,14 @@ pub(super) async fn known(app: &Arc<App>, bearer: Bearer, origin: &Origin) -> Re
                 .by_key(&app.db, key)
                 .await?
                 .ok_or(Error::CredentialsInvalid)?;
-            vendor
-                .live_key(key, app.clock.now())
-                .ok_or(Error::CredentialsInvalid)?;
-            Ok(Known::Plugin(ClientPlugin { vendor, key }))
+            let now = app.clock.now();
+            vendor.live_key(key, now).ok_or(Error::CredentialsInvalid)?;
+            app.key_uses.public(vendor.id, key, now);
+            Ok(Known::Plugin(ClientPlugin {
+                vendor,
+                key,
+                signed: None,
+            }))
         }
         Bearer::PrivateKey(text) => {
             let key = keys
@@ -251,6 +257,10 @@ pub(super) async fn known(app: &Arc<App>, bearer: Bearer, origin: &Origin) -> Re
             };
             prove(app, vendor, key, is_both).await
         }
+        Bearer::Jwt(text) if access_token::is_one(&text) => {
+            access_token::known(app, &text, origin).await
+        }
+        Bearer::Jwt(text) => signed_client(app, &text).await,
         Bearer::AccessToken(text) => {
             let id = keys
                 .access_token_id(text.expose())
@@ -290,6 +300,23 @@ fn proven(token: Option<Arc<OperatorToken>>, digest: &KeyedDigest) -> Option<Kno
     Some(Known::Operator(Operator { name }))
 }
 
+/// The client plugin that its vendor signed for. The key pair is the one in force, as if it had shown the public key.
+async fn signed_client(app: &Arc<App>, text: &Secret) -> Result<Known> {
+    let vouched = signed::vouched(app, text).await?;
+    let vendor = vouched.vendor;
+    let pair = vendor.current_key(app.clock.now());
+    let key = pair.ok_or(Error::CredentialsInvalid)?.id;
+    let signed = Some(Signed {
+        key: vouched.key,
+        site: vouched.site,
+    });
+    Ok(Known::Plugin(ClientPlugin {
+        vendor,
+        key,
+        signed,
+    }))
+}
+
 /// The worker of a session.
 async fn worker_session(app: &App, token: &Secret) -> Result<Option<Known>> {
     app.directory.fresh().await?;
@@ -326,6 +353,7 @@ async fn prove(
         app.detached(async move { note_first_use(&worker, &vendor, key, &private).await })
             .await?;
     }
+    app.key_uses.private(vendor.id, key, app.clock.now());
     Ok(Known::Vendor(VendorCaller { vendor, key }))
 }
 

@@ -44,7 +44,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let connection = Connection::new(&config::server(&env)?)?;
     let issuer = AppToken::new("issuer", config::issuer_source(&env)?, connection);
     // It only reads here.
-    issuer.allow_root();
+    issuer.allow_unfit();
     let only = match vendor {
         Some(namespace) => Some(vendor_of(&pool, &namespace).await?),
         None => None,

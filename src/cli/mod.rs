@@ -1,6 +1,6 @@
 //! The command line: one file per subcommand.
 //!
-//! `serve`, `audit-ship`, `migrate`, `bootstrap`, `operator` and `events verify` work on the database and OpenBao; the
+//! `serve`, `doctor`, `audit-ship`, `migrate`, `bootstrap`, `operator` and `events verify` work on the database and OpenBao; the
 //! others call a running service as an operator, by `GATEHOUSE_URL` and `GATEHOUSE_ADMIN_TOKEN`. Settings come from the environment.
 
 mod access_log;
@@ -9,7 +9,11 @@ mod audit_ship;
 mod bootstrap;
 mod dev;
 mod dev_env;
+mod doctor;
 mod events;
+mod issuer;
+mod jwt_key;
+mod key_pair;
 mod migrate;
 mod operator;
 mod out;
@@ -18,6 +22,8 @@ mod serve;
 mod show;
 mod site;
 mod token;
+mod token_key;
+mod trust_policy;
 mod user;
 mod vendor;
 mod webhook;
@@ -32,12 +38,20 @@ Needed: GATEHOUSE_BAO_ADDR, DATABASE_URL, GATEHOUSE_SIGNUP_SECRET, and tokens of
 GATEHOUSE_BAO_{ISSUER,REVOKER,PROVISIONER}_{ROLE_ID,SECRET_ID} as `gatehouse bootstrap` prints them.
 deploy/gatehouse.env.example describes these and all others.";
 
+const DOCTOR_HELP: &str = "\
+Needs the settings of `gatehouse serve`, and no running service. The exit status is 0 where the service can run, 1 where
+there is a fault, and 2 where a setting cannot be used.";
+
 const DEV_HELP: &str = "\
 Settings: GATEHOUSE_DEV_DIR (.gatehouse), GATEHOUSE_LISTEN (127.0.0.1:8080), GATEHOUSE_DEV_OPENBAO_PORT (8200),
 GATEHOUSE_DEV_OPENBAO_CLUSTER_PORT (8201), GATEHOUSE_DEV_POSTGRES_PORT (5433); 0 takes a free port.";
 
 const REMOTE_HELP: &str =
     "Calls the service at GATEHOUSE_URL with the operator's token in GATEHOUSE_ADMIN_TOKEN.";
+
+const WEBHOOK_HELP: &str = "\
+`sign` needs GATEHOUSE_SIGNUP_SECRET (or its _FILE) and no service; the others call the service at GATEHOUSE_URL with the
+operator's token in GATEHOUSE_ADMIN_TOKEN.";
 
 const AUDIT_HELP: &str = "\
 Needs DATABASE_URL, GATEHOUSE_AUDIT_FILE and GATEHOUSE_AUDIT_NODE; GATEHOUSE_BAO_NAMESPACE as for the service;
@@ -72,6 +86,12 @@ enum Command {
     /// Ctrl-C, after requests in flight were answered.
     #[command(after_help = SERVE_HELP)]
     Serve,
+    /// Tell whether everything the service needs is there and as it should be
+    ///
+    /// Settings, the database, OpenBao with its keys and token roles, each app token with its life and each of its rights
+    /// (with the line of policy that grants it), and how far the clocks are apart. Changes nothing, and prints no secret.
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor(doctor::Args),
     /// Run everything on this machine: OpenBao, PostgreSQL and the service, with a demo vendor
     ///
     /// For development only: the keys to everything lie beside the data. Data survive a restart. Writes what a shell
@@ -105,6 +125,9 @@ enum Command {
     /// Workers of vendors: machine accounts that read credentials
     #[command(subcommand, after_help = REMOTE_HELP)]
     Worker(worker::Args),
+    /// Vendors' key pairs: list, rotate, end
+    #[command(subcommand)]
+    KeyPair(key_pair::Args),
     /// Users of vendors: people with passwords, groups and sessions
     #[command(subcommand, after_help = REMOTE_HELP)]
     User(user::Args),
@@ -114,6 +137,18 @@ enum Command {
     /// Tokens handed out by a running service: the ledger, and how to end them
     #[command(subcommand, after_help = REMOTE_HELP)]
     Token(token::Args),
+    /// Issuers whose tokens workloads may show
+    #[command(subcommand, after_help = REMOTE_HELP)]
+    Issuer(issuer::Args),
+    /// Trust policies of vendors: which workloads get what for a token of their own platform
+    #[command(subcommand, after_help = REMOTE_HELP)]
+    TrustPolicy(trust_policy::Args),
+    /// Keys that vendors sign their client plugins' tokens with
+    #[command(subcommand, after_help = REMOTE_HELP)]
+    JwtKey(jwt_key::Args),
+    /// The key that access tokens of a running service are signed with, never the key
+    #[command(subcommand, after_help = REMOTE_HELP)]
+    TokenKey(token_key::Args),
     /// Access logs: who asked for which token, and what it then did inside OpenBao
     #[command(subcommand, after_help = REMOTE_HELP)]
     AccessLog(access_log::Args),
@@ -126,8 +161,8 @@ enum Command {
     /// The background tasks of a running service
     #[command(subcommand, after_help = REMOTE_HELP)]
     Task(show::Task),
-    /// Sign webhooks as the billing system does
-    #[command(subcommand)]
+    /// Webhooks of the platform itself, and signatures as the billing system makes them
+    #[command(subcommand, after_help = WEBHOOK_HELP)]
     Webhook(webhook::Args),
 }
 
@@ -151,13 +186,14 @@ pub fn run() -> ExitCode {
         }
     };
     match runtime.block_on(dispatch(cli.command)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => out::failed(&error),
     }
 }
 
-async fn dispatch(command: Command) -> anyhow::Result<()> {
-    match command {
+async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    let done = match command {
+        Command::Doctor(args) => return Ok(doctor::run(args).await),
         Command::Serve => serve::run().await,
         Command::Dev => dev::run().await,
         Command::AuditShip => audit_ship::run().await,
@@ -167,15 +203,21 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Operator(args) => operator::run(args).await,
         Command::Vendor(args) => vendor::run(args).await,
         Command::Worker(args) => worker::run(args).await,
+        Command::KeyPair(args) => key_pair::run(args).await,
         Command::User(args) => user::run(args).await,
         Command::Site(args) => site::run(args).await,
         Command::Token(args) => token::run(args).await,
+        Command::Issuer(args) => issuer::run(args).await,
+        Command::TrustPolicy(args) => trust_policy::run(args).await,
+        Command::JwtKey(args) => jwt_key::run(args).await,
+        Command::TokenKey(args) => token_key::run(args).await,
         Command::AccessLog(args) => access_log::run(args).await,
         Command::AuditNode(args) => audit_node::run(args).await,
         Command::AppToken(args) => show::app_token(args).await,
         Command::Task(args) => show::task(args).await,
-        Command::Webhook(args) => webhook::run(&args),
-    }
+        Command::Webhook(args) => webhook::run(args).await,
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

@@ -22,9 +22,6 @@ pub enum Args {
         state: Option<String>,
         #[command(flatten)]
         filter: Filter,
-        /// Handed out after this time (RFC 3339)
-        #[arg(long)]
-        issued_after: Option<String>,
         /// Rows of a page, 1 to 100
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
         limit: u8,
@@ -59,10 +56,18 @@ pub enum Args {
         namespace: Option<Namespace>,
         #[command(flatten)]
         filter: Filter,
+        /// By this key pair: its public key
+        #[arg(long)]
+        public_key: Option<String>,
+        /// Only count them, and those of them that are to end already
+        #[arg(long)]
+        dry_run: bool,
         /// Says that all are meant that no other option leaves out
         #[arg(long)]
         all: bool,
     },
+    /// Show how many tokens live and may, and the vendors that hold most
+    Budget,
     /// Say whether a caller would get a token, and which rule decides; nothing is issued
     Explain(Explain),
 }
@@ -131,6 +136,12 @@ pub struct Filter {
     /// Handed out before this time (RFC 3339)
     #[arg(long)]
     issued_before: Option<String>,
+    /// Handed out after this time (RFC 3339)
+    #[arg(long)]
+    issued_after: Option<String>,
+    /// Handed out to this client address, or to those of a network in CIDR form
+    #[arg(long)]
+    client_address: Option<String>,
 }
 
 impl Filter {
@@ -140,6 +151,8 @@ impl Filter {
             ("site", self.site),
             ("caller", self.caller),
             ("issuedBefore", self.issued_before),
+            ("issuedAfter", self.issued_after),
+            ("clientAddress", self.client_address),
         ];
         let given = given.into_iter();
         given
@@ -170,7 +183,6 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             namespace,
             state,
             filter,
-            issued_after,
             limit,
             cursor,
         } => {
@@ -178,10 +190,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             for (name, value) in filter.fields() {
                 query.append_pair(&name, value.as_str().unwrap_or_default());
             }
-            for (name, value) in [("state", state), ("issuedAfter", issued_after)] {
-                if let Some(value) = value {
-                    query.append_pair(name, &value);
-                }
+            if let Some(state) = state {
+                query.append_pair("state", &state);
             }
             let page = paged(&place(namespace.as_ref()), limit, cursor.as_deref());
             let query = query.finish();
@@ -206,14 +216,22 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Args::RevokeAll {
             namespace,
             filter,
+            public_key,
+            dry_run,
             all,
         } => {
             let mut body = filter.fields();
             body.insert("all".to_owned(), json!(all));
+            body.insert("dryRun".to_owned(), json!(dry_run));
+            body.extend(public_key.map(|key| ("publicKey".to_owned(), json!(key))));
             let path = format!("{}/revoke", place(namespace.as_ref()));
             remote
                 .call(Method::POST, &path, Some(&Value::Object(body)))
                 .await?
+        }
+        Args::Budget => {
+            let path = "/api/admin/lease-budget";
+            remote.call(Method::GET, path, None).await?
         }
         Args::Explain(asked) => {
             let body = asked.body();

@@ -1,45 +1,54 @@
 //! Where the service's own OpenBao tokens come from.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::env::invalid;
 use super::{ConfigError, Env, Result};
 use crate::types::Secret;
-use crate::vault::{TokenSource, TokenSources};
+use crate::vault::{TokenSource, TokenSources, WrappedSecretId};
 
 /// One token with all rights (`GATEHOUSE_BAO_TOKEN…`, `GATEHOUSE_BAO_ROLE_ID`), or three apart
 /// (`GATEHOUSE_BAO_ISSUER_…`, `_REVOKER_…`, `_PROVISIONER_…`).
 pub(super) fn token_sources(env: &Env) -> Result<TokenSources> {
     let one = token_source(
         env,
+        "saas",
         [
             "GATEHOUSE_BAO_TOKEN",
             "GATEHOUSE_BAO_ROLE_ID",
             "GATEHOUSE_BAO_SECRET_ID",
+            "GATEHOUSE_BAO_SECRET_ID_WRAPPED",
         ],
     )?;
     let issuer = token_source(
         env,
+        "issuer",
         [
             "GATEHOUSE_BAO_ISSUER_TOKEN",
             "GATEHOUSE_BAO_ISSUER_ROLE_ID",
             "GATEHOUSE_BAO_ISSUER_SECRET_ID",
+            "GATEHOUSE_BAO_ISSUER_SECRET_ID_WRAPPED",
         ],
     )?;
     let revoker = token_source(
         env,
+        "revoker",
         [
             "GATEHOUSE_BAO_REVOKER_TOKEN",
             "GATEHOUSE_BAO_REVOKER_ROLE_ID",
             "GATEHOUSE_BAO_REVOKER_SECRET_ID",
+            "GATEHOUSE_BAO_REVOKER_SECRET_ID_WRAPPED",
         ],
     )?;
     let provisioner = token_source(
         env,
+        "provisioner",
         [
             "GATEHOUSE_BAO_PROVISIONER_TOKEN",
             "GATEHOUSE_BAO_PROVISIONER_ROLE_ID",
             "GATEHOUSE_BAO_PROVISIONER_SECRET_ID",
+            "GATEHOUSE_BAO_PROVISIONER_SECRET_ID_WRAPPED",
         ],
     )?;
     match (one, issuer, revoker, provisioner) {
@@ -57,22 +66,26 @@ pub(super) fn token_sources(env: &Env) -> Result<TokenSources> {
     }
 }
 
-/// A token, a token file (read again when needed), or AppRole.
+/// A token, a token file (read again when needed), or AppRole, whose secret id may be wrapped.
 fn token_source(
     env: &Env,
-    [token, role_id, secret_id]: [&'static str; 3],
+    name: &'static str,
+    [token, role_id, secret_id, wrapped]: [&'static str; 4],
 ) -> Result<Option<TokenSource>> {
     let file = env.text(&format!("{token}_FILE")).map(PathBuf::from);
     match (env.text(token), file, env.text(role_id)) {
         (None, None, None) => Ok(None),
         (Some(text), None, None) => Ok(Some(TokenSource::Token(Secret::new(text)))),
         (None, Some(path), None) => Ok(Some(TokenSource::File(path))),
-        (None, None, Some(role_id)) => {
-            let secret_id = env
-                .secret(secret_id)?
-                .ok_or(ConfigError::Missing(secret_id))?;
-            Ok(Some(TokenSource::AppRole { role_id, secret_id }))
-        }
+        (None, None, Some(role_id)) => match (env.secret(secret_id)?, env.secret(wrapped)?) {
+            (None, None) => Err(ConfigError::Missing(secret_id)),
+            (Some(secret_id), None) => Ok(Some(TokenSource::AppRole { role_id, secret_id })),
+            (None, Some(wrapping)) => Ok(Some(TokenSource::Wrapped {
+                role_id,
+                secret_id: Arc::new(WrappedSecretId::new(name, wrapping)),
+            })),
+            (Some(_), Some(_)) => Err(invalid(wrapped, &format!("is set, and {secret_id} too"))),
+        },
         _ => Err(invalid(
             token,
             &"give a token, a token file or an AppRole, one of them",
@@ -85,8 +98,15 @@ fn token_source(
 /// # Errors
 /// Names the variable that is missing or cannot be used.
 pub fn issuer_source(env: &Env) -> Result<TokenSource> {
-    Ok(match token_sources(env)? {
+    let source = match token_sources(env)? {
         TokenSources::One(source) => source,
         TokenSources::Apart { issuer, .. } => issuer,
-    })
+    };
+    if matches!(source, TokenSource::Wrapped { .. }) {
+        return Err(invalid(
+            "GATEHOUSE_BAO_…SECRET_ID_WRAPPED",
+            &"would be used up: it is for `gatehouse serve` alone, give another token here",
+        ));
+    }
+    Ok(source)
 }

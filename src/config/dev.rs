@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::egress::{DEV_ALLOW, egress_settings};
 use super::env::invalid;
 use super::{
-    BaoConfig, Config, Env, HttpConfig, LimitConfig, LockboxConfig, LogConfig, Result, UserConfig,
-    signing_secret,
+    AccessTokenConfig, BaoConfig, Config, Env, HttpConfig, LimitConfig, LockboxConfig, LogConfig,
+    Result, UserConfig, signing_secret,
 };
 use crate::types::Namespace;
 use crate::{access_logs, db, egress};
@@ -26,6 +26,7 @@ pub struct DevConfig {
     /// The folder of `postgres` and `initdb`, where it is not found by itself: `GATEHOUSE_DEV_POSTGRES_BIN`.
     pub postgres_bin: Option<PathBuf>,
     http: HttpConfig,
+    access_tokens: AccessTokenConfig,
     limits: LimitConfig,
     egress: egress::Settings,
     lockbox: LockboxConfig,
@@ -41,14 +42,16 @@ impl DevConfig {
         let dir = env
             .text("GATEHOUSE_DEV_DIR")
             .unwrap_or_else(|| ".gatehouse".to_owned());
+        let http = HttpConfig::from_env(env, 0)?;
         Ok(Self {
+            access_tokens: AccessTokenConfig::from_env(env, http.listen)?,
             dir: std::path::absolute(dir).map_err(|e| invalid("GATEHOUSE_DEV_DIR", &e))?,
             openbao_port: env.parsed("GATEHOUSE_DEV_OPENBAO_PORT", 8200)?,
             openbao_cluster_port: env.parsed("GATEHOUSE_DEV_OPENBAO_CLUSTER_PORT", 8201)?,
             postgres_port: env.parsed("GATEHOUSE_DEV_POSTGRES_PORT", 5433)?,
             openbao_bin: env.text("GATEHOUSE_DEV_OPENBAO_BIN").map(PathBuf::from),
             postgres_bin: env.text("GATEHOUSE_DEV_POSTGRES_BIN").map(PathBuf::from),
-            http: HttpConfig::from_env(env, 0)?,
+            http,
             limits: LimitConfig::from_env(env, LimitConfig::DEV)?,
             egress: egress_settings(env, DEV_ALLOW)?,
             lockbox: LockboxConfig::from_env(env)?,
@@ -71,6 +74,7 @@ impl DevConfig {
         Ok(Config {
             audit: Some(audit),
             http: self.http.clone(),
+            access_tokens: self.access_tokens.clone(),
             bao,
             db,
             signup_secrets: vec![signing_secret("GATEHOUSE_SIGNUP_SECRET", signup_secret)?],

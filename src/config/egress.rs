@@ -18,10 +18,8 @@ pub(super) fn egress_settings(env: &Env, allow: &str) -> Result<Settings> {
         Some(pem) => authorities(&pem).map_err(|problem| invalid(name, &problem))?,
         None => RootCertStore::empty(),
     };
-    Ok(Settings {
-        allow: networks(env, "GATEHOUSE_EGRESS_ALLOW", allow)?,
-        authorities,
-    })
+    let allow = networks(env, "GATEHOUSE_EGRESS_ALLOW", allow)?;
+    Ok(Settings::new(allow, authorities))
 }
 
 /// Networks separated by commas.

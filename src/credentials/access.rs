@@ -91,7 +91,7 @@ impl Caller {
             return Ok(());
         };
         let client = app.db.get().await?;
-        workers::store::forget_policies(&client, self.vendor.id, Some(worker.id)).await?;
+        workers::store::forget_policy(&client, self.vendor.id, worker.id).await?;
         drop(client);
         policy::follow(app, worker.id).await
     }

@@ -343,17 +343,6 @@ pub async fn mark_destroyed(
     Ok(marked == 1)
 }
 
-/// Lets the policies of tokens that read one credential of a vendor be written again.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn forget_policies(client: &impl GenericClient, vendor: VendorId) -> Result<()> {
-    let sql =
-        "UPDATE credentials SET policy_at = NULL WHERE vendor_id = $1 AND policy_at IS NOT NULL";
-    client.execute(sql, &[&vendor.0]).await?;
-    Ok(())
-}
-
 /// Notes whether OpenBao has the policy of tokens that read this one credential.
 ///
 /// # Errors

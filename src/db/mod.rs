@@ -9,14 +9,16 @@
 //!   taken from the pool, and what must not hang has a time limit of our own.
 
 mod error;
+mod inspect;
 mod locks;
 mod migrate;
 mod notify;
 mod pool;
 
 pub use error::Error;
+pub use inspect::{Facts, inspect};
 pub use locks::try_lock;
-pub use migrate::migrate;
+pub use migrate::{Schema, migrate};
 pub use notify::{Heard, listen};
 pub use pool::{Pool, Settings};
 

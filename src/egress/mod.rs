@@ -5,6 +5,10 @@
 //! addresses that were judged, so a second answer of the name's server cannot change them (DNS rebinding).
 
 mod address;
+mod names;
+mod outside;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::io::ErrorKind;
@@ -13,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::dns::Resolve;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -21,6 +25,8 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 use url::Url;
 
+use names::Pinned;
+pub use names::System;
 pub use tls::{TlsError, authorities};
 
 const RESOLVE_LIMIT: Duration = Duration::from_secs(3);
@@ -37,6 +43,20 @@ pub struct Settings {
     pub allow: Vec<IpNet>,
     /// Authorities to trust beside the platform's.
     pub authorities: RootCertStore,
+    /// Finds the addresses of names: [`System`], or what a test says.
+    pub names: Arc<dyn Resolve>,
+}
+
+impl Settings {
+    /// With the resolver of the machine.
+    #[must_use]
+    pub fn new(allow: Vec<IpNet>, authorities: RootCertStore) -> Self {
+        Self {
+            allow,
+            authorities,
+            names: Arc::new(System),
+        }
+    }
 }
 
 /// Why there is no connection. Neither the name nor an address of it is in here.
@@ -60,6 +80,9 @@ pub enum EgressError {
     /// No way there.
     #[error("the host cannot be reached")]
     Unreachable,
+    /// The URL breaks a rule of what is not in the operator's networks.
+    #[error("the URL {0}")]
+    Outside(&'static str),
     /// The URL is none that HTTP can be spoken to.
     #[error("not an http or https URL with a host")]
     NotWeb,
@@ -68,10 +91,23 @@ pub enum EgressError {
     Client,
 }
 
+impl EgressError {
+    /// What a URL that was refused must be.
+    #[must_use]
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Self::Outside(rule) => rule,
+            Self::AddressRefused => "must name a host with public addresses only",
+            _ => "must be an http or https URL with a host",
+        }
+    }
+}
+
 /// The guard, and the only code that dials what others name.
 pub struct Egress {
     allow: Vec<IpNet>,
     tls: Arc<ClientConfig>,
+    names: Arc<dyn Resolve>,
 }
 
 impl Egress {
@@ -83,6 +119,7 @@ impl Egress {
         Ok(Self {
             allow: settings.allow.clone(),
             tls: tls::config(&settings.authorities)?,
+            names: Arc::clone(&settings.names),
         })
     }
 
@@ -91,11 +128,14 @@ impl Egress {
     /// # Errors
     /// [`EgressError::AddressRefused`] where only one is not.
     pub async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, EgressError> {
-        let found = tokio::net::lookup_host((without_brackets(host), port));
-        let mut found: Vec<SocketAddr> = timeout(RESOLVE_LIMIT, found)
-            .await
+        let name = without_brackets(host).parse();
+        let name = name.map_err(|_| EgressError::NameUnknown)?;
+        let found = timeout(RESOLVE_LIMIT, self.names.resolve(name)).await;
+        let found = found
             .map_err(|_| EgressError::NameTimedOut)?
-            .map_err(|_| EgressError::NameUnknown)?
+            .map_err(|_| EgressError::NameUnknown)?;
+        let mut found: Vec<SocketAddr> = found
+            .map(|address| SocketAddr::new(address.ip(), port))
             .collect();
         if found.is_empty() {
             return Err(EgressError::NameUnknown);
@@ -105,21 +145,34 @@ impl Egress {
         Ok(found)
     }
 
-    /// Whether all addresses of a URL's host are in networks that the operator allows: whoever sends there without TLS
-    /// does not send through the world.
+    /// The addresses of a URL's host, where HTTP may be spoken with them. Outside of the networks that the operator
+    /// allows it must be https, at a usual port, and no name of the inside of something.
     ///
     /// # Errors
-    /// Where the host is not found or not allowed.
-    pub async fn is_inside(&self, url: &Url) -> Result<bool, EgressError> {
-        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
-            return Err(EgressError::NotWeb);
-        };
-        Ok(self.are_inside(&self.resolve(host, port).await?))
+    /// Where the host is not found, or the URL is not allowed.
+    pub async fn judge(&self, url: &Url) -> Result<Vec<SocketAddr>, EgressError> {
+        let (host, port) = web_host(url)?;
+        let addresses = self.resolve(host, port).await?;
+        if !self.are_inside(&addresses) {
+            outside::check(url)?;
+        }
+        Ok(addresses)
+    }
+
+    /// Whether a URL may be kept, to be asked later. A name that is not found yet may be found then; it is judged anew
+    /// each time.
+    ///
+    /// # Errors
+    /// Where it is not allowed.
+    pub async fn may_keep(&self, url: &Url) -> Result<(), EgressError> {
+        match self.judge(url).await {
+            Err(EgressError::NameUnknown | EgressError::NameTimedOut) => outside::check(url),
+            judged => judged.map(|_| ()),
+        }
     }
 
     /// Whether all these addresses are in networks that the operator allows.
-    #[must_use]
-    pub fn are_inside(&self, addresses: &[SocketAddr]) -> bool {
+    fn are_inside(&self, addresses: &[SocketAddr]) -> bool {
         addresses
             .iter()
             .all(|address| self.is_allowed(address.ip()))
@@ -165,30 +218,13 @@ impl Egress {
         tls::connect(&self.tls, host, stream).await
     }
 
-    /// An HTTP client for one URL's host: pinned to the addresses found now, without redirects and proxies, limited in
-    /// time. Make one for each delivery.
+    /// An HTTP client for one URL's host: judged, pinned to the addresses found now, without redirects and proxies, limited
+    /// in time. Make one for each request.
     ///
     /// # Errors
-    /// Where the host is not found or not allowed.
+    /// Where the host is not found, or the URL is not allowed.
     pub async fn http_client(&self, url: &Url) -> Result<reqwest::Client, EgressError> {
-        let web = matches!(url.scheme(), "http" | "https");
-        let (Some(host), Some(port), true) = (url.host_str(), url.port_or_known_default(), web)
-        else {
-            return Err(EgressError::NotWeb);
-        };
-        self.pinned_client(self.resolve(host, port).await?)
-    }
-
-    /// The same for addresses that were found before: whoever judged them further is not shown others when they are
-    /// dialled.
-    ///
-    /// # Errors
-    /// Where one is not allowed.
-    pub fn pinned_client(
-        &self,
-        addresses: Vec<SocketAddr>,
-    ) -> Result<reqwest::Client, EgressError> {
-        self.check(&addresses)?;
+        let addresses = self.judge(url).await?;
         reqwest::Client::builder()
             .dns_resolver(Arc::new(Pinned(addresses)))
             .redirect(reqwest::redirect::Policy::none())
@@ -222,14 +258,11 @@ impl Egress {
     }
 }
 
-/// Answers every look-up with the addresses that were judged, however the name is spelled.
-struct Pinned(Vec<SocketAddr>);
-
-impl Resolve for Pinned {
-    fn resolve(&self, _name: Name) -> Resolving {
-        let addresses: Addrs = Box::new(self.0.clone().into_iter());
-        Box::pin(std::future::ready(Ok(addresses)))
-    }
+/// The host of a URL that HTTP can be spoken with, and its port.
+fn web_host(url: &Url) -> Result<(&str, u16), EgressError> {
+    let host = url.host_str().zip(url.port_or_known_default());
+    host.filter(|_| matches!(url.scheme(), "http" | "https"))
+        .ok_or(EgressError::NotWeb)
 }
 
 /// IPv6 addresses stand in brackets in URLs.
@@ -244,105 +277,5 @@ fn connect_error(kind: ErrorKind) -> EgressError {
         ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => EgressError::ConnectionRefused,
         ErrorKind::TimedOut => EgressError::ConnectTimedOut,
         _ => EgressError::Unreachable,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-
-    use super::*;
-
-    fn egress(allow: &[&str]) -> Egress {
-        let allow = allow.iter().map(|net| net.parse().unwrap()).collect();
-        let authorities = RootCertStore::empty();
-        Egress::new(&Settings { allow, authorities }).unwrap()
-    }
-
-    #[test]
-    fn the_operator_allows_networks() {
-        let cases = [
-            ("127.0.0.1", vec!["127.0.0.0/8"], true),
-            ("::ffff:127.0.0.1", vec!["127.0.0.0/8"], true),
-            ("64:ff9b::a01:203", vec!["10.0.0.0/8"], true),
-            ("64:ff9b::a01:203", vec!["64:ff9b::/96"], true),
-            ("::1", vec!["127.0.0.0/8"], false),
-            ("::1", vec!["::1/128"], true),
-            ("::127.0.0.1", vec!["127.0.0.0/8", "::1/128"], false),
-            ("10.1.2.3", vec!["10.1.2.3/32"], true),
-            ("10.1.2.4", vec!["10.1.2.3/32"], false),
-            ("169.254.169.254", vec!["127.0.0.0/8", "::1/128"], false),
-            ("1.1.1.1", vec![], true),
-        ];
-        for (address, allow, may) in cases {
-            let may_dial = egress(&allow).may_dial(address.parse().unwrap());
-            assert_eq!(may_dial, may, "{address} with {allow:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn names_and_spellings_of_refused_addresses_are_refused() {
-        let hosts = [
-            "localhost",
-            "127.0.0.1",
-            "127.1",
-            "0x7f000001",
-            "2130706433",
-            "017700000001",
-            "0",
-            "[::1]",
-            "::ffff:127.0.0.1",
-            "169.254.169.254",
-        ];
-        for host in hosts {
-            let resolved = egress(&[]).resolve(host, 80).await;
-            assert_eq!(resolved, Err(EgressError::AddressRefused), "{host}");
-        }
-        for host in ["nothing.invalid", "", "no host", "[", "1.1.1.1.1"] {
-            // Later where the machine's own resolver does not answer.
-            let unknown = [EgressError::NameUnknown, EgressError::NameTimedOut];
-            let resolved = egress(&[]).resolve(host, 80).await;
-            assert!(resolved.is_err_and(|e| unknown.contains(&e)), "{host}");
-        }
-    }
-
-    #[tokio::test]
-    async fn one_refused_address_refuses_all() {
-        let mixed = ["1.1.1.1:80", "127.0.0.1:80"].map(|a| a.parse().unwrap());
-        let dialled = egress(&[]).dial(&mixed).await.map(|_| ());
-        assert_eq!(dialled, Err(EgressError::AddressRefused));
-    }
-
-    #[tokio::test]
-    async fn the_http_client_goes_to_the_judged_address_and_follows_no_redirect() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let served = tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut asked = vec![0; 1024];
-            let read = stream.read(&mut asked).await.unwrap();
-            let answer = "HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\n\r\n";
-            stream.write_all(answer.as_bytes()).await.unwrap();
-            String::from_utf8_lossy(&asked[..read]).into_owned()
-        });
-        let egress = egress(&["127.0.0.0/8", "::1/128"]);
-        let url = Url::parse("http://localhost/").unwrap();
-        let client = egress.http_client(&url).await.unwrap();
-        // Nobody could resolve this name: the client answers by itself.
-        let other = format!("http://pinned.invalid:{port}/");
-        let answer = client.get(other).send().await.unwrap();
-        assert_eq!(answer.status(), 302);
-        let asked = served.await.unwrap().to_lowercase();
-        assert!(asked.contains("host: pinned.invalid"), "{asked}");
-
-        let refused = [
-            ("ftp://localhost/", EgressError::NotWeb),
-            ("http://169.254.169.254/", EgressError::AddressRefused),
-        ];
-        for (url, error) in refused {
-            let made = egress.http_client(&Url::parse(url).unwrap()).await;
-            assert_eq!(made.err(), Some(error), "{url}");
-        }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Entry, Error};
+use crate::federation::Reason;
 
 /// Whose errors an answer's look like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,20 +17,26 @@ pub enum Dialect {
     RPort,
     /// TrustedLogin's: an object with a `message`, and `errors` by field.
     TrustedLogin,
+    /// That of `OAuth` (RFC 6749, 5.2): an object with `error` and `error_description`.
+    OAuth,
 }
 
 impl Dialect {
     /// The dialect of a path.
     #[must_use]
     pub fn of(path: &str) -> Self {
+        // Plugins whose base URL ends in a slash too many are to read why nothing is found.
+        let path = path.trim_start_matches('/');
         let is_below = |folder: &str| {
             path.strip_prefix(folder)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        if is_below("/api/v1/vault") || is_below("/api/v1/vault-admin") {
+        if is_below("api/v1/vault") || is_below("api/v1/vault-admin") {
             Self::RPort
-        } else if is_below("/api/v1") {
+        } else if is_below("api/v1") {
             Self::TrustedLogin
+        } else if is_below("oauth") {
+            Self::OAuth
         } else {
             Self::Own
         }
@@ -51,7 +58,7 @@ impl Dialect {
     pub(super) fn challenge(self) -> &'static str {
         match self {
             Self::Own | Self::TrustedLogin => r#"Bearer realm="gatehouse""#,
-            Self::RPort => r#"Basic realm="gatehouse""#,
+            Self::RPort | Self::OAuth => r#"Basic realm="gatehouse""#,
         }
     }
 }
@@ -135,6 +142,44 @@ pub(super) fn trustedlogin<'a>(
     }
 }
 
+/// The body of an error of `OAuth`.
+#[derive(Serialize)]
+pub(super) struct OAuthRefusal<'a> {
+    error: &'static str,
+    error_description: &'a str,
+    code: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    reasons: &'a [Reason],
+}
+
+/// What is wrong in the words of `OAuth`, and in ours.
+pub(super) fn oauth<'a>(
+    error: &'a Error,
+    entry: &'a Entry,
+    request_id: &'a str,
+) -> OAuthRefusal<'a> {
+    let name = match (error, entry.status.as_u16()) {
+        (Error::OAuth(error), _) => error.name(),
+        (Error::Workload(refusal), _) => refusal.oauth_error(),
+        (_, 401) => "invalid_client",
+        (_, 402 | 403) => "unauthorized_client",
+        (_, 429 | 503) => "temporarily_unavailable",
+        (_, 500..) => "server_error",
+        _ => "invalid_request",
+    };
+    OAuthRefusal {
+        error: name,
+        error_description: &entry.detail,
+        code: entry.code,
+        request_id,
+        reasons: match error {
+            Error::Workload(refusal) => refusal.reasons(),
+            _ => &[],
+        },
+    }
+}
+
 fn name_or_body(name: &str) -> &str {
     if name.is_empty() { "body" } else { name }
 }
@@ -168,11 +213,22 @@ mod tests {
             "/api/v1",
             "/api/v1/",
             "/api/v1/vaults",
+            "//api/v1/sites",
             "/api/v1/accounts/1",
         ] {
             assert_eq!(Dialect::of(path), Dialect::TrustedLogin, "{path}");
         }
-        for path in ["/api/v10/sites", "/api/lockbox", "/", ""] {
+        for path in ["/oauth/token", "/oauth", "//oauth/revoke"] {
+            assert_eq!(Dialect::of(path), Dialect::OAuth, "{path}");
+        }
+        for path in [
+            "/oauths",
+            "/api/oauth",
+            "/api/v10/sites",
+            "/api/lockbox",
+            "/",
+            "",
+        ] {
             assert_eq!(Dialect::of(path), Dialect::Own, "{path}");
         }
         assert_eq!(snake_case("requiredGroup"), "required_group");

@@ -38,6 +38,7 @@ impl Error {
         match dialect {
             Dialect::RPort => response.json(dialect::rport(self, &entry, request_id)),
             Dialect::TrustedLogin => response.json(dialect::trustedlogin(self, &entry, request_id)),
+            Dialect::OAuth => response.json(dialect::oauth(self, &entry, request_id)),
             Dialect::Own => {
                 let mut response = response.json(self.problem(&entry, request_id, retry_after));
                 response.headers_mut().insert(
@@ -72,6 +73,10 @@ impl Error {
                 Self::VersionConflict { current } => Some(*current),
                 _ => None,
             },
+            reason: match self {
+                Self::LeaseBudget { reason, .. } => Some(reason.as_str()),
+                _ => None,
+            },
             lines: match self {
                 Self::InvalidLines(lines) => lines,
                 _ => &[],
@@ -98,6 +103,8 @@ struct Problem<'a> {
     suggestion: Option<&'a Namespace>,
     #[serde(skip_serializing_if = "Option::is_none")]
     current_version: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     lines: &'a [LineError],
     #[serde(skip_serializing_if = "Option::is_none")]

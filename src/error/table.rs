@@ -2,8 +2,7 @@
 
 use actix_web::http::StatusCode;
 
-use super::Error;
-use crate::vault;
+use super::{Error, upstream};
 
 /// A row of the table: what a caller is told.
 pub struct Entry {
@@ -147,6 +146,12 @@ impl Error {
                 "store_wide_refused",
                 "This vendor hands out write tokens for one site only: name its secretId.",
             ),
+            Self::WrapRequired => (
+                403,
+                "wrap_required",
+                "This vendor hands out wrapped tokens only: send wrapTtl.",
+            ),
+            Self::LeaseBudget { reason, .. } => (429, "lease_budget_exhausted", reason.detail()),
             Self::AccessKeyRequired => (
                 403,
                 "access_key_required",
@@ -163,6 +168,24 @@ impl Error {
                 "The nonce was not signed by the vendor's Connector, or was used before.",
             ),
             Self::ConnectorKeyUnavailable(why) => (424, "connector_key_unavailable", *why),
+            Self::Workload(refusal) => (400, refusal.code(), refusal.detail()),
+            Self::IssuerListed => (409, "issuer_listed", "The issuer is on the list already."),
+            Self::IssuerInUse => (
+                409,
+                "issuer_in_use",
+                "Vendors have trust policies for the issuer. Disable it instead.",
+            ),
+            Self::TrustPolicyExists => (
+                409,
+                "trust_policy_exists",
+                "There is a trust policy of that name.",
+            ),
+            Self::TrustPolicyLimit => (
+                409,
+                "trust_policy_limit",
+                "A vendor has at most 100 trust policies: remove one first.",
+            ),
+            Self::KeySetUnavailable(why) => (503, "key_set_unavailable", *why),
             Self::NotFound => (
                 404,
                 "not_found",
@@ -174,6 +197,17 @@ impl Error {
                 "The path does not answer to this method.",
             ),
             Self::NamespaceTaken => (409, "namespace_taken", "The namespace is taken."),
+            Self::TwoKeyPairs => (
+                409,
+                "two_key_pairs",
+                "Two key pairs live already. End the older one first.",
+            ),
+            Self::LastKeyPair => (
+                409,
+                "last_key_pair",
+                "The newest key pair has no end. Make another one, which replaces it.",
+            ),
+            Self::KeyPairEnded => (409, "key_pair_ended", "The key pair has ended, for good."),
             Self::WebhookIdReused => (
                 409,
                 "webhook_id_reused",
@@ -202,7 +236,7 @@ impl Error {
             Self::WebhookLimit => (
                 409,
                 "webhook_limit",
-                "A vendor has at most 10 webhooks: remove one first.",
+                "There are 10 webhooks already: remove one first.",
             ),
             Self::WebhookDisabled => (
                 409,
@@ -258,6 +292,12 @@ impl Error {
                 503,
                 "envelope_key_missing",
                 "OpenBao lacks the key that envelopes are signed with. An operator must look.",
+            ),
+            Self::OAuth(error) => return error.entry(),
+            Self::TokenKeyMissing => (
+                503,
+                "token_key_missing",
+                "OpenBao lacks the key that access tokens are signed with. An operator must look.",
             ),
             Self::BackupTooLarge => (
                 409,
@@ -326,7 +366,7 @@ impl Error {
                 "store_conflict",
                 "The vendor's store cannot be made. An operator must look.",
             ),
-            Self::Vault(error) => return vault_entry(error),
+            Self::Vault(error) => return upstream::vault_entry(error),
             Self::Db(error) if error.is_bug() => {
                 (500, "internal", "Something went wrong in the service.")
             }
@@ -353,43 +393,5 @@ fn unsupported_field(what: &str, name: &str) -> Entry {
         detail: format!(
             "unsupported {what} field '{name}'; supported: id, client_id, created_by, created_at, key"
         ),
-    }
-}
-
-fn vault_entry(error: &vault::Error) -> Entry {
-    use vault::Error as V;
-    let (code, detail) = match error {
-        V::Sealed => ("openbao_sealed", "OpenBao is sealed. Try again later."),
-        V::TimedOut => (
-            "openbao_timeout",
-            "OpenBao did not answer in time. Try again.",
-        ),
-        V::Throttled => (
-            "openbao_throttled",
-            "OpenBao is limiting the rate of calls. Try again.",
-        ),
-        V::Denied(_) | V::NoAppToken => (
-            "openbao_denied",
-            "The service lacks a right in OpenBao. An operator must look.",
-        ),
-        V::Unavailable(_) => ("openbao_unavailable", "OpenBao is out of reach. Try again."),
-        V::BeingUpgraded => (
-            "not_provisioned",
-            "The vendor's store is not complete yet. Try again.",
-        ),
-        V::NotFound
-        | V::PathInUse
-        | V::VersionMoved
-        | V::InvalidAccessor
-        | V::Rejected(_)
-        | V::Malformed(_) => (
-            "openbao_unexpected",
-            "OpenBao answered unexpectedly. Try again; if it stays so, an operator must look.",
-        ),
-    };
-    Entry {
-        status: StatusCode::SERVICE_UNAVAILABLE,
-        code,
-        detail: detail.to_owned(),
     }
 }

@@ -51,8 +51,8 @@ pub fn whereabouts(actor: &str, request: &telemetry::Current) -> (Option<String>
 pub struct Event<'a> {
     /// Whose, if a vendor's.
     pub vendor: Option<VendorId>,
-    /// Who did it, its kind first: `public-key`, `vendor`, `operator:<name>`, `worker:<id>`, `user:<name>`, `billing`,
-    /// `claim-token`, `delete-key`, `task:<name>`, `gatehouse`, `openbao`, `anyone`.
+    /// Who did it, its kind first: `public-key`, `signed-client`, `vendor`, `operator:<name>`, `worker:<id>`, `user:<name>`,
+    /// `billing`, `workload:<trust policy>`, `claim-token`, `delete-key`, `task:<name>`, `gatehouse`, `openbao`, `anyone`.
     pub actor: &'a str,
     /// What, as `noun.verb`.
     pub action: &'static str,

@@ -16,12 +16,14 @@ use serde_json::json;
 use super::{Event, Outcome};
 use crate::app::App;
 use crate::db;
-use crate::error::{Entry, Error};
+use crate::error::{Dialect, Entry, Error};
 use crate::telemetry;
 use crate::types::{SecretId, VendorId};
 
 /// A refusal is answered, on record or not.
 const LIMIT: Duration = Duration::from_secs(2);
+/// TrustedLogin's plugins wait no longer; it is recorded meanwhile.
+const OF_PLUGINS: Duration = Duration::from_millis(500);
 /// Client addresses that are told apart in one row.
 const MOST_ADDRESSES: usize = 1000;
 
@@ -49,13 +51,19 @@ impl Seen {
         self.who.get_or_init(|| Who { vendor, actor });
     }
 
+    /// Of which vendor the caller is, once that is proved.
+    #[must_use]
+    pub fn vendor(&self) -> Option<VendorId> {
+        self.who.get()?.vendor
+    }
+
     /// Notes which site it is about.
     pub fn note_site(&self, secret_id: &SecretId) {
         self.site.get_or_init(|| secret_id.clone());
     }
 
-    /// Notes that the refusal is on record already.
-    pub(super) fn note_told(&self) {
+    /// Notes that the refusal is on record already, or is put on it aside.
+    pub fn note_told(&self) {
         self.told.store(true, Ordering::Relaxed);
     }
 }
@@ -145,8 +153,8 @@ fn kept(error: &Error, entry: &Entry) -> Kept {
     }
 }
 
-/// Keeps a refusal before it is answered. Where that fails, it is answered all the same: nothing is given away by it. A
-/// body that broke off is answered at once, as its connection does not wait.
+/// Keeps a refusal before it is answered. Where that fails, or takes long, it is answered all the same: nothing is given away
+/// by it. What is late already is answered at once.
 pub async fn keep(app: &Arc<App>, error: &Error, asked: Asked) {
     let (current, entry) = (telemetry::current(), error.entry());
     metrics::counter!("gatehouse_refusals_total", "code" => entry.code).increment(1);
@@ -163,12 +171,19 @@ pub async fn keep(app: &Arc<App>, error: &Error, asked: Asked) {
             };
             let recorder = Arc::clone(app);
             let recording = async move { refusal.record(&recorder).await };
-            match error {
-                Error::MalformedBody | Error::BodyTooLarge | Error::BodyTimeout => {
-                    app.aside(recording);
-                }
-                _ => recording.await,
+            if is_late(error) {
+                app.aside(recording);
+                return;
             }
+            let recording = app.detached(async move {
+                recording.await;
+                Ok(())
+            });
+            let patience = match current.dialect {
+                Dialect::TrustedLogin => OF_PLUGINS,
+                Dialect::Own | Dialect::RPort | Dialect::OAuth => LIMIT,
+            };
+            tokio::time::timeout(patience, recording).await.ok();
         }
         (_, who) => {
             let vendor = who.and_then(|who| who.vendor);
@@ -176,6 +191,14 @@ pub async fn keep(app: &Arc<App>, error: &Error, asked: Asked) {
             app.refusals.count(vendor, entry.code, current.address, now);
         }
     }
+}
+
+/// Whether the caller does not wait any more: the body broke off, or the time was over.
+fn is_late(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::MalformedBody | Error::BodyTooLarge | Error::BodyTimeout | Error::RequestTimeout
+    )
 }
 
 /// Everybody has the public key: beyond some, its refusals are counted.

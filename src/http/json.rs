@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use actix_web::web::{Bytes, BytesMut};
+use actix_web::web::{Bytes, BytesMut, Data};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
@@ -15,7 +15,9 @@ use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
 use super::Decided;
+use crate::app::App;
 use crate::error::{Error, FieldError, Result};
+use crate::telemetry;
 
 /// Of a body, unless its handler says otherwise.
 pub const LIMIT: usize = 64 * 1024;
@@ -82,7 +84,11 @@ impl<T: DeserializeOwned + 'static, const MOST: usize> FromRequest for Json<T, M
     }
 }
 
-async fn read(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes> {
+pub(super) async fn read(
+    request: &HttpRequest,
+    mut payload: Payload,
+    limit: usize,
+) -> Result<Bytes> {
     if request.headers().contains_key(CONTENT_ENCODING) {
         return Err(Error::UnsupportedMediaType);
     }
@@ -109,12 +115,22 @@ async fn read(request: &HttpRequest, mut payload: Payload, limit: usize) -> Resu
     } else {
         TIME
     };
-    tokio::time::timeout(time, collect)
-        .await
-        .unwrap_or(Err(Error::BodyTimeout))
+    let body = tokio::time::timeout(time, collect).await;
+    still_active(request)?;
+    body.unwrap_or(Err(Error::BodyTimeout))
 }
 
-fn says(request: &HttpRequest, media_type: &str) -> bool {
+/// The caller was judged by the head of the request. Its vendor may have been suspended while the body came.
+fn still_active(request: &HttpRequest) -> Result<()> {
+    let vendor = telemetry::current().seen.vendor();
+    let app = request.app_data::<Data<App>>();
+    let known = app
+        .zip(vendor)
+        .and_then(|(app, vendor)| app.directory.by_id(vendor));
+    known.map_or(Ok(()), |vendor| vendor.refuse_inactive())
+}
+
+pub(super) fn says(request: &HttpRequest, media_type: &str) -> bool {
     let mut types = request.headers().get_all(CONTENT_TYPE);
     let (Some(only), None) = (types.next(), types.next()) else {
         return false;

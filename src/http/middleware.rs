@@ -13,8 +13,12 @@ use crate::error::Error;
 const WHOLE_REQUEST: Duration = Duration::from_secs(10);
 /// For the one call whose body is a backup.
 const WHOLE_RESTORE: Duration = Duration::from_mins(2);
+/// For what Connectors call: they wait 5 seconds. A refusal may take a moment more to be put on record.
+const OF_CONNECTORS: Duration = Duration::from_secs(4);
+/// For a report of a failed log-in: clients wait 3 seconds.
+const OF_REPORTS: Duration = Duration::from_secs(2);
 
-/// Every answer is kept out of caches, says its type and means it, and names its request.
+/// Every answer is kept out of caches that does not say otherwise, says its type and means it, and names its request.
 ///
 /// # Errors
 /// Those of the request.
@@ -33,7 +37,10 @@ pub async fn harden(
 }
 
 fn dress(headers: &mut HeaderMap, request_id: &str) {
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // What everybody may read says so itself.
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
@@ -55,8 +62,8 @@ pub fn answered(error: actix_web::Error, change: impl FnOnce(&mut HeaderMap)) ->
     InternalError::from_response(error, response).into()
 }
 
-/// No request takes longer than 10 seconds, a restore of a lockbox no longer than two minutes. What it began in a tracked
-/// task of its own goes on to its end.
+/// No request takes longer than 10 seconds, a restore of a lockbox no longer than two minutes, and what TrustedLogin's
+/// plugins call no longer than they wait. What it began in a tracked task of its own goes on to its end.
 ///
 /// # Errors
 /// [`Error::RequestTimeout`], or those of the request.
@@ -64,12 +71,25 @@ pub async fn time_limit(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let limit = match request.path() {
-        "/api/lockbox/restore" => WHOLE_RESTORE,
-        _ => WHOLE_REQUEST,
-    };
+    let limit = limit_of(request.path());
     match tokio::time::timeout(limit, next.call(request)).await {
         Ok(done) => done,
         Err(_) => Err(Error::RequestTimeout.into()),
+    }
+}
+
+fn limit_of(path: &str) -> Duration {
+    let Some(path) = path.strip_prefix("/api/v1/") else {
+        return match path {
+            "/api/lockbox/restore" => WHOLE_RESTORE,
+            _ => WHOLE_REQUEST,
+        };
+    };
+    if path.starts_with("sites/") && path.ends_with("/login-attempts") {
+        OF_REPORTS
+    } else if path.starts_with("accounts/") || path.ends_with("/get-envelope") {
+        OF_CONNECTORS
+    } else {
+        WHOLE_REQUEST
     }
 }

@@ -2,6 +2,7 @@
 
 mod address;
 mod decided;
+mod form;
 mod json;
 pub mod limit;
 mod middleware;
@@ -10,14 +11,16 @@ mod path;
 
 pub use address::client_address;
 pub use decided::Decided;
+pub use form::{Form, decoded};
 pub use json::{
     ENTRY_LIMIT, FileBody, Json, LIMIT as BODY_LIMIT, RawBody, parse as parse_json, read_value,
 };
 pub use middleware::{answered, harden, time_limit};
-pub use paging::{Cursor, NoQuery, Page, PageRequest};
+pub use paging::{Confirmed, Cursor, NoQuery, Page, PageRequest};
 pub use path::{
-    DeliveryPath, EntryPath, IssuancePath, KeyPath, KeyVersionPath, NamespacePath,
-    NamespaceSitePath, SessionPath, SiteId, UserPath, UserSessionPath, WebhookPath, WorkerPath,
+    DeliveryPath, EntryPath, IssuancePath, IssuerPath, JwtKeyPath, KeyPairPath, KeyPath,
+    KeyVersionPath, NamespacePath, NamespaceSitePath, SessionPath, SiteId, TrustPolicyPath,
+    UserPath, UserSessionPath, WebhookPath, WorkerPath,
 };
 
 use std::sync::Arc;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::decided::after_caller;
 use crate::error::{Error, Result};
+use crate::types::Namespace;
 
 const DEFAULT: i64 = 50;
 const MOST: i64 = 100;
@@ -123,6 +124,39 @@ after_caller!(NoQuery, |request| if request.query_string().is_empty() {
     Err(Error::InvalidParameter(
         "this call takes no query parameters",
     ))
+});
+
+/// `?confirm=`: what a call that cannot be undone is about, said once more.
+pub struct Confirmed(Option<String>);
+
+impl Confirmed {
+    /// Lets the call pass that is confirmed.
+    ///
+    /// # Errors
+    /// 400 where the parameter is missing or names something else.
+    pub fn names(&self, what: &Namespace) -> Result<()> {
+        if self.0.as_deref() == Some(what.as_str()) {
+            return Ok(());
+        }
+        Err(Error::InvalidParameter(
+            "this cannot be undone: confirm must repeat the namespace",
+        ))
+    }
+}
+
+after_caller!(Confirmed, |request| {
+    let mut confirm = None;
+    for (name, value) in url::form_urlencoded::parse(request.query_string().as_bytes()) {
+        if name != "confirm" {
+            return Err(Error::InvalidParameter(
+                "unknown query parameter; known: confirm",
+            ));
+        }
+        if confirm.replace(value.into_owned()).is_some() {
+            return Err(Error::InvalidParameter("a query parameter is given twice"));
+        }
+    }
+    Ok(Confirmed(confirm))
 });
 
 /// One page: the rows, and the cursor of the next page where there is one.

@@ -7,8 +7,8 @@ use crate::auth::{UserAdmin, VendorAdmin};
 use crate::error::{Error, Result};
 use crate::lockbox::entries::EntryId;
 use crate::types::{
-    CredentialKey, DeliveryId, IssuanceId, Namespace, SecretId, SessionId, UserLogin, UserName,
-    WebhookId, WorkerId, WorkerLogin,
+    CredentialKey, DeliveryId, IssuanceId, IssuerId, JwtKeyId, KeyId, Namespace, SecretId,
+    SessionId, TrustPolicyId, UserLogin, UserName, WebhookId, WorkerId, WorkerLogin,
 };
 
 /// `{secretId}` as it stands in the path, not checked yet: it may be a delete key.
@@ -71,8 +71,20 @@ pub struct WebhookPath(pub WebhookId);
 /// `{webhook}` and `{delivery}`.
 pub struct DeliveryPath(pub WebhookId, pub DeliveryId);
 
+/// `{jwtKey}`.
+pub struct JwtKeyPath(pub JwtKeyId);
+
+/// `{pair}`; `None` is `current`, the newest.
+pub struct KeyPairPath(pub Option<KeyId>);
+
 /// `{issuance}`.
 pub struct IssuancePath(pub IssuanceId);
+
+/// `{issuer}`.
+pub struct IssuerPath(pub IssuerId);
+
+/// `{policy}`.
+pub struct TrustPolicyPath(pub TrustPolicyId);
 
 /// `{entry}`.
 pub struct EntryPath(pub EntryId);
@@ -106,6 +118,32 @@ after_caller!(IssuancePath, |request| {
     let id = segment(request, "issuance").map(|text| IssuanceId::parse(&text));
     id.and_then(|id| id.map(IssuancePath).ok_or(Error::NotFound))
 });
+
+after_caller!(IssuerPath, |request| {
+    let id = segment(request, "issuer").map(|text| IssuerId::parse(&text));
+    id.and_then(|id| id.map(IssuerPath).ok_or(Error::NotFound))
+});
+
+after_caller!(TrustPolicyPath, |request| {
+    let id = segment(request, "policy").map(|text| TrustPolicyId::parse(&text));
+    id.and_then(|id| id.map(TrustPolicyPath).ok_or(Error::NotFound))
+});
+
+after_caller!(JwtKeyPath, |request| {
+    let id = segment(request, "jwtKey").map(|text| JwtKeyId::parse(&text));
+    id.and_then(|id| id.map(JwtKeyPath).ok_or(Error::NotFound))
+});
+
+after_caller!(
+    KeyPairPath,
+    |request| match segment(request, "pair").as_deref() {
+        Ok("current") => Ok(KeyPairPath(None)),
+        Ok(text) => KeyId::parse(text)
+            .map(|id| KeyPairPath(Some(id)))
+            .ok_or(Error::NotFound),
+        Err(_) => Err(Error::NotFound),
+    }
+);
 
 after_caller!(WebhookPath, |request| webhook(request).map(WebhookPath));
 

@@ -9,7 +9,7 @@ use crate::auth::Administrator;
 use crate::db::GenericClient;
 use crate::error::{Error, Result};
 use crate::types::Secret;
-use crate::vendors::Vendor;
+use crate::vendors::{Vendor, life};
 
 /// What a lockbox says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,7 @@ pub async fn initialize(app: &App, by: &Administrator, password: &Secret) -> Res
     let now = app.clock.now();
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
+    life::keep_active(&transaction, vendor.id).await?;
     store::ensure(&transaction, vendor.id, now).await?;
     let epoch = store::initialize(&transaction, vendor.id, &wrap, now).await?;
     let epoch = epoch.ok_or(Error::LockboxInitialized)?;
@@ -105,6 +106,7 @@ pub async fn unlock(
     };
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
+    life::keep_active(&transaction, vendor.id).await?;
     let mut edition = stored.edition;
     if let Some(wrap) = renewed {
         if !store::rewrap(&transaction, vendor.id, edition, &wrap).await? {

@@ -6,6 +6,11 @@ use crate::routes::Route;
 
 /// What the query of an operation may hold, beside what stands in its path.
 pub fn query(route: &Route) -> Vec<Value> {
+    if (route.method, route.path) == ("DELETE", "/api/admin/vendors/{namespace}") {
+        let mut confirm = parameter("confirm", "the namespace once more", &text());
+        confirm["required"] = json!(true);
+        return vec![confirm];
+    }
     let mut all = match route.path {
         path if path.ends_with("/access-logs") => access_log_filters(path),
         path if path.ends_with("/issuances") => issuance_filters(),
@@ -72,6 +77,11 @@ fn issuance_filters() -> Vec<Value> {
         parameter("kind", "of token", &text()),
         parameter("site", "a secret id", &text()),
         parameter("caller", "a kind, or kind:name", &text()),
+        parameter(
+            "clientAddress",
+            "an address, or a network in CIDR form",
+            &text(),
+        ),
         parameter("issuedBefore", "RFC 3339", &moment()),
         parameter("issuedAfter", "RFC 3339", &moment()),
     ]
@@ -187,7 +197,7 @@ fn issuance() -> Value {
     object(&json!({
         "issuanceId": text(), "kind": text(), "state": one_of(&["live", "ending", "revoked", "expired"]),
         "secretId": or_null("string"), "caller": text(), "issuedAt": moment(), "expiresAt": moment(),
-        "maxExpiresAt": moment(), "lastUsedAt": or_null("string"), "clientAddress": or_null("string"),
+        "maxExpiresAt": moment(), "ttl": or_null("integer"), "uses": or_null("integer"), "lastUsedAt": or_null("string"), "clientAddress": or_null("string"),
         "requestId": text(), "worker": or_null("string"), "credential": or_null("string"),
         "revoke": nullable(&json!({
             "reason": or_null("string"), "by": or_null("string"), "askedAt": or_null("string"), "revokedAt": or_null("string"),
@@ -199,7 +209,9 @@ fn issuance() -> Value {
 
 fn revoke() -> Value {
     let mut schema = object(&json!({
-        "site": text(), "kind": text(), "caller": text(), "issuedBefore": moment(),
+        "site": text(), "kind": text(), "caller": text(), "publicKey": text(), "clientAddress": text(),
+        "issuedBefore": moment(), "issuedAfter": moment(),
+        "dryRun": { "type": "boolean", "description": "Only counts." },
         "all": { "type": "boolean", "description": "Needed where nothing else is given." },
     }));
     schema["additionalProperties"] = json!(false);
@@ -210,11 +222,12 @@ fn explain() -> Value {
     let mut schema = object(&json!({
         "vendor": text(),
         "caller": object(&json!({
-            "kind": one_of(&["public-key", "vendor", "worker", "user", "operator", "billing"]), "login": text(),
+            "kind": one_of(&["public-key", "signed-client", "vendor", "worker", "user", "operator", "billing"]), "login": text(),
         })),
         "token": object(&json!({
             "kind": one_of(&["write", "read", "credentials"]), "secretId": text(), "accessKey": text(), "key": text(),
-            "ttl": { "type": "integer" }, "keepAlive": { "type": "boolean" },
+            "ttl": { "type": "integer" }, "maxTtl": { "type": "integer" }, "uses": { "type": "integer" },
+            "wrapTtl": { "type": "integer" }, "keepAlive": { "type": "boolean" },
         })),
     }));
     schema["required"] = json!(["vendor", "caller", "token"]);
@@ -231,7 +244,7 @@ fn explained() -> Value {
         "passed": { "type": "array", "items": text() },
         "token": { "type": ["object", "null"], "properties": {
             "kind": text(), "role": text(), "policies": { "type": "array", "items": text() },
-            "ttl": { "type": "integer" }, "maxTtl": { "type": "integer" }, "renewable": { "type": "boolean" },
+            "ttl": { "type": "integer" }, "maxTtl": { "type": "integer" }, "uses": or_null("integer"), "renewable": { "type": "boolean" },
         } },
     }))
 }

@@ -5,6 +5,7 @@
 
 pub mod http;
 mod logs;
+mod tokens;
 
 use serde_json::{Map, Value, json};
 
@@ -31,7 +32,7 @@ pub fn document() -> Result<Value> {
         "components": {
             "schemas": schemas()?,
             "securitySchemes": {
-                "bearer": { "type": "http", "scheme": "bearer", "description": "pk_, sk_ or gho_, by the caller" },
+                "bearer": { "type": "http", "scheme": "bearer", "description": "pk_, sk_, gho_ or an access token of /oauth/token, by the caller" },
                 "basic": { "type": "http", "scheme": "basic", "description": "a user's name, or name@namespace, and its password or an access token" },
                 "session": { "type": "apiKey", "in": "header", "name": "Authorization", "description": "a worker's access token without Bearer, or a site's delete key" },
                 "webhook": { "type": "apiKey", "in": "header", "name": "webhook-signature", "description": "Standard Webhooks" },
@@ -68,6 +69,10 @@ fn operation(route: &Route, path: &str) -> Value {
             "description": "An error as TrustedLogin's clients read it; `code` tells which",
             "content": { "application/json": { "schema": { "$ref": "#/components/schemas/TrustedLoginError" } } },
         }),
+        Dialect::OAuth => json!({
+            "description": "An error as OAuth has it (RFC 6749, 5.2); `code` tells which",
+            "content": { "application/json": { "schema": { "$ref": "#/components/schemas/OAuthError" } } },
+        }),
         Dialect::RPort => json!({
             "description": "Errors as RPort has them, one element for each fault",
             "content": { "application/json": { "schema": { "$ref": "#/components/schemas/RPortErrors" } } },
@@ -77,6 +82,7 @@ fn operation(route: &Route, path: &str) -> Value {
     let place = match path {
         _ if path.ends_with('/') => ".slash",
         _ if path != route.path => ".api",
+        _ if path.starts_with("/api/admin/webhooks") => ".platform",
         _ if path.starts_with("/api/admin/") => ".admin",
         _ => "",
     };
@@ -98,7 +104,10 @@ fn operation(route: &Route, path: &str) -> Value {
     if let Some(name) = logs::body(route) {
         operation["requestBody"] = json!({ "required": true, "content": content(name) });
     }
-    if let Some(name) = logs::answer(route) {
+    if let Some(name) = tokens::body(route) {
+        operation["requestBody"] = json!({ "content": content(name) });
+    }
+    if let Some(name) = logs::answer(route).or_else(|| tokens::answer(route)) {
         operation["responses"]["2XX"]["content"] = content(name);
     }
     operation
@@ -150,6 +159,8 @@ fn schemas() -> Result<Map<String, Value>> {
                 "code": { "type": "string" },
                 "detail": { "type": "string" },
                 "request_id": { "type": "string" },
+                "retry_after": { "type": "integer", "description": "Seconds, as `Retry-After`" },
+                "reason": { "type": "string", "description": "Of `lease_budget_exhausted`: whose budget it is", "enum": ["address", "public_key", "vendor", "service"] },
                 "errors": { "type": "array", "items": {
                     "type": "object",
                     "properties": { "pointer": { "type": "string" }, "detail": { "type": "string" }, "value_type": { "type": "string" } },
@@ -157,10 +168,31 @@ fn schemas() -> Result<Map<String, Value>> {
             },
         }),
     );
+    all.insert("OAuthError".to_owned(), oauth_error());
     all.insert("RPortErrors".to_owned(), rport_errors());
     all.insert("TrustedLoginError".to_owned(), trustedlogin_error());
     all.extend(logs::schemas());
+    all.extend(tokens::schemas());
     Ok(all)
+}
+
+fn oauth_error() -> Value {
+    let text = json!({ "type": "string" });
+    json!({
+        "type": "object",
+        "required": ["error", "error_description", "code", "request_id"],
+        "properties": {
+            "error": text, "error_description": text, "code": text, "request_id": text,
+            "reasons": { "type": "array", "items": {
+                "type": "object",
+                "required": ["claim", "problem", "wanted", "found"],
+                "properties": {
+                    "claim": text, "problem": { "enum": ["missing", "not_text", "no_match", "ended"] },
+                    "wanted": { "type": "array", "items": text }, "found": { "type": ["string", "null"] },
+                },
+            } },
+        },
+    })
 }
 
 fn trustedlogin_error() -> Value {

@@ -92,7 +92,7 @@ pub async fn search(
     let found = super::search::search(&app, vendor, &body.0.search_keys).await?;
     let sites: Vec<_> = found
         .into_iter()
-        .map(|site| SiteView::new(&app, &vendor.namespace, site))
+        .map(|found| SiteView::new(&app, &vendor.namespace, found.site))
         .collect();
     Ok(HttpResponse::Ok().json(json!({ "sites": sites })))
 }

@@ -4,6 +4,7 @@
 //! token is revoked.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,9 +16,14 @@ use crate::auth::{KeyedDigest, PluginOrVendor};
 use crate::db::GenericClient;
 use crate::error::{Error, Result};
 use crate::events::Event;
-use crate::tokens::{self, Grant, Issued, Kind, revoke};
+use crate::tokens::http::WrapTtl;
+use crate::tokens::revoke::{self, Doomed};
+use crate::tokens::{self, Grant, Issued, Kind};
 use crate::types::{AccessKey, ExpiresAt, IssuanceId, Metadata, Secret, SecretId, SiteUrl};
 use crate::webhooks::MessageType;
+
+/// How long whoever registers waits for the end of tokens that are given back.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The body. `keyStoreID` and `publicKey` are what the plugins of 2019 send.
 #[derive(Deserialize)]
@@ -40,6 +46,8 @@ pub struct RegisterRequest {
     /// Whether the answer holds a write token for the site.
     #[serde(default)]
     pub with_token: bool,
+    /// Seconds, 30 to 3600: the token comes as a wrapping token that can be exchanged once.
+    pub wrap_ttl: Option<WrapTtl>,
     /// Instead of an `Authorization` header.
     pub public_key: Option<Secret>,
 }
@@ -57,6 +65,9 @@ pub struct RegisteredView {
     /// A write token for this site, where one was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
+    /// Instead, where it was to come wrapped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wrap_token: Option<String>,
     /// Removes this site; for the plugins of 2019.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delete_key: Option<String>,
@@ -79,6 +90,7 @@ pub struct Registering {
 /// [`Error::IssuanceNotBindable`]; trouble with OpenBao or the database.
 pub async fn register(app: &Arc<App>, asked: &Registering) -> Result<RegisteredView> {
     let (caller, body) = (&asked.caller, &asked.body);
+    caller.may_store(Some(&body.secret_id))?;
     let now = app.clock.now();
     if body.expires_at.0.is_some_and(|at| at <= now) {
         return Err(Error::field("expiresAt", "must be in the future"));
@@ -95,11 +107,18 @@ pub async fn register(app: &Arc<App>, asked: &Registering) -> Result<RegisteredV
     } else {
         None
     };
-    if let Err(error) = write(app, asked, delete_key.as_ref()).await {
-        if let Some(issued) = token {
-            withdraw(app, &issued, caller.actor()).await;
+    let kept = token.as_ref().map(|issued| issued.id);
+    match write(app, asked, delete_key.as_ref(), kept).await {
+        // What is not revoked in time the task `revoke_tokens` revokes.
+        Ok(given_back) => {
+            revoke::several(app, &given_back, Instant::now() + PATIENCE).await;
         }
-        return Err(error);
+        Err(error) => {
+            if let Some(issued) = token {
+                withdraw(app, &issued, caller.actor()).await;
+            }
+            return Err(error);
+        }
     }
     Ok(RegisteredView {
         success: true,
@@ -108,6 +127,10 @@ pub async fn register(app: &Arc<App>, asked: &Registering) -> Result<RegisteredV
         token: token
             .as_ref()
             .and_then(Issued::token)
+            .map(|token| token.expose().to_owned()),
+        wrap_token: token
+            .as_ref()
+            .and_then(Issued::wrap_token)
             .map(|token| token.expose().to_owned()),
         delete_key: delete_key.map(|key| key.expose().to_owned()),
     })
@@ -120,7 +143,8 @@ fn may_change(app: &App, asked: &Registering, site: Option<&Site>) -> Result<()>
     let Some(site) = site.filter(|site| site.state == State::Registered) else {
         return Ok(());
     };
-    if caller.is_vendor() || shows_access_key(app, caller.vendor(), site, body.access_key.as_ref())?
+    if caller.is_vouched_for()
+        || shows_access_key(app, caller.vendor(), site, body.access_key.as_ref())?
     {
         return Ok(());
     }
@@ -147,7 +171,7 @@ fn may_change(app: &App, asked: &Registering, site: Option<&Site>) -> Result<()>
 
 async fn token(app: &Arc<App>, asked: &Registering, before: Option<&Site>) -> Result<Issued> {
     let (caller, body) = (&asked.caller, &asked.body);
-    let over_registered = caller.is_vendor()
+    let over_registered = caller.is_vouched_for()
         || match before {
             Some(site) => shows_access_key(app, caller.vendor(), site, body.access_key.as_ref())?,
             None => false,
@@ -157,12 +181,19 @@ async fn token(app: &Arc<App>, asked: &Registering, before: Option<&Site>) -> Re
         secret_id: Some(body.secret_id.clone()),
         over_registered,
         key: Some(caller.key()),
+        wrap_ttl: body.wrap_ttl.map(WrapTtl::seconds),
         ..Grant::new(vendor, Kind::WriteSite, caller.actor())
     };
     tokens::issue(app, grant).await
 }
 
-async fn write(app: &App, asked: &Registering, delete_key: Option<&Secret>) -> Result<()> {
+/// Gives the tokens that are given back: all write tokens of the site but the one that is handed out with it.
+async fn write(
+    app: &App,
+    asked: &Registering,
+    delete_key: Option<&Secret>,
+    kept: Option<IssuanceId>,
+) -> Result<Vec<Doomed>> {
     let (caller, body) = (&asked.caller, &asked.body);
     let (now, vendor) = (app.clock.now(), caller.vendor());
     let ring = app.keys()?;
@@ -200,8 +231,29 @@ async fn write(app: &App, asked: &Registering, delete_key: Option<&Secret>) -> R
         .about_site(&body.secret_id)
         .record(&transaction, now)
         .await?;
+    let given_back = give_back(&transaction, asked, kept, now).await?;
     transaction.commit().await?;
-    Ok(())
+    Ok(given_back)
+}
+
+/// Where the vendor says so: a plugin registers a site when it has written its secret, and needs no token then.
+async fn give_back(
+    client: &impl GenericClient,
+    asked: &Registering,
+    kept: Option<IssuanceId>,
+    now: Timestamp,
+) -> Result<Vec<Doomed>> {
+    let vendor = asked.caller.vendor();
+    if !vendor.token_settings.give_back {
+        return Ok(Vec::new());
+    }
+    let order = revoke::Order {
+        by: asked.caller.actor(),
+        reason: "given back",
+        at: now,
+    };
+    let site = &asked.body.secret_id;
+    Ok(revoke::store::mark_given_back(client, vendor.id, site, kept, &order).await?)
 }
 
 async fn bind(

@@ -47,20 +47,57 @@ pub async fn remove(
     secret_id: &SecretId,
     actor: &str,
 ) -> Result<Removal> {
-    let now = app.clock.now();
+    let generation = ask(app, vendor.id, secret_id, actor).await?;
+    let (worker, vendor, id) = (Arc::clone(app), Arc::clone(vendor), secret_id.clone());
+    app.detached(async move { Ok(follow(&worker, &vendor, &id, generation).await) })
+        .await
+}
+
+/// As [`remove`], without waiting for OpenBao.
+///
+/// # Errors
+/// As [`remove`].
+pub(super) async fn remove_aside(
+    app: &Arc<App>,
+    vendor: &Arc<Vendor>,
+    secret_id: &SecretId,
+    actor: &str,
+) -> Result<()> {
+    let generation = ask(app, vendor.id, secret_id, actor).await?;
+    follow_aside(app, vendor, secret_id, generation);
+    Ok(())
+}
+
+async fn ask(app: &App, vendor: VendorId, secret_id: &SecretId, actor: &str) -> Result<i64> {
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
-    let generation = begin(&transaction, vendor.id, secret_id, actor, now).await?;
+    let generation = begin(&transaction, vendor, secret_id, actor, app.clock.now()).await?;
     transaction.commit().await?;
-    drop(client);
-    match finish_detached(app, vendor, secret_id, generation).await {
-        Ok(()) => Ok(Removal::Done),
+    Ok(generation)
+}
+
+/// Carries a removal out, or leaves it in the queue.
+async fn follow(
+    app: &Arc<App>,
+    vendor: &Arc<Vendor>,
+    secret_id: &SecretId,
+    generation: i64,
+) -> Removal {
+    match finish(app, vendor, secret_id, generation).await {
+        Ok(()) => Removal::Done,
         Err(error) => {
             let cause = crate::error::cause_chain(&error);
             tracing::warn!(vendor.id = vendor.id.0, error.cause = %cause, "A removal is queued");
-            Ok(Removal::Queued)
+            Removal::Queued
         }
     }
+}
+
+fn follow_aside(app: &Arc<App>, vendor: &Arc<Vendor>, secret_id: &SecretId, generation: i64) {
+    let (worker, vendor, id) = (Arc::clone(app), Arc::clone(vendor), secret_id.clone());
+    app.aside(async move {
+        follow(&worker, &vendor, &id, generation).await;
+    });
 }
 
 /// Puts the tombstone on a site, known or not, and marks its tokens. Gives its generation.
@@ -101,21 +138,6 @@ async fn tell_of_end(
     };
     let site = (secret_id, site.site_url.as_deref());
     super::tell(client, vendor, about, site, now).await
-}
-
-/// As [`finish`], to its end even if whoever asked for it goes away.
-///
-/// # Errors
-/// What stopped it; it stays queued then.
-pub async fn finish_detached(
-    app: &Arc<App>,
-    vendor: &Arc<Vendor>,
-    secret_id: &SecretId,
-    generation: i64,
-) -> Result<()> {
-    let (worker, vendor, id) = (Arc::clone(app), Arc::clone(vendor), secret_id.clone());
-    app.detached(async move { finish(&worker, &vendor, &id, generation).await })
-        .await
 }
 
 /// Carries a removal out. Waits a moment for another worker that has it.
@@ -257,7 +279,7 @@ pub async fn pass(app: &Arc<App>, limit: i64) -> Result<(usize, usize)> {
     for site in &expired {
         end(app, site.vendor, &site.secret_id).await?;
     }
-    envelope::put::pass(app, limit).await?;
+    envelope::settle::pass(app, limit).await?;
     let due = store::removals_due(&client, app.clock.now(), limit).await?;
     drop(client);
     let (mut done, mut failed) = (0, 0);
@@ -277,17 +299,13 @@ pub async fn pass(app: &Arc<App>, limit: i64) -> Result<(usize, usize)> {
     Ok((done, failed))
 }
 
-/// Ends a site whose time is over, if it is over still, and removes its secret, now or later.
+/// Ends a site whose time is over, if it is over still. Its secret is removed meanwhile, or later.
 ///
 /// # Errors
 /// Where the database does not answer.
 pub async fn expire(app: &Arc<App>, vendor: &Arc<Vendor>, secret_id: &SecretId) -> Result<()> {
-    let Some(generation) = end(app, vendor.id, secret_id).await? else {
-        return Ok(());
-    };
-    if let Err(error) = finish_detached(app, vendor, secret_id, generation).await {
-        let cause = crate::error::cause_chain(&error);
-        tracing::warn!(vendor.id = vendor.id.0, error.cause = %cause, "A removal is queued");
+    if let Some(generation) = end(app, vendor.id, secret_id).await? {
+        follow_aside(app, vendor, secret_id, generation);
     }
     Ok(())
 }

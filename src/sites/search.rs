@@ -13,37 +13,53 @@ use crate::types::{AccessKey, VendorId};
 use crate::vendors::Vendor;
 
 /// Access keys of one search.
-const MOST: usize = 100;
+pub const MOST: usize = 100;
+
+/// A site, and the key it was found by.
+pub struct Found<'a> {
+    /// Which of those that were shown.
+    pub key: &'a AccessKey,
+    /// Registered, and not expired.
+    pub site: Site,
+}
+
+/// What is said of no key, and of too many.
+#[must_use]
+pub fn bad_number() -> Error {
+    Error::field("searchKeys", "must hold 1 to 100 access keys")
+}
 
 /// The registered sites with any of these access keys, oldest first, expired ones left out. The search is on record.
 ///
 /// # Errors
 /// [`Error::InvalidField`] for no key or more than a hundred; [`Error::SupportPaused`]; trouble with the database.
-pub async fn search(app: &App, vendor: &Vendor, keys: &[AccessKey]) -> Result<Vec<Site>> {
+pub async fn search<'a>(
+    app: &App,
+    vendor: &Vendor,
+    keys: &'a [AccessKey],
+) -> Result<Vec<Found<'a>>> {
     if !(1..=MOST).contains(&keys.len()) {
-        return Err(Error::field("searchKeys", "must hold 1 to 100 access keys"));
+        return Err(bad_number());
     }
     let now = app.clock.now();
     if vendor.is_support_paused(now) {
         return Err(Error::SupportPaused);
     }
-    let digests = digests(app, vendor, keys)?;
+    let ring = app.keys()?;
+    let digest = |key| ring.access_key_digest(vendor.id, key);
+    let digests: Vec<KeyedDigest> = keys.iter().map(digest).collect();
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
     let found = store::search(&transaction, vendor.id, &digests, now).await?;
     note(&transaction, vendor.id, keys.len(), &found, now).await?;
     transaction.commit().await?;
-    Ok(found)
-}
-
-/// What access keys are known by.
-///
-/// # Errors
-/// [`Error::Starting`] while the service has no keys of its own.
-pub fn digests(app: &App, vendor: &Vendor, keys: &[AccessKey]) -> Result<Vec<KeyedDigest>> {
-    let ring = app.keys()?;
-    let digest = |key| ring.access_key_digest(vendor.id, key);
-    Ok(keys.iter().map(digest).collect())
+    let found = found.into_iter().filter_map(|site| {
+        let right = site.access_key.as_ref()?;
+        let place = digests.iter().position(|digest| right.matches(digest))?;
+        let key = keys.get(place)?;
+        Some(Found { key, site })
+    });
+    Ok(found.collect())
 }
 
 /// Puts on record what was found by whose keys: in the log of each site, or once where there is none.

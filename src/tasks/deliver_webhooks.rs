@@ -1,4 +1,4 @@
-//! Sends what waits for vendors' webhooks.
+//! Sends what waits for webhooks.
 
 use std::sync::Arc;
 

@@ -3,18 +3,23 @@
 //! A task is a name, a period and a `pass` that may stop at any row. The runner owns timing, jitter, the lock in the
 //! database, back-off and the last report, which operators can see at `GET /api/admin/tasks`.
 
+mod cancel_vendors;
 mod chain_events;
 mod delete_entities;
 mod deliver_webhooks;
 mod follow_workers;
 pub mod http;
+mod keep_key_uses;
 mod keep_logs;
 mod provision_vendors;
 mod purge;
+mod reconcile_roles;
+mod reconcile_vendors;
 mod remove_sites;
 mod renew_tokens;
 mod reseal_entries;
 mod revoke_tokens;
+mod rotate_token_key;
 mod shut_lockboxes;
 mod sweep_tokens;
 mod tell_refusals;
@@ -59,9 +64,24 @@ pub static TASKS: &[Task] = &[
         pass: |app| Box::pin(revoke_tokens::pass(app)),
     },
     Task {
+        name: "cancel_vendors",
+        every: Duration::from_secs(2),
+        pass: |app| Box::pin(cancel_vendors::pass(app)),
+    },
+    Task {
         name: "provision_vendors",
         every: Duration::from_secs(10),
         pass: |app| Box::pin(provision_vendors::pass(app)),
+    },
+    Task {
+        name: "reconcile_vendors",
+        every: Duration::from_mins(1),
+        pass: |app| Box::pin(reconcile_vendors::pass(app)),
+    },
+    Task {
+        name: "reconcile_roles",
+        every: Duration::from_mins(10),
+        pass: |app| Box::pin(reconcile_roles::pass(app)),
     },
     Task {
         name: "renew_tokens",
@@ -75,7 +95,7 @@ pub static TASKS: &[Task] = &[
     },
     Task {
         name: "deliver_webhooks",
-        every: Duration::from_secs(2),
+        every: Duration::from_secs(1),
         pass: |app| Box::pin(deliver_webhooks::pass(app)),
     },
     Task {
@@ -107,6 +127,16 @@ pub static TASKS: &[Task] = &[
         name: "tell_refusals",
         every: Duration::from_mins(1),
         pass: |app| Box::pin(tell_refusals::pass(app)),
+    },
+    Task {
+        name: "rotate_token_key",
+        every: Duration::from_mins(10),
+        pass: |app| Box::pin(rotate_token_key::pass(app)),
+    },
+    Task {
+        name: "keep_key_uses",
+        every: Duration::from_mins(1),
+        pass: |app| Box::pin(keep_key_uses::pass(app)),
     },
     Task {
         name: "delete_entities",

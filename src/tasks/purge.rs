@@ -1,5 +1,5 @@
 //! Drops what is no longer needed: receipts of webhooks, records of sites removed long ago, messages that are over,
-//! what clients reported or sent a month ago, nonces that were spent, old tries to log in, counts by the hour, and old
+//! what clients reported or sent a month ago, nonces and tokens of workloads that were spent, old tries to log in, counts by the hour, and old
 //! checkpoints of the trail.
 
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use super::Report;
 use crate::access_logs::alarms::{self, reads};
 use crate::app::App;
 use crate::events::chain;
+use crate::federation;
 use crate::trustedlogin::{connector, messages};
 use crate::users::accounts::tries;
 use crate::webhooks::deliveries;
@@ -30,6 +31,7 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
     let tries = tries::store::purge(&client, app.clock.now()).await?;
     let hours = app.clock.now().checked_sub(reads::KEEP)?;
     let counts = alarms::store::purge(&client, hours).await?;
+    let spent = federation::purge(&client, app.clock.now()).await?;
     drop(client);
     let checkpoints = chain::prune(&app).await?;
     Ok(json!({
@@ -41,6 +43,7 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
         "clientMessages": client_messages,
         "logInTries": tries,
         "hourlyCounts": counts,
+        "subjectTokens": spent,
         "checkpoints": checkpoints,
     }))
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Kind, Scope};
-use crate::types::{IssuanceId, KeyId, Metadata, SecretId, WorkerId};
+use super::{Kind, Scope, Terms};
+use crate::auth::{PUBLIC_KEY, SIGNED_CLIENT};
+use crate::types::{IssuanceId, KeyId, Metadata, SecretId, TrustPolicyId, WorkerId};
 use crate::vendors::Vendor;
 
 /// What is to be handed out, to whom.
@@ -18,6 +19,8 @@ pub struct Grant {
     pub secret_id: Option<SecretId>,
     /// Whether the caller may have a token for a site that is registered: the vendor, or who showed its access key.
     pub over_registered: bool,
+    /// How long it lives, and how many calls it is good for.
+    pub terms: Terms,
     /// As the ledger names the caller.
     pub actor: String,
     /// By which API key, if by one.
@@ -30,17 +33,30 @@ pub struct Grant {
     pub request_id: String,
     /// Which credentials, for a kind that is for them.
     pub credentials: CredentialsGrant,
+    /// Whose token was exchanged for it, if one.
+    pub workload: Option<Workload>,
 }
 
-/// What a token for credentials may read, and for how long. The default is of tokens for anything else.
+/// A workload that proved itself with a token of its own platform.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    /// By which trust policy.
+    pub policy: TrustPolicyId,
+    /// By which edition of it: one that changed meanwhile refuses the token.
+    pub edition: i32,
+    /// Who says who it is.
+    pub issuer: String,
+    /// Who it is, short enough for labels.
+    pub subject: String,
+}
+
+/// What a token for credentials may read. The default is of tokens for anything else.
 #[derive(Clone, Debug)]
 pub struct CredentialsGrant {
     /// Which ones.
     pub scope: Scope,
     /// For which worker, and by which edition of its patterns: one that changed meanwhile refuses the token.
     pub worker: Option<(WorkerId, i32)>,
-    /// First life in seconds, where it is not the kind's.
-    pub ttl: Option<u32>,
     /// Whether the service renews it.
     pub keep_alive: bool,
 }
@@ -50,14 +66,13 @@ impl Default for CredentialsGrant {
         Self {
             scope: Scope::All,
             worker: None,
-            ttl: None,
             keep_alive: false,
         }
     }
 }
 
 impl Grant {
-    /// A grant without a site, a key, labels or wrapping.
+    /// A grant without a site, a key, labels, wrapping or a wish.
     #[must_use]
     pub fn new(vendor: &Arc<Vendor>, kind: Kind, actor: impl Into<String>) -> Self {
         Self {
@@ -65,13 +80,33 @@ impl Grant {
             kind,
             secret_id: None,
             over_registered: true,
+            terms: Terms::standing(kind, vendor),
             actor: actor.into(),
             key: None,
             metadata: Metadata::default(),
             wrap_ttl: None,
             request_id: crate::telemetry::current().request_id,
             credentials: CredentialsGrant::default(),
+            workload: None,
         }
+    }
+
+    /// Whether it is asked for with the public key alone, which is printed in every copy of a plugin.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.actor == PUBLIC_KEY
+    }
+
+    /// Whether a client plugin asked, whatever it showed.
+    #[must_use]
+    pub fn is_for_plugin(&self) -> bool {
+        self.is_public() || self.actor == SIGNED_CLIENT
+    }
+
+    /// Whether its holder may renew it.
+    #[must_use]
+    pub fn is_renewable(&self) -> bool {
+        self.kind.rules().role.renewable && self.terms.is_renewable()
     }
 
     pub(super) fn policies(&self) -> Vec<String> {
@@ -98,6 +133,10 @@ impl Grant {
         meta.insert("request_id".to_owned(), self.request_id.clone());
         if let Some((worker, _)) = self.credentials.worker {
             meta.insert("worker".to_owned(), worker.to_string());
+        }
+        if let Some(workload) = &self.workload {
+            meta.insert("trust_policy".to_owned(), workload.policy.to_string());
+            meta.insert("subject".to_owned(), workload.subject.clone());
         }
         meta
     }

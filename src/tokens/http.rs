@@ -11,7 +11,7 @@ use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Grant, Handed, Issued, Kind, issue, rules};
+use super::{Grant, Handed, Issued, Kind, Wishes, issue, rules};
 use crate::app::App;
 use crate::auth::{PluginOrVendor, VendorCaller};
 use crate::error::Result;
@@ -31,6 +31,12 @@ pub struct WriteTokenRequest {
     access_key: Option<AccessKey>,
     /// Seconds, 30 to 3600: the token comes as a wrapping token that can be exchanged once.
     wrap_ttl: Option<WrapTtl>,
+    /// First life, seconds.
+    ttl: Option<u32>,
+    /// Longest life, seconds.
+    max_ttl: Option<u32>,
+    /// How many calls it is good for.
+    uses: Option<u32>,
     /// Goes into the token's `meta`.
     #[serde(default)]
     metadata: Metadata,
@@ -44,6 +50,12 @@ pub struct ReadTokenRequest {
     secret_id: Option<SecretId>,
     /// As for write tokens.
     wrap_ttl: Option<WrapTtl>,
+    /// First life, seconds.
+    ttl: Option<u32>,
+    /// Longest life, seconds.
+    max_ttl: Option<u32>,
+    /// How many calls it is good for.
+    uses: Option<u32>,
     /// Goes into the token's `meta`.
     #[serde(default)]
     metadata: Metadata,
@@ -87,6 +99,10 @@ pub struct IssuedView<'a> {
     policies: &'a [String],
     ttl: u64,
     expires_at: Timestamp,
+    /// Longest life, seconds: nobody renews it beyond.
+    max_ttl: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uses: Option<u32>,
     renewable: bool,
     vault_url: &'a str,
     store: String,
@@ -138,7 +154,9 @@ pub struct Place {
 }
 
 impl Place {
-    fn of_site(app: &App, issued: &Issued, secret_id: Option<&SecretId>) -> Self {
+    /// Of a token for a site, or the store.
+    #[must_use]
+    pub fn of_site(app: &App, issued: &Issued, secret_id: Option<&SecretId>) -> Self {
         let store = app.config.bao.store_path(&issued.vendor.namespace);
         Self {
             path: secret_id.map_or_else(|| store.clone(), |id| format!("{store}/{id}")),
@@ -150,7 +168,7 @@ impl Place {
 impl<'a> IssuedView<'a> {
     /// The answer about a token.
     #[must_use]
-    pub fn new(app: &'a App, issued: &'a Issued, renewable: bool, place: Place) -> Self {
+    pub fn new(app: &'a App, issued: &'a Issued, place: Place) -> Self {
         let (auth, wrap) = match &issued.handed {
             Handed::Plain(auth) => (Some(auth), None),
             Handed::Wrapped(info, _) => (None, Some(info)),
@@ -163,7 +181,9 @@ impl<'a> IssuedView<'a> {
             policies: issued.handed.policies(),
             ttl: issued.handed.life(),
             expires_at: issued.expires_at,
-            renewable,
+            max_ttl: issued.terms.longest,
+            uses: issued.terms.uses,
+            renewable: issued.renewable,
             vault_url: &app.config.bao.public_url,
             store: place.store,
             path: place.path,
@@ -181,6 +201,7 @@ pub async fn issue_write(
 ) -> Result<HttpResponse> {
     let body = body.0;
     note_site(body.secret_id.as_ref());
+    caller.may_store(body.secret_id.as_ref())?;
     let kind = if body.secret_id.is_some() {
         Kind::WriteSite
     } else {
@@ -192,17 +213,24 @@ pub async fn issue_write(
         rules::store_wide_writes(caller.vendor())?;
         false
     };
+    let asked = Grant::new(caller.vendor(), kind, caller.actor());
+    let wishes = Wishes {
+        ttl: body.ttl,
+        max_ttl: body.max_ttl,
+        uses: body.uses,
+    };
     let grant = Grant {
         secret_id: body.secret_id.clone(),
         over_registered,
+        terms: asked.terms.with(&wishes)?,
         key: Some(caller.key()),
         metadata: body.metadata,
         wrap_ttl: body.wrap_ttl.map(|ttl| ttl.0),
-        ..Grant::new(caller.vendor(), kind, caller.actor())
+        ..asked
     };
     let issued = issue(&app, grant).await?;
     let place = Place::of_site(&app, &issued, body.secret_id.as_ref());
-    Ok(HttpResponse::Ok().json(IssuedView::new(&app, &issued, true, place)))
+    Ok(HttpResponse::Ok().json(IssuedView::new(&app, &issued, place)))
 }
 
 /// `POST /sites/token`: a short-lived read token for the support side, for the store or for one site.
@@ -219,14 +247,23 @@ pub async fn issue_read(
     } else {
         Kind::Read
     };
-    let mut grant = read_grant(&caller);
-    grant.kind = kind;
-    grant.secret_id.clone_from(&body.secret_id);
-    grant.metadata = body.metadata;
-    grant.wrap_ttl = body.wrap_ttl.map(|ttl| ttl.0);
+    let asked = Grant::new(&caller.vendor, kind, "vendor");
+    let wishes = Wishes {
+        ttl: body.ttl,
+        max_ttl: body.max_ttl,
+        uses: body.uses,
+    };
+    let grant = Grant {
+        secret_id: body.secret_id.clone(),
+        terms: asked.terms.with(&wishes)?,
+        key: Some(caller.key),
+        metadata: body.metadata,
+        wrap_ttl: body.wrap_ttl.map(|ttl| ttl.0),
+        ..asked
+    };
     let issued = issue(&app, grant).await?;
     let place = Place::of_site(&app, &issued, body.secret_id.as_ref());
-    Ok(HttpResponse::Ok().json(IssuedView::new(&app, &issued, true, place)))
+    Ok(HttpResponse::Ok().json(IssuedView::new(&app, &issued, place)))
 }
 
 /// A refusal stands in the log of the site it is about.

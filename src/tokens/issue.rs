@@ -10,10 +10,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::ledger::{NewIssuance, Refusal};
-use super::{Grant, Scope, revoke, rules};
+use super::{Grant, Scope, Terms, revoke, rules};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::events::whereabouts;
+use crate::http::limit::network;
 use crate::telemetry;
 use crate::types::{IssuanceId, Secret};
 use crate::vault::tokens::{Auth, Created, NewToken, TokenInfo, WrapInfo};
@@ -37,6 +38,10 @@ pub struct Issued {
     pub accessor: String,
     /// The end of its first life.
     pub expires_at: Timestamp,
+    /// What it was asked for with.
+    pub terms: Terms,
+    /// Whether its holder may renew it.
+    pub renewable: bool,
     /// The token.
     pub handed: Handed,
 }
@@ -84,6 +89,16 @@ impl Handed {
         }
     }
 
+    /// Whether it lives as long, and is good for as many calls, as asked for.
+    fn keeps(&self, terms: &Terms, renewable: bool) -> bool {
+        let (uses, is_renewable) = match self {
+            Self::Plain(auth) => (auth.num_uses, auth.renewable),
+            Self::Wrapped(_, inside) => (inside.num_uses, inside.renewable),
+        };
+        let is_asked_for = uses == u64::from(terms.uses.unwrap_or(0)) && is_renewable == renewable;
+        is_asked_for && self.life() == u64::from(terms.first)
+    }
+
     /// What the token may do.
     #[must_use]
     pub fn policies(&self) -> &[String] {
@@ -97,14 +112,23 @@ impl Handed {
 /// Hands out a token: minted, on record, and its former one for the same site revoked.
 ///
 /// # Errors
-/// [`Error::NotProvisioned`], the vendor's or site's state where it changed meanwhile, or trouble with OpenBao or the
+/// [`Error::NotProvisioned`], [`Error::LeaseBudget`], [`Error::WrapRequired`], the vendor's or site's state where it changed meanwhile, or trouble with OpenBao or the
 /// database. No token lives on then that is not on record.
 pub fn issue(app: &Arc<App>, grant: Grant) -> Issuing {
     let app = Arc::clone(app);
     Box::pin(async move {
+        if !grant.kind.is_own() {
+            rules::wrapping(&grant.vendor, grant.is_for_plugin(), grant.wrap_ttl)?;
+        }
         rules::provisioned(&grant.vendor, grant.kind)?;
         let worker = Arc::clone(&app);
-        app.detached(async move { run(&worker, grant).await }).await
+        let work = async move {
+            let place = worker.budget.take(&worker, &grant).await?;
+            let issued = run(&worker, grant).await?;
+            place.fill();
+            Ok(issued)
+        };
+        app.detached(work).await
     })
 }
 
@@ -115,8 +139,9 @@ async fn run(app: &Arc<App>, grant: Grant) -> Result<Issued> {
     for attempt in 1..=TRIES {
         let site = current_site(app, &grant).await?;
         let id = IssuanceId::new(app.clock.now());
+        let asked_at = app.clock.now();
         let handed = mint(app, &grant, id).await?;
-        let row = row(app, &grant, id, site, &handed);
+        let row = row(app, &grant, (id, asked_at), site, &handed);
         let expires_at = row.expires_at;
         let outcome = app.ledger.record(app, row).await;
         match outcome {
@@ -124,11 +149,14 @@ async fn run(app: &Arc<App>, grant: Grant) -> Result<Issued> {
                 revoke::now(app, &recorded.superseded).await;
                 metrics::counter!("gatehouse_tokens_issued_total", "kind" => grant.kind.rules().name).increment(1);
                 let accessor = handed.accessor().to_owned();
+                let renewable = grant.is_renewable();
                 return Ok(Issued {
                     id,
                     vendor: grant.vendor,
                     accessor,
                     expires_at,
+                    terms: grant.terms,
+                    renewable,
                     handed,
                 });
             }
@@ -170,14 +198,13 @@ async fn mint(app: &App, grant: &Grant, id: IssuanceId) -> Result<Handed> {
     let token = NewToken {
         policies: grant.policies(),
         meta: grant.meta(id),
-        ttl: match grant.credentials.ttl {
-            Some(seconds) => format!("{seconds}s"),
-            None => rules.ttl.to_owned(),
-        },
-        renewable: rules.role.renewable,
+        ttl: in_words(grant.terms.first, rules.first_seconds(), rules.ttl),
+        renewable: grant.is_renewable(),
         display_name: rules.display_name.to_owned(),
-        explicit_max_ttl: rules.explicit_max_ttl.map(str::to_owned),
-        num_uses: rules.num_uses,
+        explicit_max_ttl: rules
+            .explicit_max_ttl
+            .map(|words| in_words(grant.terms.longest, rules.max_seconds, words)),
+        num_uses: grant.terms.uses,
         entity_alias: alias.map(|id| id.as_str().to_owned()),
     };
     let token = &token;
@@ -188,22 +215,45 @@ async fn mint(app: &App, grant: &Grant, id: IssuanceId) -> Result<Handed> {
         };
         tokens::create(&handle, rules.role.name, token).await
     });
-    let handed = match created.await? {
+    let made = created.await?;
+    let handed = match made.created {
         Created::Plain(auth) => Handed::Plain(auth),
         Created::Wrapped(info) => look_inside(app, info).await?,
     };
-    if grant.is_granted(handed.policies()) {
-        return Ok(handed);
+    if made.lacks_policy {
+        discard(app, &handed).await;
+        // As those of a vendor that was cancelled meanwhile do.
+        let vendor = crate::vendors::create::reload(app, grant.vendor.id).await?;
+        vendor.refuse_inactive()?;
+        let said = "a policy of the token does not exist".to_owned();
+        return Err(vault::Error::Rejected(said).into());
     }
+    let (alarm, what) = if !grant.is_granted(handed.policies()) {
+        ("foreign_policies", "other policies than asked for")
+    } else if !handed.keeps(&grant.terms, grant.is_renewable()) {
+        ("foreign_terms", "another life or other uses than asked for")
+    } else {
+        return Ok(handed);
+    };
     tracing::error!(
         vendor.id = grant.vendor.id.0,
         token.accessor = handed.accessor(),
         policies = ?handed.policies(),
-        "OpenBao gave a token other policies than asked for; it is revoked"
+        token.ttl = handed.life(),
+        "OpenBao gave a token {what}; it is revoked"
     );
-    metrics::counter!("gatehouse_alarms_total", "alarm" => "foreign_policies").increment(1);
+    metrics::counter!("gatehouse_alarms_total", "alarm" => alarm).increment(1);
     discard(app, &handed).await;
-    Err(vault::Error::Malformed("other policies than asked for".to_owned()).into())
+    Err(vault::Error::Malformed(what.to_owned()).into())
+}
+
+/// A life as OpenBao is asked for it: in the kind's own words where it is the kind's.
+fn in_words(seconds: u32, own: u64, words: &str) -> String {
+    if u64::from(seconds) == own {
+        words.to_owned()
+    } else {
+        format!("{seconds}s")
+    }
 }
 
 /// A wrapped token does not show what it may do, so it is looked up by its accessor.
@@ -225,16 +275,17 @@ async fn look_inside(app: &App, info: WrapInfo) -> Result<Handed> {
 fn row(
     app: &App,
     grant: &Grant,
-    id: IssuanceId,
+    (id, asked_at): (IssuanceId, Timestamp),
     site: Option<SiteVersion>,
     handed: &Handed,
 ) -> NewIssuance {
     let now = app.clock.now();
-    let after = |seconds: u64| {
+    let after = |from: Timestamp, seconds: u64| {
         let life = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 4));
-        now.checked_add(life).unwrap_or(Timestamp::MAX)
+        from.checked_add(life).unwrap_or(Timestamp::MAX)
     };
     let (credentials, request) = (&grant.credentials, telemetry::current());
+    let workload = grant.workload.clone();
     let (client_address, user_agent) = whereabouts(&grant.actor, &request);
     NewIssuance {
         id,
@@ -249,18 +300,27 @@ fn row(
         over_registered: grant.over_registered,
         entity_id: handed.entity().map(str::to_owned),
         issued_at: now,
-        expires_at: after(handed.life()),
-        max_expires_at: after(grant.kind.rules().max_seconds),
+        // The holder is never told of a later end than OpenBao's, and none is thought dead that may live.
+        expires_at: after(asked_at, handed.life()),
+        max_expires_at: after(now, grant.terms.longest.into()),
+        uses: grant.terms.uses,
+        cut_short: grant.is_renewable() && grant.terms.is_cut_short(),
+        client_network: request
+            .address
+            .filter(|_| grant.is_public())
+            .map(|address| network(address).to_string()),
         worker: credentials.worker,
         credential: match credentials.scope {
             Scope::Key(id) => Some(id),
             Scope::All | Scope::Worker(_) => None,
         },
-        renew_at: credentials.keep_alive.then(|| after(handed.life() / 2)),
+        renew_at: (credentials.keep_alive && grant.is_renewable())
+            .then(|| after(now, handed.life() / 2)),
         first_life: i32::try_from(handed.life()).unwrap_or(i32::MAX),
         client_address,
         user_agent,
         wrap_accessor: handed.wrapping().map(str::to_owned),
+        workload,
     }
 }
 
@@ -310,6 +370,15 @@ impl Issued {
         match &self.handed {
             Handed::Plain(auth) => Some(&auth.client_token),
             Handed::Wrapped(..) => None,
+        }
+    }
+
+    /// The wrapping token, where it is wrapped.
+    #[must_use]
+    pub fn wrap_token(&self) -> Option<&Secret> {
+        match &self.handed {
+            Handed::Plain(_) => None,
+            Handed::Wrapped(info, _) => Some(&info.token),
         }
     }
 }

@@ -33,6 +33,8 @@ pub enum Kind {
     CredentialsRead,
     /// Write credentials. Never handed out.
     CredentialsWrite,
+    /// List and delete all that a cancelled vendor has. Never handed out.
+    Purge,
 }
 
 /// Which credentials a token is for.
@@ -121,7 +123,7 @@ const fn site_role(name: &'static str, glob: &'static [&'static str], longest: u
 }
 
 /// The roles that `bootstrap` makes.
-pub static ROLES: [TokenRole; 7] = [
+pub static ROLES: [TokenRole; 8] = [
     role("gatehouse-write", &["*-write-policy"], 28 * DAY),
     site_role("gatehouse-write-site", &["*.site-write"], 28 * DAY),
     role("gatehouse-read", &["*-read-policy"], 7 * DAY),
@@ -138,6 +140,10 @@ pub static ROLES: [TokenRole; 7] = [
             &["*.credentials-write"],
             10 * MINUTE,
         )
+    },
+    TokenRole {
+        renewable: false,
+        ..bare_role("gatehouse-purge", &["*.purge"], 10 * MINUTE)
     },
 ];
 
@@ -215,6 +221,13 @@ static CREDENTIALS_WRITE: Rules = Rules {
     role: &ROLES[6],
     ..CREDENTIALS_READ
 };
+static PURGE: Rules = Rules {
+    name: "purge",
+    role: &ROLES[7],
+    display_name: "Purge Token",
+    needs: Level::NONE,
+    ..CREDENTIALS_READ
+};
 
 impl TryFrom<String> for Kind {
     type Error = &'static str;
@@ -225,7 +238,7 @@ impl TryFrom<String> for Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Write,
         Self::WriteSite,
         Self::Read,
@@ -236,6 +249,7 @@ impl Kind {
         Self::Credentials,
         Self::CredentialsRead,
         Self::CredentialsWrite,
+        Self::Purge,
     ];
 
     /// The kind of that name.
@@ -258,6 +272,7 @@ impl Kind {
             Self::Credentials => &CREDENTIALS,
             Self::CredentialsRead => &CREDENTIALS_READ,
             Self::CredentialsWrite => &CREDENTIALS_WRITE,
+            Self::Purge => &PURGE,
         }
     }
 
@@ -271,6 +286,7 @@ impl Kind {
                 | Self::StoreWrite
                 | Self::CredentialsRead
                 | Self::CredentialsWrite
+                | Self::Purge
         )
     }
 
@@ -292,6 +308,7 @@ impl Kind {
             Self::Delete => vec![format!("{namespace}-delete-policy")],
             Self::Credentials | Self::CredentialsRead => vec![own, scope.policy(namespace)],
             Self::CredentialsWrite => vec![own, format!("{namespace}.credentials-write")],
+            Self::Purge => vec![own, format!("{namespace}.purge")],
         }
     }
 

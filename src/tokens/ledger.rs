@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::revoke::{self, Doomed};
 use super::store;
-use super::{Kind, SiteVersion};
+use super::{Kind, SiteVersion, Workload};
 use crate::app::App;
 use crate::db;
 use crate::error::Error;
@@ -54,6 +54,12 @@ pub struct NewIssuance {
     pub expires_at: Timestamp,
     /// The end of its longest life.
     pub max_expires_at: Timestamp,
+    /// How many calls it is good for, if not for any number.
+    pub uses: Option<u32>,
+    /// Whether the service ends it, as OpenBao would let it be renewed beyond its longest life.
+    pub cut_short: bool,
+    /// What counts as one client, where the public key was shown.
+    pub client_network: Option<String>,
     /// For which worker, by which edition of its patterns.
     pub worker: Option<(WorkerId, i32)>,
     /// For which one credential.
@@ -68,6 +74,8 @@ pub struct NewIssuance {
     pub user_agent: String,
     /// Names the wrapping token, where the token is handed out wrapped.
     pub wrap_accessor: Option<String>,
+    /// Whose token was exchanged for it.
+    pub workload: Option<Workload>,
 }
 
 /// A row that was written.
@@ -88,7 +96,7 @@ pub enum Refusal {
     SiteChanged,
     /// The entity behind the token is being deleted.
     EntityGone,
-    /// The worker was removed or may read other credentials now, or the credential was destroyed.
+    /// The worker was removed or may read other credentials now, the credential was destroyed, or the trust policy changed.
     ScopeChanged,
     /// Too many rows wait.
     Busy,

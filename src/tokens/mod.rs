@@ -3,9 +3,12 @@
 //! A token is minted in OpenBao, recorded in the ledger, and only then answered ([`issue`]). What a crash leaves
 //! between the first and the second, the sweeper finds ([`sweep`]). Whatever must die is first marked in the ledger and
 //! then revoked ([`revoke`]), so that nothing is forgotten when OpenBao is out of reach. What is on record can be looked at and
-//! ended ([`issuances`]).
+//! ended ([`issuances`]). How long a token lives is agreed on first ([`terms`]), and whether there is room for it
+//! ([`budget`]).
 
 mod brokered;
+pub mod budget;
+pub mod entities;
 pub mod explain;
 mod grant;
 pub mod http;
@@ -15,12 +18,15 @@ mod kind;
 mod ledger;
 pub mod renew;
 pub mod revoke;
-mod rules;
+pub mod rules;
 pub mod store;
 pub mod sweep;
+pub mod terms;
 
 pub use brokered::Brokered;
-pub use grant::{CredentialsGrant, Grant};
+pub use budget::Budget;
+pub use grant::{CredentialsGrant, Grant, Workload};
 pub use issue::{Handed, Issued, SiteVersion, issue};
 pub use kind::{Kind, ROLES, Scope};
 pub use ledger::{Ledger, NewIssuance, Refusal};
+pub use terms::{Terms, Wishes};

@@ -19,6 +19,24 @@ pub fn store_wide_writes(vendor: &Vendor) -> Result<()> {
     }
 }
 
+/// Where the vendor says so, client plugins get wrapped tokens only. How long the wrapping token lives is the vendor's to
+/// say, too.
+///
+/// # Errors
+/// [`Error::WrapRequired`], or the field `wrapTtl`.
+pub fn wrapping(vendor: &Vendor, is_for_plugin: bool, wrap_ttl: Option<u32>) -> Result<()> {
+    let says = vendor.token_settings.wrap;
+    let (least, most) = says.lives();
+    match wrap_ttl {
+        None if says.only && is_for_plugin => Err(Error::WrapRequired),
+        Some(seconds) if !(least..=most).contains(&seconds) => {
+            let rule = format!("must be {least} to {most} seconds");
+            Err(Error::field("wrapTtl", rule))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Read tokens are handed out unless support is paused.
 ///
 /// # Errors

@@ -20,11 +20,13 @@ WITH wanted AS MATERIALIZED (
         $1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[],
         $9::bool[], $10::bigint[], $11::text[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $16::bool[],
         $17::bigint[], $18::int[], $19::int[], $20::timestamptz[], $21::int[],
-        $22::text[], $23::text[], $24::text[], $25::jsonb[]
+        $22::text[], $23::text[], $24::text[], $25::jsonb[], $26::int[], $27::text[],
+        $28::bool[], $29::bigint[], $30::int[]
     ) AS w (id, vendor_id, kind, accessor, api_key_id, caller, request_id, secret_id,
             for_site, generation, entity_id, issued_at, expires_at, max_expires_at, over_registered,
             worker_id, worker_edition, credential_id, renew_at, first_life_seconds,
-            client_address, user_agent, wrap_accessor, details)
+            client_address, user_agent, wrap_accessor, details, uses, client_network, cut_short,
+            policy_id, policy_edition)
 ),
 vendor_ok AS MATERIALIZED (
     SELECT id FROM vendors WHERE id IN (SELECT vendor_id FROM wanted) AND status = 'active' ORDER BY id FOR SHARE
@@ -32,6 +34,10 @@ vendor_ok AS MATERIALIZED (
 vendor_known AS MATERIALIZED (
     -- Removal works in every status of the vendor, so its delete tokens do too.
     SELECT id FROM vendors WHERE id IN (SELECT vendor_id FROM wanted WHERE kind = 'delete')
+),
+vendor_gone AS MATERIALIZED (
+    -- What a vendor has is purged only when it was cancelled, which stays so.
+    SELECT id FROM vendors WHERE id IN (SELECT vendor_id FROM wanted WHERE kind = 'purge') AND status = 'cancelled'
 ),
 key_ok AS MATERIALIZED (
     SELECT id FROM api_keys
@@ -45,6 +51,10 @@ credential_ok AS MATERIALIZED (
     SELECT id, vendor_id FROM credentials
     WHERE id IN (SELECT credential_id FROM wanted) AND destroyed_at IS NULL ORDER BY id FOR SHARE
 ),
+policy_ok AS MATERIALIZED (
+    SELECT id, vendor_id, edition FROM trust_policies
+    WHERE id IN (SELECT policy_id FROM wanted) ORDER BY id FOR SHARE
+),
 entity_ok AS (
     INSERT INTO entities (entity_id, alias, last_used_at)
     SELECT DISTINCT ON (entity_id) entity_id, secret_id, issued_at FROM wanted
@@ -54,12 +64,14 @@ entity_ok AS (
 ),
 passed AS MATERIALIZED (
     SELECT w.*,
-           CASE WHEN w.kind = 'delete' THEN w.vendor_id IN (SELECT id FROM vendor_known)
+           CASE w.kind WHEN 'delete' THEN w.vendor_id IN (SELECT id FROM vendor_known)
+                WHEN 'purge' THEN w.vendor_id IN (SELECT id FROM vendor_gone)
                 ELSE w.vendor_id IN (SELECT id FROM vendor_ok) END AS vendor_passes,
            w.api_key_id IS NULL OR w.kind = 'delete' OR w.api_key_id IN (SELECT id FROM key_ok) AS key_passes,
            w.entity_id IS NULL OR w.entity_id IN (SELECT entity_id FROM entity_ok) AS entity_passes,
            (w.worker_id IS NULL OR (w.worker_id, w.vendor_id, w.worker_edition) IN (SELECT * FROM worker_ok))
-           AND (w.credential_id IS NULL OR (w.credential_id, w.vendor_id) IN (SELECT * FROM credential_ok)) AS scope_passes
+           AND (w.credential_id IS NULL OR (w.credential_id, w.vendor_id) IN (SELECT * FROM credential_ok))
+           AND (w.policy_id IS NULL OR (w.policy_id, w.vendor_id, w.policy_edition) IN (SELECT * FROM policy_ok)) AS scope_passes
     FROM wanted w
 ),
 site_ok AS (
@@ -82,10 +94,12 @@ site_ok AS (
 added AS (
     INSERT INTO issuances (id, vendor_id, kind, accessor, api_key_id, caller, request_id, secret_id, generation,
                            entity_id, issued_at, expires_at, max_expires_at, worker_id, credential_id,
-                           renew_at, keep_alive, first_life_seconds, client_address, wrap_accessor)
+                           renew_at, keep_alive, first_life_seconds, client_address, wrap_accessor, uses, client_network,
+                           cut_short)
     SELECT p.id, p.vendor_id, p.kind, p.accessor, p.api_key_id, p.caller, p.request_id, p.secret_id, s.generation,
            p.entity_id, p.issued_at, p.expires_at, p.max_expires_at, p.worker_id, p.credential_id,
-           p.renew_at, p.renew_at IS NOT NULL, p.first_life_seconds, p.client_address, p.wrap_accessor
+           p.renew_at, p.renew_at IS NOT NULL, p.first_life_seconds, p.client_address, p.wrap_accessor, p.uses, p.client_network,
+           p.cut_short
     FROM passed p LEFT JOIN site_ok s ON p.for_site AND s.vendor_id = p.vendor_id AND s.secret_id = p.secret_id
     WHERE p.vendor_passes AND p.key_passes AND p.entity_passes AND p.scope_passes
       AND (NOT p.for_site OR s.generation IS NOT NULL)
@@ -144,11 +158,16 @@ pub async fn record(
                 column!(|r| r.worker.map(|(_, edition)| edition)),
                 column!(|r| r.credential.map(|id| id.0)),
                 column!(|r| r.renew_at),
-                column!(|r| r.renew_at.map(|_| r.first_life)),
+                column!(|r| r.first_life),
                 column!(|r| r.client_address.as_deref()),
                 column!(|r| r.user_agent.as_str()),
                 column!(|r| r.wrap_accessor.as_deref()),
                 column!(told),
+                column!(|r| r.uses.map(|uses| i32::try_from(uses).unwrap_or(i32::MAX))),
+                column!(|r| r.client_network.as_deref()),
+                column!(|r| r.cut_short),
+                column!(|r| r.workload.as_ref().map(|workload| workload.policy.0)),
+                column!(|r| r.workload.as_ref().map(|workload| workload.edition)),
             ],
         )
         .await?;
@@ -159,6 +178,8 @@ pub async fn record(
 fn told(row: &NewIssuance) -> Value {
     let mut details = json!({
         "kind": row.kind.rules().name,
+        "ttl": row.first_life,
+        "uses": row.uses,
         "expiresAt": row.expires_at,
         "maxExpiresAt": row.max_expires_at,
         "wrapped": row.wrap_accessor.is_some(),
@@ -168,6 +189,13 @@ fn told(row: &NewIssuance) -> Value {
     }
     if let Some(credential) = row.credential {
         details["credential"] = json!(credential.0);
+    }
+    if let Some(workload) = &row.workload {
+        details["workload"] = json!({
+            "policy": workload.policy,
+            "issuer": workload.issuer,
+            "subject": workload.subject,
+        });
     }
     details
 }
@@ -227,8 +255,8 @@ pub async fn known_accessors(
         .collect()
 }
 
-/// Binds a live store-wide write token to a site, so that it dies with it; `false` where it is none, or another
-/// site's.
+/// Binds a live store-wide write token to a site, so that it dies with it. One for that site is bound already. `false`
+/// where it is neither, or another site's.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -239,7 +267,7 @@ pub async fn bind_to_site(
     secret_id: &SecretId,
     now: Timestamp,
 ) -> Result<bool> {
-    let sql = "UPDATE issuances SET secret_id = $3 WHERE vendor_id = $1 AND id = $2 AND kind = 'write' \
+    let sql = "UPDATE issuances SET secret_id = $3 WHERE vendor_id = $1 AND id = $2 AND (kind = 'write' OR kind = 'write_site' AND secret_id = $3) \
                AND (secret_id IS NULL OR secret_id = $3) AND revoke_asked_at IS NULL AND max_expires_at > $4";
     Ok(client
         .execute(sql, &[&vendor.0, &id.0, &secret_id.as_str(), &now])
@@ -267,6 +295,35 @@ pub async fn claim_unused_entities(
         .iter()
         .map(|row| row.try_get("entity_id"))
         .collect::<std::result::Result<_, _>>()?;
+    mark_unused(client, &ids, now).await
+}
+
+/// The same of entities that tokens of one vendor used, between two rows of its ledger, the second included.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn claim_entities_of(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    (from, to): (IssuanceId, IssuanceId),
+    now: Timestamp,
+) -> Result<Vec<String>> {
+    let lock = "SELECT entity_id FROM entities WHERE deleted_at IS NULL AND entity_id IN ( \
+                SELECT entity_id FROM issuances WHERE vendor_id = $1 AND id > $2 AND id <= $3 AND entity_id IS NOT NULL) \
+                ORDER BY entity_id FOR UPDATE";
+    let rows = client.query(lock, &[&vendor.0, &from.0, &to.0]).await?;
+    let ids: Vec<String> = rows
+        .iter()
+        .map(|row| row.try_get("entity_id"))
+        .collect::<std::result::Result<_, _>>()?;
+    mark_unused(client, &ids, now).await
+}
+
+async fn mark_unused(
+    client: &impl GenericClient,
+    ids: &[String],
+    now: Timestamp,
+) -> Result<Vec<String>> {
     let mark = "UPDATE entities e SET deleted_at = $2 WHERE entity_id = ANY($1) AND NOT EXISTS ( \
                 SELECT 1 FROM issuances i WHERE i.entity_id = e.entity_id AND i.revoked_at IS NULL \
                 AND i.max_expires_at > $2) RETURNING entity_id";

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use super::{ROLES, store};
 use crate::app::App;
 use crate::error::Result;
+use crate::types::Namespace;
 use crate::vault::{self, tokens};
 
 /// A token younger than this may still be on its way into the ledger. Seconds.
@@ -32,6 +33,19 @@ pub struct Swept {
 /// # Errors
 /// Where OpenBao or the database does not answer.
 pub async fn sweep(app: &App) -> Result<Swept> {
+    all_of(app, None).await
+}
+
+/// The same for a vendor that was cancelled: no token of it is on its way into the ledger, so those younger than a minute go
+/// too.
+///
+/// # Errors
+/// Where OpenBao or the database does not answer.
+pub async fn sweep_cancelled(app: &App, namespace: &Namespace) -> Result<Swept> {
+    all_of(app, Some(namespace)).await
+}
+
+async fn all_of(app: &App, cancelled: Option<&Namespace>) -> Result<Swept> {
     let foreign = &app.foreign;
     let listed = app
         .vault
@@ -57,7 +71,7 @@ pub async fn sweep(app: &App) -> Result<Swept> {
             .collect();
         drop(client);
         for accessor in chunk.iter().filter(|accessor| !known.contains(*accessor)) {
-            match judge(app, accessor).await? {
+            match judge(app, accessor, cancelled).await? {
                 Verdict::Revoked => report.revoked += 1,
                 Verdict::Dangling => report.dangling += 1,
                 Verdict::Leave => {}
@@ -75,7 +89,7 @@ enum Verdict {
     Dangling,
 }
 
-async fn judge(app: &App, accessor: &str) -> Result<Verdict> {
+async fn judge(app: &App, accessor: &str, cancelled: Option<&Namespace>) -> Result<Verdict> {
     // Asked without the detour over the keeper: the list was granted just now, so a refusal is this accessor's own.
     let handle = app.vault.revoker.handle()?;
     let info = match tokens::lookup_accessor(&handle, accessor).await {
@@ -91,7 +105,12 @@ async fn judge(app: &App, accessor: &str) -> Result<Verdict> {
         app.foreign.lock().insert(accessor.to_owned());
         return Ok(Verdict::Leave);
     }
-    if app.clock.now().as_second() - info.creation_time < GRACE {
+    let whose = info.meta.as_ref().and_then(|meta| meta.get("vendor"));
+    let is_due = match cancelled {
+        Some(namespace) => whose.is_some_and(|whose| whose == namespace.as_str()),
+        None => app.clock.now().as_second() - info.creation_time >= GRACE,
+    };
+    if !is_due {
         return Ok(Verdict::Leave);
     }
     tokens::revoke_accessor(&handle, accessor).await?;

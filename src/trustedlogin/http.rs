@@ -80,8 +80,7 @@ pub async fn register(
     let mut fields = body.0.fields();
     let endpoint = fields.text("api_endpoint", usize::MAX);
     fields.finish()?;
-    let app = app.into_inner();
-    connector::register(&app, &caller, &endpoint).await?;
+    connector::register(&app, &caller.vendor, "vendor", ("api_endpoint", &endpoint)).await?;
     let mut view = VendorView::from(&*caller.vendor);
     if let Some(key) = caller.vendor.current_key(app.clock.now()) {
         view.public_key = Some(app.keys()?.public_key(key.id).expose().to_owned());

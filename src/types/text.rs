@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::{Namespace, web_url};
+
 /// A text that breaks the rule it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -46,6 +48,13 @@ checked_text!(
     "must be 1 to 200 characters without control characters"
 );
 
+impl From<&Namespace> for Name {
+    /// What a vendor is called of whom no other name is known.
+    fn from(namespace: &Namespace) -> Self {
+        Self(namespace.as_str().to_owned())
+    }
+}
+
 checked_text!(
     /// An e-mail address: one `@`, a dot in the domain, at most 254 printable ASCII characters, no spaces or quotes.
     Email,
@@ -61,11 +70,19 @@ checked_text!(
 );
 
 checked_text!(
-    /// Where a vendor receives webhooks: http or https, at most 2,048 characters, without user name or password.
+    /// Where webhooks are received: http or https, at most 2,048 characters, without user name, password and fragment.
     HookUrl,
-    is_site_url,
-    "must be an http or https URL of at most 2,048 characters without user name or password"
+    |text| web_url::strict(text).is_some(),
+    "must be an https URL of at most 2,048 characters without user name, password and fragment"
 );
+
+impl HookUrl {
+    /// As stored; judged anew whenever something is sent there.
+    #[must_use]
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+}
 
 fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.split_once('@') else {

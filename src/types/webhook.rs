@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
-/// Names a vendor's webhook: random, and so its names tell nothing.
+/// Names a webhook: random, and so its names tell nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WebhookId(pub i64);
 

@@ -11,8 +11,9 @@ use serde::Serialize;
 use tokio::sync::Notify;
 
 use super::client::{Connection, Handle};
+use super::fitness::Unfit;
 use super::tokens::TokenInfo;
-use super::{Error, Result};
+use super::{Error, Result, WrappedSecretId, approle};
 use crate::types::Secret;
 
 /// How long a refused call waits for the keeper, which logs in meanwhile where the token is lost. Where it is not, or
@@ -33,6 +34,40 @@ pub enum TokenSource {
         /// Secret.
         secret_id: Secret,
     },
+    /// The same with a secret id that is unwrapped once.
+    Wrapped {
+        /// Not secret by itself.
+        role_id: String,
+        /// The secret id.
+        secret_id: Arc<WrappedSecretId>,
+    },
+}
+
+impl TokenSource {
+    /// Gets a token: by logging in where it is an AppRole. A wrapped secret id is used up by the first time.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, or OpenBao refuses or does not answer.
+    pub async fn obtain(&self, connection: &Connection) -> Result<Secret> {
+        match self {
+            Self::Token(token) => Ok(token.clone()),
+            Self::File(path) => {
+                let text = tokio::fs::read_to_string(path).await;
+                let text =
+                    text.map_err(|e| Error::Unavailable(format!("token file: {}", e.kind())))?;
+                Ok(Secret::new(text.trim().to_owned()))
+            }
+            Self::AppRole { role_id, secret_id } => {
+                let auth = approle::login(&connection.anonymous(), role_id, secret_id).await?;
+                Ok(auth.client_token)
+            }
+            Self::Wrapped { role_id, secret_id } => {
+                let secret_id = secret_id.open(connection).await?;
+                let auth = approle::login(&connection.anonymous(), role_id, secret_id).await?;
+                Ok(auth.client_token)
+            }
+        }
+    }
 }
 
 /// A token of the service's own, renewed in the background.
@@ -41,8 +76,8 @@ pub struct AppToken {
     pub(super) source: TokenSource,
     pub(super) connection: Connection,
     pub(super) held: ArcSwapOption<Held>,
-    pub(super) may_be_root: AtomicBool,
-    pub(super) met_root: AtomicBool,
+    pub(super) may_be_unfit: AtomicBool,
+    pub(super) unfit: std::sync::Mutex<Option<Unfit>>,
     stats: std::sync::Mutex<Stats>,
     /// Held while the token is renewed or fetched.
     pub(super) tending: tokio::sync::Mutex<()>,
@@ -98,8 +133,8 @@ impl AppToken {
             source,
             connection,
             held: ArcSwapOption::empty(),
-            may_be_root: AtomicBool::new(false),
-            met_root: AtomicBool::new(false),
+            may_be_unfit: AtomicBool::new(false),
+            unfit: std::sync::Mutex::default(),
             stats: std::sync::Mutex::default(),
             tending: tokio::sync::Mutex::default(),
             wake: Notify::new(),
@@ -117,15 +152,27 @@ impl AppToken {
         Ok(self.connection.with_token(&held.token))
     }
 
-    /// Lets a root token run the service: for trials. To be said before the keeper starts.
-    pub fn allow_root(&self) {
-        self.may_be_root.store(true, Ordering::Relaxed);
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
     }
 
-    /// Whether the source gave a root token, which is not used.
+    /// Lets any token run the service, a root token too: for trials. To be said before the keeper starts.
+    pub fn allow_unfit(&self) {
+        self.may_be_unfit.store(true, Ordering::Relaxed);
+    }
+
+    /// Why the token that the source gave last is not used.
     #[must_use]
-    pub fn met_root(&self) -> bool {
-        self.met_root.load(Ordering::Relaxed)
+    pub fn unfit(&self) -> Option<Unfit> {
+        *self.unfit_cell()
+    }
+
+    pub(super) fn unfit_cell(&self) -> std::sync::MutexGuard<'_, Option<Unfit>> {
+        self.unfit
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Seconds of life left: `None` where no token is held or it is dead.

@@ -10,7 +10,7 @@ use serde::Serialize;
 pub(super) struct Call {
     method: RequestMethod,
     path: String,
-    query: Option<(&'static str, u32)>,
+    query: Vec<(&'static str, u32)>,
     body: Option<serde_json::Result<Vec<u8>>>,
 }
 
@@ -19,7 +19,7 @@ impl Call {
         Self {
             method,
             path: path.into(),
-            query: None,
+            query: Vec::new(),
             body: None,
         }
     }
@@ -51,7 +51,7 @@ impl Call {
     }
 
     pub fn with_query(mut self, name: &'static str, value: u32) -> Self {
-        self.query = Some((name, value));
+        self.query.push((name, value));
         self
     }
 
@@ -79,7 +79,12 @@ impl Endpoint for Call {
     }
 
     fn query(&self) -> Result<Option<String>, ClientError> {
-        Ok(self.query.map(|(name, value)| format!("{name}={value}")))
+        let pairs: Vec<String> = self
+            .query
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        Ok((!pairs.is_empty()).then(|| pairs.join("&")))
     }
 
     fn body(&self) -> Result<Option<Vec<u8>>, ClientError> {

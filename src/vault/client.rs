@@ -34,6 +34,17 @@ pub struct Server {
     pub ca_pem: Option<Vec<u8>>,
 }
 
+impl Server {
+    /// Whether nobody on the network reads along: TLS, or this machine.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        url::Url::parse(&self.addr).is_ok_and(|url| {
+            url.scheme() == "https"
+                || matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"))
+        })
+    }
+}
+
 /// The shared pool of connections. Cheap to clone.
 #[derive(Clone)]
 pub struct Connection {
@@ -141,9 +152,21 @@ impl Handle {
         self
     }
 
+    /// The same handle outside the OpenBao namespace: what is said of the server itself is said only there.
+    #[must_use]
+    pub fn outside(mut self) -> Self {
+        self.middle.namespace = None;
+        self
+    }
+
     /// Sends `call` and reads the whole answer with our own types, as the library's need fields that OpenBao
     /// leaves out, and keep the text of an answer they cannot read.
     pub(super) async fn send<T: DeserializeOwned>(&self, call: Call) -> Result<Answer<T>, Error> {
+        self.send_bare(call).await
+    }
+
+    /// The same for the few answers that come without a frame.
+    pub(super) async fn send_bare<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
         let bytes = self.exec(call).await?;
         serde_json::from_slice(&bytes)
             .map_err(|e| Error::Malformed(format!("{:?} at column {}", e.classify(), e.column())))

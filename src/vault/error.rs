@@ -41,6 +41,9 @@ pub enum Error {
     /// An answer that does not have the documented shape. Its text is dropped, as it may hold a token.
     #[error("OpenBao gave an answer of another shape than documented: {0}")]
     Malformed(String),
+    /// A token of the service's own that it does not run with.
+    #[error("the token is not used: {0}")]
+    Unfit(#[from] super::Unfit),
     /// This service holds no token of its own at the moment.
     #[error("no app token is held")]
     NoAppToken,

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::Error;
 use super::app_token::{AppToken, Held, TokenSource};
+use super::fitness::Unfit;
 use super::tokens::{self, TokenInfo};
-use super::{Error, approle};
 use crate::types::Secret;
 
 const INCREMENT: &str = "42h";
@@ -147,27 +148,13 @@ impl AppToken {
 
     /// Gets a token from the source and looks it up.
     async fn fetch(&self) -> Result<Duration, Error> {
-        let token = match &self.source {
-            TokenSource::Token(token) => token.clone(),
-            TokenSource::File(path) => {
-                let text = tokio::fs::read_to_string(path).await;
-                let text =
-                    text.map_err(|e| Error::Unavailable(format!("token file: {}", e.kind())))?;
-                Secret::new(text.trim().to_owned())
-            }
-            TokenSource::AppRole { role_id, secret_id } => {
-                approle::login(&self.connection.anonymous(), role_id, secret_id)
-                    .await?
-                    .client_token
-            }
-        };
-        let info = tokens::lookup_self(&self.connection.with_token(&token)).await?;
-        let is_root = info.policies.iter().any(|policy| policy == "root");
-        let refused = is_root && !self.may_be_root.load(Ordering::Relaxed);
-        self.met_root.store(refused, Ordering::Relaxed);
-        if refused {
-            return Err(Error::Rejected("a root token is not used".to_owned()));
+        let obtained = self.obtain().await;
+        match &obtained {
+            Ok(_) => *self.unfit_cell() = None,
+            Err(Error::Unfit(why)) => *self.unfit_cell() = Some(*why),
+            Err(_) => {}
         }
+        let (token, info) = obtained?;
         let granted = Duration::from_secs(info.ttl);
         // A dying token has no full second left either.
         let ends = (info.ttl > 0 || info.expire_time.is_some()).then(|| Instant::now() + granted);
@@ -180,6 +167,19 @@ impl AppToken {
         self.stats().logins += 1;
         metrics::counter!("gatehouse_app_token_logins_total", "token" => self.name).increment(1);
         Ok(self.until_renewal())
+    }
+
+    /// A token that the service may run with.
+    async fn obtain(&self) -> Result<(Secret, TokenInfo), Error> {
+        let token = self.source.obtain(&self.connection).await?;
+        let handle = self.connection.with_token(&token);
+        let info = tokens::lookup_self(&handle).await?;
+        if !self.may_be_unfit.load(Ordering::Relaxed)
+            && let Some(unfit) = Unfit::of(&handle, &info).await?
+        {
+            return Err(unfit.into());
+        }
+        Ok((token, info))
     }
 
     /// Renews. `false` where the end did not move, as for a token at its longest life.

@@ -66,6 +66,39 @@ pub async fn read_site(
     }
 }
 
+/// `LIST <path>`: names, with a slash behind those of folders. None where there is nothing.
+///
+/// # Errors
+/// Where OpenBao refuses or does not answer.
+pub async fn list(handle: &Handle, path: &str) -> Result<Vec<String>, Error> {
+    #[derive(Deserialize)]
+    struct Names {
+        keys: Vec<String>,
+    }
+    match handle.send::<Names>(Call::list(path)).await {
+        Ok(answer) => Ok(answer.into_data()?.keys),
+        Err(Error::NotFound) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// `DELETE <path>`. What is not there counts as deleted.
+///
+/// # Errors
+/// Where OpenBao refuses or does not answer.
+pub async fn delete(handle: &Handle, path: &str) -> Result<(), Error> {
+    match handle.send_only(Call::delete(path)).await {
+        Err(Error::NotFound) | Ok(()) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a name of a list can stand in a path of ours. Holders of tokens for a whole store name secrets as they like.
+#[must_use]
+pub fn is_plain(name: &str) -> bool {
+    Call::list(name.strip_suffix('/').unwrap_or(name)).is_plain()
+}
+
 /// A key of the service as it lies in `gatehouse-keys/`.
 #[derive(Deserialize)]
 pub struct StoredKey {
@@ -203,4 +236,22 @@ pub async fn write_note(
     handle
         .send_only(Call::post(format!("{KEYS_MOUNT}/data/{name}"), &body))
         .await
+}
+
+/// Writes the next version of one of the service's own keys, where the newest is the one named.
+///
+/// # Errors
+/// [`Error::VersionMoved`] where it is another; where OpenBao refuses or does not answer.
+pub async fn replace_key(
+    handle: &Handle,
+    name: &'static str,
+    key: &Secret,
+    version: u32,
+) -> Result<(), Error> {
+    #[derive(Serialize)]
+    struct NewKey<'a> {
+        key: &'a str,
+    }
+    let key = NewKey { key: key.expose() };
+    write_note(handle, name, &key, version).await
 }

@@ -15,6 +15,7 @@ pub mod approle;
 mod call;
 mod client;
 mod error;
+mod fitness;
 pub mod identity;
 mod keeper;
 pub mod kv;
@@ -26,13 +27,16 @@ pub mod roles;
 mod signing_key;
 pub mod system;
 pub mod tokens;
+mod wrapping;
 
 use std::sync::Arc;
 
 pub use app_token::{AppToken, AppTokenState, TokenSource};
 pub use client::{Connection, Handle, Server};
 pub use error::Error;
+pub use fitness::Unfit;
 pub use signing_key::SigningKey;
+pub use wrapping::WrappedSecretId;
 
 use crate::types::Secret;
 
@@ -53,6 +57,25 @@ pub enum TokenSources {
         /// Holds `provisioner-policy`.
         provisioner: TokenSource,
     },
+}
+
+impl TokenSources {
+    /// Each source with the name of its token.
+    #[must_use]
+    pub fn named(&self) -> Vec<(&'static str, &TokenSource)> {
+        match self {
+            Self::One(source) => vec![("saas", source)],
+            Self::Apart {
+                issuer,
+                revoker,
+                provisioner,
+            } => vec![
+                ("issuer", issuer),
+                ("revoker", revoker),
+                ("provisioner", provisioner),
+            ],
+        }
+    }
 }
 
 /// OpenBao, as this service is allowed to use it. Cheap to clone.

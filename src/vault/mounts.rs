@@ -51,3 +51,28 @@ pub async fn read(handle: &Handle, path: &str) -> Result<Option<Mount>, Error> {
         Err(error) => Err(error),
     }
 }
+
+/// `DELETE sys/mounts/<path>`: with all that lies there. One that is not there counts as removed.
+///
+/// # Errors
+/// Where OpenBao refuses or does not answer.
+pub async fn disable(handle: &Handle, path: &str) -> Result<(), Error> {
+    match handle
+        .send_only(Call::delete(format!("sys/mounts/{path}")))
+        .await
+    {
+        Err(Error::NotFound) | Ok(()) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// `GET sys/internal/ui/mounts/<path>`: the same, for a token that may do anything at all below that mount.
+///
+/// # Errors
+/// [`Error::Denied`] where nothing is mounted there, or the token may do nothing there.
+pub async fn seen(handle: &Handle, path: &str) -> Result<Mount, Error> {
+    handle
+        .send(Call::get(format!("sys/internal/ui/mounts/{path}")))
+        .await?
+        .into_data()
+}

@@ -37,6 +37,7 @@ const SITE_READ: &str = include_str!("../../policies/vendor/namespace.site-read.
 const CREDENTIALS_READ: &str = include_str!("../../policies/vendor/namespace.credentials-read.hcl");
 const CREDENTIALS_WRITE: &str =
     include_str!("../../policies/vendor/namespace.credentials-write.hcl");
+const PURGE: &str = include_str!("../../policies/vendor/namespace.purge.hcl");
 const WORKER_READ: &str =
     include_str!("../../policies/vendor/namespace.worker.credentials-read.hcl");
 
@@ -79,6 +80,20 @@ pub fn of_vendor(namespace: &Namespace, token_accessor: &TokenMountAccessor) -> 
             &fill(CREDENTIALS_WRITE),
         ),
     ]
+}
+
+/// The policy that a vendor's stores are emptied by, when it was cancelled. It stands for as long as that takes.
+#[must_use]
+pub fn of_purge(namespace: &Namespace) -> Policy {
+    let text = PURGE.replace("<namespace>", namespace.as_str());
+    Policy::new(format!("{namespace}.purge"), &text)
+}
+
+/// Which policies a vendor has, whatever else they are filled in with.
+#[must_use]
+pub fn names_of_vendor(namespace: &Namespace) -> Vec<String> {
+    let policies = of_vendor(namespace, &TokenMountAccessor(String::new()));
+    policies.into_iter().map(|policy| policy.name).collect()
 }
 
 /// A policy that reads the credentials of these keys: the template once for each pattern.
@@ -133,6 +148,14 @@ pub async fn delete(handle: &Handle, name: &str) -> Result<(), Error> {
         Err(Error::NotFound) | Ok(()) => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// `LIST sys/policies/acl`: the names of all of them.
+///
+/// # Errors
+/// [`Error::Denied`] where the token may not, or OpenBao does not answer.
+pub async fn list(handle: &Handle) -> Result<Vec<String>, Error> {
+    super::kv::list(handle, "sys/policies/acl").await
 }
 
 /// `GET sys/policies/acl/<name>`; `None` where there is none.

@@ -1,104 +1,348 @@
 //! What each app token must be allowed to do, checked with `sys/capabilities-self`.
 
-use super::{AppToken, Vault, system};
+use super::{Handle, Result, Vault, policies, system};
 
-/// A right that one of the app tokens needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Right {
-    /// `issuer`, `revoker` or `provisioner`.
-    pub token: &'static str,
+/// A right that an app token needs.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Need {
     /// The path it is needed at.
     pub path: &'static str,
     /// The capability.
     pub capability: &'static str,
+    /// What for.
+    pub purpose: &'static str,
 }
 
-impl Right {
-    /// The line of policy that grants it.
-    #[must_use]
-    pub fn line(&self) -> String {
-        format!(
-            "path \"{}\" {{ capabilities = [\"{}\"] }}",
-            self.path, self.capability
-        )
+/// The line of the service's own policies that grants a right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The policy's name.
+    pub policy: String,
+    /// As in its text, on one line.
+    pub line: String,
+}
+
+/// A right, and what OpenBao says of it.
+pub struct Seen {
+    /// The right.
+    pub need: &'static Need,
+    /// All that the token may do at that path.
+    pub held: Vec<String>,
+}
+
+const fn need(path: &'static str, capability: &'static str, purpose: &'static str) -> Need {
+    Need {
+        path,
+        capability,
+        purpose,
     }
 }
 
-const ISSUER: &[(&str, &str)] = &[
-    ("auth/token/lookup-self", "read"),
-    ("auth/token/renew-self", "update"),
-    ("auth/token/create/gatehouse-write", "update"),
-    ("auth/token/create/gatehouse-write-site", "update"),
-    ("auth/token/create/gatehouse-read", "update"),
-    ("auth/token/create/gatehouse-read-site", "update"),
-    ("auth/token/create/gatehouse-delete", "update"),
-    ("auth/token/create/gatehouse-credentials", "update"),
-    ("auth/token/create/gatehouse-credentials-write", "update"),
-    ("gatehouse-keys/data/digest", "read"),
-    ("gatehouse-keys/data/envelope-signing", "read"),
-    ("gatehouse-keys/data/event-head", "read"),
-    ("gatehouse-keys/data/event-head", "update"),
-    ("gatehouse-keys/data/event-head", "create"),
+const ITSELF: &[Need] = &[
+    need("auth/token/lookup-self", "read", "know itself"),
+    need("auth/token/renew-self", "update", "renew itself"),
+    need("sys/capabilities-self", "update", "know what it may do"),
 ];
-const REVOKER: &[(&str, &str)] = &[
-    ("auth/token/revoke-accessor", "update"),
-    ("auth/token/renew-accessor", "update"),
-    ("auth/token/lookup-accessor", "update"),
-    ("auth/token/accessors/", "list"),
-    ("auth/token/accessors/", "sudo"),
-    ("identity/entity/id/any", "delete"),
+const ISSUER: &[Need] = &[
+    need(
+        "auth/token/create/gatehouse-write",
+        "update",
+        "write tokens of a store",
+    ),
+    need(
+        "auth/token/create/gatehouse-write-site",
+        "update",
+        "write tokens of a site",
+    ),
+    need(
+        "auth/token/create/gatehouse-read",
+        "update",
+        "read tokens of a store",
+    ),
+    need(
+        "auth/token/create/gatehouse-read-site",
+        "update",
+        "read tokens of a site",
+    ),
+    need(
+        "auth/token/create/gatehouse-delete",
+        "update",
+        "delete tokens",
+    ),
+    need(
+        "auth/token/create/gatehouse-credentials",
+        "update",
+        "tokens that read credentials",
+    ),
+    need(
+        "auth/token/create/gatehouse-credentials-write",
+        "update",
+        "tokens that write credentials",
+    ),
+    need(
+        "auth/token/create/gatehouse-purge",
+        "update",
+        "tokens that empty a cancelled vendor's stores",
+    ),
+    need("gatehouse-keys/data/digest", "read", "digests of API keys"),
+    need("gatehouse-keys/data/lockbox", "read", "lockboxes"),
+    need(
+        "gatehouse-keys/data/event-chain",
+        "read",
+        "signing the trail",
+    ),
+    need(
+        "gatehouse-keys/data/envelope-signing",
+        "read",
+        "signing envelopes",
+    ),
+    need(
+        "gatehouse-keys/data/token-signing",
+        "read",
+        "signing access tokens",
+    ),
+    need(
+        "gatehouse-keys/data/event-head",
+        "read",
+        "the trail's newest checkpoint",
+    ),
+    need(
+        "gatehouse-keys/data/event-head",
+        "update",
+        "the trail's newest checkpoint",
+    ),
+    need(
+        "gatehouse-keys/data/event-head",
+        "create",
+        "the trail's newest checkpoint",
+    ),
 ];
-const PROVISIONER: &[(&str, &str)] = &[
-    ("sys/mounts/any-store", "update"),
-    ("sys/mounts/any-store", "read"),
-    ("sys/mounts/any-store", "delete"),
-    ("sys/mounts/any-credentials/secret", "update"),
-    ("sys/mounts/any-credentials/secret", "read"),
-    ("sys/mounts/any-credentials/secret", "delete"),
-    ("sys/policies/acl/any-write-policy", "update"),
-    ("sys/policies/acl/any-write-policy", "read"),
-    ("sys/policies/acl/any-write-policy", "delete"),
-    ("sys/internal/ui/mounts/auth/token", "read"),
+const REVOKER: &[Need] = &[
+    need("auth/token/revoke-accessor", "update", "ending tokens"),
+    need("auth/token/renew-accessor", "update", "renewing tokens"),
+    need("auth/token/lookup-accessor", "update", "looking tokens up"),
+    need(
+        "auth/token/accessors/",
+        "list",
+        "finding tokens on no record",
+    ),
+    need(
+        "auth/token/accessors/",
+        "sudo",
+        "finding tokens on no record",
+    ),
+    need(
+        "identity/entity/id/any",
+        "delete",
+        "removing unused entities",
+    ),
+];
+const PROVISIONER: &[Need] = &[
+    need("sys/mounts/any-store", "update", "making stores"),
+    need("sys/mounts/any-store", "read", "looking at stores"),
+    need("sys/mounts/any-store", "delete", "removing stores"),
+    need(
+        "sys/mounts/any-credentials/secret",
+        "update",
+        "making credentials' engines",
+    ),
+    need(
+        "sys/mounts/any-credentials/secret",
+        "read",
+        "looking at credentials' engines",
+    ),
+    need(
+        "sys/mounts/any-credentials/secret",
+        "delete",
+        "removing credentials' engines",
+    ),
+    need(
+        "sys/policies/acl/any-write-policy",
+        "update",
+        "writing vendors' policies",
+    ),
+    need(
+        "sys/policies/acl/any-write-policy",
+        "read",
+        "looking at vendors' policies",
+    ),
+    need(
+        "sys/policies/acl/any-write-policy",
+        "delete",
+        "removing vendors' policies",
+    ),
+    need("sys/policies/acl", "list", "finding foreign policies"),
+    need(
+        "auth/token/roles/gatehouse-write",
+        "read",
+        "comparing token roles",
+    ),
+    need(
+        "sys/internal/ui/mounts/auth/token",
+        "read",
+        "the accessor in vendors' policies",
+    ),
+    need(
+        "gatehouse-keys/data/token-signing",
+        "update",
+        "replacing the key of access tokens",
+    ),
+];
+const ROLES: [(&str, &[Need]); 3] = [
+    ("issuer", ISSUER),
+    ("revoker", REVOKER),
+    ("provisioner", PROVISIONER),
 ];
 
-/// The rights that are missing now. A token that cannot be asked has none missing: its keeper reports that.
-pub async fn missing(vault: &Vault) -> Vec<Right> {
-    let mut found = Vec::new();
-    for (name, token, needed) in [
-        ("issuer", &vault.issuer, ISSUER),
-        ("revoker", &vault.revoker, REVOKER),
-        ("provisioner", &vault.provisioner, PROVISIONER),
-    ] {
-        found.extend(missing_of(name, token, needed).await);
+/// What the app token of that name needs; any other name than the three is the one token with all rights.
+#[must_use]
+pub fn needs(token: &str) -> Vec<&'static Need> {
+    let is_one = !ROLES.iter().any(|(role, _)| *role == token);
+    let roles = ROLES.iter().filter(|(role, _)| is_one || *role == token);
+    ITSELF
+        .iter()
+        .chain(roles.flat_map(|(_, needs)| needs.iter()))
+        .collect()
+}
+
+/// What the other app tokens need and the one of that name does not.
+#[must_use]
+pub fn foreign(token: &str) -> Vec<&'static Need> {
+    let own = needs(token);
+    needs("all")
+        .into_iter()
+        .filter(|need| !own.contains(need))
+        .collect()
+}
+
+impl Need {
+    /// The line of our policies that grants it.
+    #[must_use]
+    pub fn grant(&self) -> Option<Grant> {
+        let granting = |policy: policies::Policy| {
+            let (pattern, capabilities) = blocks(&policy.text)
+                .into_iter()
+                .filter(|(pattern, list)| {
+                    matches(pattern, self.path) && list.contains(&self.capability)
+                })
+                .min_by_key(|(pattern, _)| pattern.matches('+').count())?;
+            let quoted: Vec<String> = capabilities.iter().map(|c| format!("\"{c}\"")).collect();
+            let line = format!(
+                "path \"{pattern}\" {{ capabilities = [{}] }}",
+                quoted.join(", ")
+            );
+            Some(Grant {
+                policy: policy.name,
+                line,
+            })
+        };
+        policies::own().into_iter().find_map(granting)
+    }
+}
+
+/// Each `path` of a policy's text with its capabilities, as our files write them.
+fn blocks(text: &str) -> Vec<(&str, Vec<&str>)> {
+    let (mut path, mut found) = (None, Vec::new());
+    for line in text.lines().map(str::trim) {
+        if let Some(rest) = line.strip_prefix("path \"") {
+            path = rest.split('"').next();
+        } else if let Some(list) = line.strip_prefix("capabilities") {
+            found.extend(path.take().map(|path| {
+                let quoted = list.split('"').skip(1).step_by(2);
+                (path, quoted.collect())
+            }));
+        }
     }
     found
 }
 
-async fn missing_of(
-    name: &'static str,
-    token: &AppToken,
-    needed: &[(&'static str, &'static str)],
-) -> Vec<Right> {
-    let paths: Vec<&str> = needed.iter().map(|(path, _)| *path).collect();
-    let paths = &paths;
-    let Ok(held) = token
-        .call(|handle| async move { system::capabilities_self(&handle, paths).await })
-        .await
-    else {
-        return Vec::new();
-    };
-    let has = |path: &str, wanted: &str| {
-        held.get(path)
-            .is_some_and(|list| list.iter().any(|c| c == wanted || c == "root"))
-    };
-    let lacking = needed
-        .iter()
-        .filter(|(path, capability)| !has(path, capability));
-    lacking
-        .map(|(path, capability)| Right {
-            token: name,
-            path,
-            capability,
-        })
-        .collect()
+fn matches(pattern: &str, path: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => path.starts_with(start),
+        None => {
+            pattern.split('/').count() == path.split('/').count()
+                && pattern
+                    .split('/')
+                    .zip(path.split('/'))
+                    .all(|(wanted, segment)| wanted == "+" || wanted == segment)
+        }
+    }
+}
+
+impl Seen {
+    /// Whether the token has the right.
+    #[must_use]
+    pub fn is_granted(&self) -> bool {
+        self.held
+            .iter()
+            .any(|held| held == self.need.capability || held == "root")
+    }
+}
+
+/// Asks OpenBao which of these rights the handle's token has.
+///
+/// # Errors
+/// Where OpenBao does not answer.
+pub async fn look(handle: &Handle, needs: &[&'static Need]) -> Result<Vec<Seen>> {
+    let mut paths: Vec<&str> = needs.iter().map(|need| need.path).collect();
+    paths.dedup();
+    let held = system::capabilities_self(handle, &paths).await?;
+    let seen = needs.iter().map(|need| Seen {
+        need,
+        held: held.get(need.path).cloned().unwrap_or_default(),
+    });
+    Ok(seen.collect())
+}
+
+/// The rights that are missing now, each with the name of the token that lacks it. A token that cannot be asked has
+/// none missing: its keeper reports that.
+pub async fn missing(vault: &Vault) -> Vec<(&'static str, &'static Need)> {
+    let mut found = Vec::new();
+    for token in vault.app_tokens() {
+        let needs = needs(token.name);
+        let needs = &needs;
+        let looked = token
+            .call(|handle| async move { look(&handle, needs).await })
+            .await;
+        let lacking = looked.into_iter().flatten().filter(|s| !s.is_granted());
+        found.extend(lacking.map(|seen| (token.name, seen.need)));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_right_is_granted_by_a_line_of_our_policies() {
+        let all = needs("all");
+        assert!(all.len() > 30);
+        for need in all {
+            assert!(need.grant().is_some(), "{need:?}");
+        }
+        let head = &ISSUER[ISSUER.len() - 1];
+        let grant = head.grant().unwrap();
+        assert_eq!(grant.policy, "issuer-policy");
+        assert_eq!(
+            grant.line,
+            r#"path "gatehouse-keys/data/event-head" { capabilities = ["create", "read", "update"] }"#
+        );
+        let none = need("sys/raw/any", "read", "nothing");
+        assert_eq!(none.grant(), None);
+    }
+
+    #[test]
+    fn each_token_needs_its_own_rights_and_no_others() {
+        assert_eq!(foreign("saas"), Vec::<&Need>::new());
+        let revokers = foreign("issuer")
+            .iter()
+            .any(|need| need.path == "auth/token/revoke-accessor");
+        assert!(revokers);
+        assert!(
+            !needs("issuer")
+                .iter()
+                .any(|n| n.path.starts_with("sys/mounts"))
+        );
+    }
 }

@@ -1,10 +1,13 @@
 //! Token roles: what OpenBao itself enforces about the tokens this service hands out.
 
-use serde::Serialize;
+use std::fmt::Debug;
+
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Error;
 use super::call::Call;
 use super::client::Handle;
+use super::tokens::{self, NewToken};
 
 /// A token role, `auth/token/roles/<name>`. All are orphan and of type `service`, so that tokens outlive the app token
 /// and can be revoked.
@@ -51,4 +54,133 @@ pub async fn set(handle: &Handle, role: &TokenRole) -> Result<(), Error> {
             },
         ))
         .await
+}
+
+/// A token role as OpenBao has it, as far as its tokens depend on it.
+#[derive(Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+struct Found {
+    #[serde(deserialize_with = "or_empty")]
+    allowed_policies: Vec<String>,
+    #[serde(deserialize_with = "or_empty")]
+    allowed_policies_glob: Vec<String>,
+    #[serde(deserialize_with = "or_empty")]
+    allowed_entity_aliases: Vec<String>,
+    token_explicit_max_ttl: u64,
+    token_period: u64,
+    token_type: String,
+    token_no_default_policy: bool,
+    renewable: bool,
+    orphan: bool,
+}
+
+fn or_empty<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
+    Ok(Option::deserialize(input)?.unwrap_or_default())
+}
+
+impl From<&TokenRole> for Found {
+    fn from(role: &TokenRole) -> Self {
+        let list = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        Self {
+            allowed_policies: list(role.allowed_policies),
+            allowed_policies_glob: list(role.allowed_policies_glob),
+            allowed_entity_aliases: list(role.allowed_entity_aliases),
+            token_explicit_max_ttl: role.token_explicit_max_ttl,
+            token_period: 0,
+            token_type: "service".to_owned(),
+            token_no_default_policy: role.token_no_default_policy,
+            renewable: role.renewable,
+            orphan: true,
+        }
+    }
+}
+
+impl Found {
+    fn differences(&self, right: &Self) -> Vec<String> {
+        let differ = |name: &str, is: &dyn Debug, should: &dyn Debug| {
+            let (is, should) = (format!("{is:?}"), format!("{should:?}"));
+            (is != should).then(|| format!("{name} is {is} and should be {should}"))
+        };
+        let all = [
+            differ(
+                "allowed_policies",
+                &self.allowed_policies,
+                &right.allowed_policies,
+            ),
+            differ(
+                "allowed_policies_glob",
+                &self.allowed_policies_glob,
+                &right.allowed_policies_glob,
+            ),
+            differ(
+                "allowed_entity_aliases",
+                &self.allowed_entity_aliases,
+                &right.allowed_entity_aliases,
+            ),
+            differ(
+                "token_explicit_max_ttl",
+                &self.token_explicit_max_ttl,
+                &right.token_explicit_max_ttl,
+            ),
+            differ("token_period", &self.token_period, &right.token_period),
+            differ("token_type", &self.token_type, &right.token_type),
+            differ(
+                "token_no_default_policy",
+                &self.token_no_default_policy,
+                &right.token_no_default_policy,
+            ),
+            differ("renewable", &self.renewable, &right.renewable),
+            differ("orphan", &self.orphan, &right.orphan),
+        ];
+        all.into_iter().flatten().collect()
+    }
+}
+
+/// `GET auth/token/roles/<name>`: in what it is not as it should be; `None` where there is none of that name.
+///
+/// # Errors
+/// [`Error::Denied`] where the token may not read roles, or OpenBao does not answer.
+pub async fn differences(handle: &Handle, role: &TokenRole) -> Result<Option<Vec<String>>, Error> {
+    let read = handle.send::<Found>(Call::get(format!("auth/token/roles/{}", role.name)));
+    match read.await {
+        Ok(answer) => Ok(Some(answer.into_data()?.differences(&role.into()))),
+        Err(Error::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a token role is like, as far as one can tell without the right to read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is there, and refuses a policy that is not one of its own.
+    Strict,
+    /// There is none of that name.
+    Absent,
+    /// It gave a token a policy that is not one of its own.
+    Loose,
+}
+
+/// Asks a role for a token with a policy that none of ours allows: OpenBao refuses, and says why.
+///
+/// # Errors
+/// Where OpenBao does not answer, or the handle may not use the role.
+pub async fn standing(handle: &Handle, name: &'static str) -> Result<Standing, Error> {
+    let token = NewToken {
+        policies: vec!["gatehouse.doctor".to_owned()],
+        meta: std::collections::BTreeMap::new(),
+        ttl: "1s".to_owned(),
+        renewable: false,
+        display_name: "doctor".to_owned(),
+        explicit_max_ttl: Some("1s".to_owned()),
+        num_uses: Some(1),
+        entity_alias: None,
+    };
+    match tokens::create(handle, name, &token).await {
+        Ok(_) => Ok(Standing::Loose),
+        Err(Error::Rejected(said)) if said.contains("unknown role") => Ok(Standing::Absent),
+        Err(Error::Rejected(said)) if said.contains("must be subset of the role") => {
+            Ok(Standing::Strict)
+        }
+        Err(error) => Err(error),
+    }
 }

@@ -36,6 +36,35 @@ impl SigningKey {
         key.transpose()
     }
 
+    /// The newest version of a key and those before it, the newest first: as far back as `wanted` says of the version that
+    /// came next, and at most `most` of them. Versions that were deleted are passed over, and those of another form, where
+    /// a newer one mended them. Empty where there is no key.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn read_back(
+        token: &AppToken,
+        name: &'static str,
+        most: usize,
+        wanted: impl Fn(&Self) -> bool,
+    ) -> Result<Vec<Self>> {
+        let Some(newest) = Self::read(token, name, None).await? else {
+            return Ok(Vec::new());
+        };
+        let mut keys = vec![newest];
+        for version in (1..keys[0].version).rev().take(most) {
+            if !keys.last().is_some_and(&wanted) {
+                break;
+            }
+            match Self::read(token, name, Some(version)).await {
+                Ok(key) => keys.extend(key),
+                Err(Error::Malformed(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(keys)
+    }
+
     fn new(stored: &kv::KeyVersion) -> Option<Self> {
         let seed = Zeroizing::new(hex::decode(stored.key.expose()).ok()?);
         Some(Self {

@@ -65,6 +65,9 @@ pub struct Auth {
     /// Whether it outlives its parent.
     #[serde(default)]
     pub orphan: bool,
+    /// How many calls it is good for, 0 for any number.
+    #[serde(default)]
+    pub num_uses: u64,
 }
 
 /// The `wrap_info` block: a token that can be exchanged once for the wrapped one.
@@ -88,6 +91,15 @@ pub enum Created {
     Plain(Auth),
     /// A wrapping token; the token inside is known by its accessor only.
     Wrapped(WrapInfo),
+}
+
+/// A token, and whether it is what was asked for.
+pub struct Made {
+    /// The token.
+    pub created: Created,
+    /// Whether OpenBao warned that a policy of it does not exist: only a warning there, and a broken promise here. Revoke
+    /// it then.
+    pub lacks_policy: bool,
 }
 
 /// What OpenBao knows of a token: every field of `lookup-self` and `lookup-accessor` but its `id`.
@@ -148,16 +160,12 @@ pub struct TokenInfo {
 /// `POST auth/token/create/<role>`.
 ///
 /// # Errors
-/// Where OpenBao refuses, or warns: a policy that does not exist is only a warning there, and a broken promise here.
-pub async fn create(
-    handle: &Handle,
-    role: &'static str,
-    token: &NewToken,
-) -> Result<Created, Error> {
+/// Where OpenBao refuses.
+pub async fn create(handle: &Handle, role: &'static str, token: &NewToken) -> Result<Made, Error> {
     let answer = handle
         .send::<IgnoredAny>(Call::post(format!("auth/token/create/{role}"), token))
         .await?;
-    let missing = answer
+    let lacks_policy = answer
         .warnings
         .iter()
         .flatten()
@@ -166,17 +174,10 @@ pub async fn create(
         Some(info) => Created::Wrapped(info),
         None => Created::Plain(answer.into_auth()?),
     };
-    if !missing {
-        return Ok(created);
-    }
-    let accessor = match &created {
-        Created::Plain(auth) => &auth.accessor,
-        Created::Wrapped(info) => &info.wrapped_accessor,
-    };
-    vaultrs::token::revoke_accessor(handle, accessor).await.ok();
-    Err(Error::Rejected(
-        "a policy of the token does not exist".to_owned(),
-    ))
+    Ok(Made {
+        created,
+        lacks_policy,
+    })
 }
 
 /// `GET auth/token/lookup-self`.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::create::new_private_key;
-use super::{ApiKey, Status, Vendor, VendorView, create, store};
+use super::{ApiKey, Vendor, VendorView, create, keys};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::events::Event;
@@ -55,11 +55,7 @@ pub async fn claim(app: &App, request: &ClaimRequest) -> Result<KeyPairView> {
         .ok_or(Error::ClaimInvalid)?;
     let seen = telemetry::current().seen;
     seen.note_caller(Some(vendor.id), CLAIM_TOKEN);
-    match vendor.status {
-        Status::Active => {}
-        Status::Suspended => return Err(Error::VendorSuspended),
-        Status::Cancelled => return Err(Error::VendorCancelled),
-    }
+    vendor.refuse_inactive()?;
     let key = vendor
         .live_key(claim.key, now)
         .filter(|key| key.generation == claim.generation);
@@ -81,7 +77,7 @@ pub async fn replace_private_key(
     let (private, digests) = new_private_key(app, key.id)?;
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
-    if !store::set_private_key(&transaction, vendor.id, key.id, &digests, now).await? {
+    if !keys::store::set_private_key(&transaction, vendor.id, key.id, &digests, now).await? {
         return Err(Error::ClaimUsed);
     }
     let mut event = Event::done("vendor.claimed", Some(vendor.id), actor);

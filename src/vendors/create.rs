@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::account;
 use super::claim::KeyPairView;
 use super::provision::provision;
 use super::store::{self, NewVendor};
-use super::{PrivateDigests, Profile, Vendor, VendorView};
+use super::{PrivateDigests, Profile, Vendor, VendorView, keys};
 use crate::app::App;
 use crate::auth::{new_id, sha256_hex};
 use crate::db::GenericClient;
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::types::{KeyId, Name, Namespace, Secret, VendorId};
+use crate::webhooks::MessageType;
 
 /// Who a new vendor is.
 pub struct Who {
@@ -25,7 +27,8 @@ pub struct Who {
     pub profile: Profile,
 }
 
-/// Adds the vendor and its first key pair within the caller's transaction; `None` where the namespace is taken.
+/// Adds the vendor and its first key pair within the caller's transaction; `None` where the namespace is taken. When all is
+/// known of it, tell the platform with [`account::tell`].
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -45,7 +48,7 @@ pub async fn add(
         return Ok(None);
     };
     let key = KeyId(new_id());
-    store::insert_key(client, id, key, 1, now).await?;
+    keys::store::insert_key(client, id, key, 1, now).await?;
     let mut event = Event::done("vendor.created", Some(id), actor);
     event.details = json!({ "namespace": who.namespace });
     event.record(client, now).await?;
@@ -64,7 +67,8 @@ pub async fn with_keys(app: &App, who: &Who, actor: &str) -> Result<KeyPairView>
     let added = add(app, &transaction, who, actor).await?;
     let (id, key) = added.ok_or(Error::NamespaceTaken)?;
     let (private, digests) = new_private_key(app, key)?;
-    store::set_private_key(&transaction, id, key, &digests, now).await?;
+    keys::store::set_private_key(&transaction, id, key, &digests, now).await?;
+    account::tell(&transaction, id, MessageType::AccountCreated, now).await?;
     transaction.commit().await?;
     drop(client);
     let vendor = reload(app, id).await?;

@@ -9,10 +9,11 @@ use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
+use super::account;
 use super::claim::{self, ClaimRequest};
 use super::create::{self, Who};
 use super::store::{self, Changes};
-use super::{Level, Profile, Retention, Subscription, Vendor, VendorView, provision, signup};
+use super::{Profile, Retention, Status, Subscription, Vendor, VendorView, cancel, life, signup};
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::{Error, FieldError, Result};
@@ -20,8 +21,7 @@ use crate::events::Event;
 use crate::http::{Json, NamespacePath, Page, PageRequest, RawBody};
 use crate::telemetry;
 use crate::types::{Email, Name, Namespace, VendorId};
-use crate::users::workers;
-use crate::{credentials, webhooks};
+use crate::webhooks;
 
 /// `POST /webhooks/vendor-signup`: a signed message of the billing system (Standard Webhooks).
 pub async fn vendor_signup(
@@ -79,6 +79,8 @@ pub struct CreateVendorRequest {
     plan: Option<Name>,
     #[serde(default)]
     subscription: Subscription,
+    #[serde(default)]
+    has_card: bool,
 }
 
 /// `POST /api/admin/vendors`: a vendor with its key pair, shown once.
@@ -107,6 +109,7 @@ fn who(body: CreateVendorRequest) -> Result<Who> {
             owner_email: body.owner_email,
             plan: body.plan,
             subscription: body.subscription,
+            has_card: body.has_card,
         },
     })
 }
@@ -120,6 +123,7 @@ pub struct UpdateVendorRequest {
     owner_email: Option<Email>,
     plan: Option<Name>,
     subscription: Option<Subscription>,
+    has_card: Option<bool>,
     #[serde(default)]
     log_retention_days: Retention,
 }
@@ -139,18 +143,26 @@ pub async fn update(
         ));
     }
     let now = app.clock.now();
-    let id = create::named(&app, &path.0).await?.id;
+    let vendor = create::named(&app, &path.0).await?;
+    let id = vendor.id;
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
+    let held = life::store::hold(&transaction, id).await?;
+    let held = held.ok_or(Error::NotFound)?;
     let changes = Changes {
         name: body.0.name.as_ref(),
         owner_name: body.0.owner_name.as_ref(),
         owner_email: body.0.owner_email.as_ref(),
         plan: body.0.plan.as_ref(),
         subscription: body.0.subscription,
+        has_card: body.0.has_card,
         log_retention: retention,
     };
-    store::update(&transaction, id, &changes, now).await?;
+    // How long its logs are kept can still be said of one that was cancelled.
+    if held.status == Status::Cancelled && changes.is_of_profile() {
+        return Err(Error::VendorCancelled);
+    }
+    account::update(&transaction, id, &changes, now).await?;
     let actor = operator.actor();
     let mut event = Event::done("vendor.updated", Some(id), &actor);
     if retention != Retention::Unchanged {
@@ -160,7 +172,7 @@ pub async fn update(
     transaction.commit().await?;
     drop(client);
     let vendor = create::reload(&app, id).await?;
-    shown(&app, &vendor)
+    shown(&app, &vendor).await
 }
 
 /// `GET /api/admin/vendors`: a page of vendors in the order they signed up.
@@ -188,55 +200,23 @@ pub async fn show(
     path: NamespacePath,
 ) -> Result<HttpResponse> {
     let vendor = create::named(&app, &path.0).await?;
-    shown(&app, &vendor)
+    shown(&app, &vendor).await
 }
 
-/// `POST /api/admin/vendors/{namespace}/keys`: another private key for a vendor that never used the one it has, as
-/// when its claim token expired. The pair is shown once.
-pub async fn replace_keys(
-    app: web::Data<App>,
-    operator: Operator,
-    path: NamespacePath,
-) -> Result<HttpResponse> {
-    let vendor = create::named(&app, &path.0).await?;
-    let key = vendor.current_key(app.clock.now()).ok_or(Error::NotFound)?;
-    let actor = operator.actor();
-    let view = claim::replace_private_key(&app, &vendor, key, &actor).await?;
-    Ok(HttpResponse::Ok().json(view))
+async fn shown(app: &App, vendor: &Vendor) -> Result<HttpResponse> {
+    Ok(HttpResponse::Ok().json(view_of(app, vendor).await?))
 }
 
-/// `POST /api/admin/vendors/{namespace}/provision`: makes whole what is missing in OpenBao.
-pub async fn provision(
-    app: web::Data<App>,
-    operator: Operator,
-    path: NamespacePath,
-) -> Result<HttpResponse> {
-    let vendor = create::named(&app, &path.0).await?;
-    let worker = app.clone().into_inner();
-    app.detached(async move { provision::bring_into_line(&worker, &path.0).await })
-        .await?;
-    let now = app.clock.now();
-    let mut client = app.db.get().await?;
-    let transaction = client.transaction().await?;
-    store::mark_provisioned(&transaction, vendor.id, Level::ALL, now).await?;
-    // What OpenBao has of them may be older than the database says, as after a restore.
-    workers::store::forget_policies(&transaction, vendor.id, None).await?;
-    credentials::store::forget_policies(&transaction, vendor.id).await?;
-    let actor = operator.actor();
-    Event::done("vendor.provisioned", Some(vendor.id), &actor)
-        .record(&transaction, now)
-        .await?;
-    transaction.commit().await?;
-    drop(client);
-    let vendor = create::reload(&app, vendor.id).await?;
-    shown(&app, &vendor)
-}
-
-/// A vendor as operators see it: with the public key, which stands in every plugin.
-fn shown(app: &App, vendor: &Vendor) -> Result<HttpResponse> {
-    let mut view = VendorView::from(vendor);
-    if let Some(key) = vendor.current_key(app.clock.now()) {
+/// A vendor as operators see it: with the public key, which stands in every plugin, and how far its cancellation has
+/// come.
+pub(super) async fn view_of(app: &App, vendor: &Vendor) -> Result<VendorView> {
+    let (mut view, now) = (VendorView::from(vendor), app.clock.now());
+    if let Some(key) = vendor.current_key(now) {
         view.public_key = Some(app.keys()?.public_key(key.id).expose().to_owned());
     }
-    Ok(HttpResponse::Ok().json(view))
+    if vendor.status == Status::Cancelled {
+        let client = app.db.get().await?;
+        view.cancellation = cancel::store::progress(&client, vendor.id, now).await?;
+    }
+    Ok(view)
 }

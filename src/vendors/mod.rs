@@ -2,26 +2,37 @@
 //!
 //! A vendor is created by the sign-up webhook ([`signup`]) or by an operator ([`http`]); both call [`create`], then
 //! [`provision`], which makes the store and the policies in OpenBao. Whoever holds the claim token gets the key pair
-//! ([`claim`]).
+//! ([`claim`]). Both suspend, resume and cancel it too ([`life`]); what a cancelled one leaves goes by a job ([`cancel`]).
 
+pub mod account;
+pub mod cancel;
 pub mod claim;
 pub mod create;
 pub mod http;
+pub mod keys;
+pub mod life;
 pub mod pause;
 pub mod provision;
 pub mod receipts;
+pub mod repair;
+pub mod settings;
 pub mod signup;
 pub mod store;
+pub mod told;
 mod view;
+
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::auth::KeyedDigest;
 use crate::error::{Error, Result};
-use crate::types::{ApiEndpoint, Email, KeyId, Name, Namespace, VendorId};
+use crate::oauth::signed::JwtKey;
+use crate::types::{ApiEndpoint, Email, HookUrl, KeyId, Name, Namespace, VendorId};
 
 pub use provision::Level;
+pub use settings::TokenSettings;
 pub use view::VendorView;
 
 /// How long a claim token can be used.
@@ -43,12 +54,24 @@ pub struct Vendor {
     pub support_paused_until: Option<Timestamp>,
     /// Whether it hands out write tokens for its whole store.
     pub store_wide_writes: bool,
+    /// What it says of the tokens handed out in its name.
+    pub token_settings: TokenSettings,
+    /// How many tokens may live at once; `None`: as many as the service's settings say.
+    pub lease_cap: Option<u32>,
     /// How much of what belongs to it in OpenBao is there.
     pub provisioned: Level,
     /// Where its Connector answers, once that was registered.
     pub connector: Option<ApiEndpoint>,
+    /// Where TrustedLogin's clients send webhooks of their own.
+    pub client_webhook: Option<HookUrl>,
     /// How long its logs are kept; `None`: as long as the service's own.
     pub log_retention_days: Option<i32>,
+    /// Whether its public key alone may neither ask for write tokens nor store sites.
+    pub signed_clients_only: bool,
+    /// Keys that it signs its client plugins' tokens with, the oldest first.
+    pub jwt_keys: Vec<Arc<JwtKey>>,
+    /// How often all its access tokens were ended.
+    pub token_epoch: i32,
     /// When it signed up.
     pub created_at: Timestamp,
     /// Oldest first.
@@ -66,6 +89,8 @@ pub struct Profile {
     pub plan: Option<Name>,
     /// Whether it is paid for.
     pub subscription: Subscription,
+    /// Whether the billing system has a card to charge.
+    pub has_card: bool,
 }
 
 /// Whether a vendor may do anything.
@@ -78,6 +103,30 @@ pub enum Status {
     Suspended,
     /// Removal only, for ever.
     Cancelled,
+}
+
+impl Status {
+    /// As stored and shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Lets the active one pass.
+    ///
+    /// # Errors
+    /// [`Error::VendorSuspended`] or [`Error::VendorCancelled`].
+    pub fn refuse_inactive(self) -> Result<()> {
+        match self {
+            Self::Active => Ok(()),
+            Self::Suspended => Err(Error::VendorSuspended),
+            Self::Cancelled => Err(Error::VendorCancelled),
+        }
+    }
 }
 
 /// A change of how long a vendor's logs are kept.
@@ -184,10 +233,17 @@ impl Vendor {
     /// # Errors
     /// [`Error::VendorSuspended`] or [`Error::VendorCancelled`].
     pub fn refuse_inactive(&self) -> Result<()> {
+        self.status.refuse_inactive()
+    }
+
+    /// Lets everybody pass but one that was cancelled: nothing is made for that any more.
+    ///
+    /// # Errors
+    /// [`Error::VendorCancelled`].
+    pub fn refuse_cancelled(&self) -> Result<()> {
         match self.status {
-            Status::Active => Ok(()),
-            Status::Suspended => Err(Error::VendorSuspended),
             Status::Cancelled => Err(Error::VendorCancelled),
+            Status::Active | Status::Suspended => Ok(()),
         }
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::types::Namespace;
-use crate::vault::{self, mounts, policies, system};
+use crate::vault::mounts::{self, Mount};
+use crate::vault::{self, policies, system};
 
 use super::{Vendor, create, store};
 
@@ -18,6 +19,8 @@ const BATCH: i64 = 20;
 pub struct Level(pub i32);
 
 impl Level {
+    /// Nothing, or nobody knows.
+    pub const NONE: Self = Self(0);
     /// The store and its policies.
     pub const STORE: Self = Self(1);
     /// The credentials and their policies too.
@@ -33,6 +36,7 @@ impl Level {
 /// [`Error::ForeignMount`] where something else is mounted at a path of the vendor's; otherwise trouble with OpenBao
 /// or the database, after which a repeat goes on where this one stopped.
 pub async fn provision(app: &App, vendor: &Vendor) -> Result<()> {
+    vendor.refuse_cancelled()?;
     if vendor.provisioned >= Level::ALL {
         return Ok(());
     }
@@ -67,18 +71,9 @@ pub async fn pass(app: &Arc<App>) -> Result<(usize, usize)> {
     Ok((ids.len() - failed, failed))
 }
 
-/// The same without looking at or changing what the database says.
-///
-/// # Errors
-/// As [`provision`].
-pub async fn bring_into_line(app: &App, namespace: &Namespace) -> Result<()> {
-    ensure_mount(
-        app,
-        &namespace.store(),
-        &format!("Key Store for client {namespace}"),
-        "1",
-    )
-    .await?;
+async fn bring_into_line(app: &App, namespace: &Namespace) -> Result<()> {
+    let [store, credentials] = engines(namespace);
+    ensure_mount(app, &store).await?;
     let accessor = app
         .vault
         .provisioner
@@ -90,45 +85,67 @@ pub async fn bring_into_line(app: &App, namespace: &Namespace) -> Result<()> {
             .call(|handle| async move { policies::write(&handle, policy).await })
             .await?;
     }
-    ensure_mount(
-        app,
-        &namespace.credentials(),
-        &format!("Credentials of client {namespace}"),
-        "2",
-    )
-    .await
+    ensure_mount(app, &credentials).await
 }
 
-async fn ensure_mount(app: &App, path: &str, description: &str, version: &str) -> Result<()> {
+/// A KV engine of a vendor's.
+pub(super) struct Engine {
+    /// Where it is mounted.
+    pub path: String,
+    description: String,
+    version: &'static str,
+}
+
+/// The store, and the credentials.
+pub(super) fn engines(namespace: &Namespace) -> [Engine; 2] {
+    [
+        Engine {
+            path: namespace.store(),
+            description: format!("Key Store for client {namespace}"),
+            version: "1",
+        },
+        Engine {
+            path: namespace.credentials(),
+            description: format!("Credentials of client {namespace}"),
+            version: "2",
+        },
+    ]
+}
+
+impl Engine {
+    /// Whether what is mounted at its path is it.
+    pub fn is(&self, mount: &Mount) -> bool {
+        let options = mount.options.as_ref();
+        let found = options
+            .and_then(|options| options.get("version"))
+            .map(String::as_str);
+        mount.kind == "kv" && found == Some(self.version) && mount.description == self.description
+    }
+}
+
+pub(super) async fn ensure_mount(app: &App, engine: &Engine) -> Result<()> {
     app.vault
         .provisioner
-        .call(|handle| async move { mount(&handle, path, description, version).await })
+        .call(|handle| async move { mount(&handle, engine).await })
         .await?
         .map_or(Ok(()), |found| Err(Error::ForeignMount(found)))
 }
 
 /// Mounts a KV engine. "Path is already in use" counts as done only after reading back that it is ours: a standby may
 /// not know the mount yet, so it is read a few times. Gives what stands there instead, if something else does.
-async fn mount(
-    handle: &vault::Handle,
-    path: &str,
-    description: &str,
-    version: &str,
-) -> vault::Result<Option<String>> {
+async fn mount(handle: &vault::Handle, engine: &Engine) -> vault::Result<Option<String>> {
+    let Engine {
+        path,
+        description,
+        version,
+    } = engine;
     match mounts::enable_kv(handle, path, description, version).await {
         Err(vault::Error::PathInUse) => {}
         done => return done.map(|()| None),
     }
     for _ in 0..5 {
         if let Some(mount) = mounts::read(handle, path).await? {
-            let found = mount
-                .options
-                .as_ref()
-                .and_then(|options| options.get("version"))
-                .map(String::as_str);
-            let ours =
-                mount.kind == "kv" && found == Some(version) && mount.description == description;
-            return Ok((!ours).then(|| {
+            return Ok((!engine.is(&mount)).then(|| {
                 format!(
                     "{path} is {} with another description or version",
                     mount.kind

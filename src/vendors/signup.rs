@@ -1,23 +1,36 @@
 //! `POST /webhooks/vendor-signup`: what the billing system tells of vendors, by signed webhook.
 //!
 //! Each id is handled once; a repeat gets the same answer, and finishes provisioning that was half done. The vendor is
-//! named by `data.namespace`; of two events the one with the later `timestamp`, then the greater id, counts.
+//! named by `data.namespace`. Messages may come in any order: of each field, and of the status, the word with the later
+//! `timestamp`, then the greater id, counts. So the first message about a namespace makes the vendor, whichever it is.
+//! `vendor.created` says nothing of the status: one that comes after `vendor.paused` leaves the vendor suspended. And
+//! `vendor.cancelled` counts whenever it comes.
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::account;
 use super::create::{self, Who};
+use super::life::store::Held;
+use super::life::{self, By, Follow};
 use super::receipts::{self, Receipt};
 use super::store::{self, Changes};
-use super::{Profile, Retention, Subscription, Vendor, VendorView, provision};
+use super::told::{Field, Said};
+use super::{Profile, Retention, Status, Subscription, Vendor, VendorView, provision};
 use crate::app::App;
 use crate::db::GenericClient;
 use crate::error::{Error, FieldError, Result};
 use crate::events::Event;
 use crate::types::{Email, KeyId, Name, Namespace, VendorId};
+use crate::webhooks::MessageType;
+
+/// How far the sender's clock may be ahead.
+const AHEAD: SignedDuration = SignedDuration::from_mins(5);
+/// As the events name the sender.
+const BILLING: &str = "billing";
 
 /// The body. Fields that are not known are passed over, so that a sender may add some.
 #[derive(Deserialize)]
@@ -49,6 +62,12 @@ enum Kind {
     Created,
     #[serde(rename = "vendor.updated")]
     Updated,
+    #[serde(rename = "vendor.paused")]
+    Paused,
+    #[serde(rename = "vendor.resumed")]
+    Resumed,
+    #[serde(rename = "vendor.cancelled")]
+    Cancelled,
 }
 
 #[derive(Deserialize)]
@@ -60,13 +79,15 @@ struct Data {
     owner_email: Option<Email>,
     plan: Option<Name>,
     subscription: Option<Subscription>,
+    has_card: Option<bool>,
 }
 
 /// What is kept of an answer: enough to give it again, and no key.
 #[derive(Serialize, Deserialize)]
 struct Answered {
     vendor: VendorView,
-    key: i64,
+    /// `None` of one whose keys have ended, as it was cancelled.
+    key: Option<i64>,
     with_claim: bool,
 }
 
@@ -82,9 +103,9 @@ pub struct SignupView {
 /// Handles a message whose signature holds.
 ///
 /// # Errors
-/// [`Error::WebhookIdReused`] for an id that came with another body, 422 for fields, 404 for an update of an unknown
-/// vendor; 503 where the vendor could not be provisioned, after which the sender tries again.
-pub async fn handle(app: &App, id: &str, body: &[u8]) -> Result<SignupView> {
+/// [`Error::WebhookIdReused`] for an id that came with another body, 422 for fields; 503 where the vendor could not be
+/// provisioned, after which the sender tries again.
+pub async fn handle(app: &Arc<App>, id: &str, body: &[u8]) -> Result<SignupView> {
     let digest = Sha256::digest(body).to_vec();
     let client = app.db.get().await?;
     let known = receipts::find(&client, id).await?;
@@ -94,6 +115,15 @@ pub async fn handle(app: &App, id: &str, body: &[u8]) -> Result<SignupView> {
         None => first(app, id, body, &digest).await?,
     };
     let vendor = create::reload(app, VendorId(answered.vendor.id)).await?;
+    if vendor.status == Status::Cancelled {
+        // Whatever was answered before it was.
+        let answered = Answered {
+            vendor: VendorView::from(&*vendor),
+            key: None,
+            with_claim: false,
+        };
+        return answer(app, &vendor, answered);
+    }
     provision::provision(app, &vendor).await?;
     answer(app, &vendor, answered)
 }
@@ -106,37 +136,36 @@ fn repeat(receipt: &Receipt, digest: &[u8]) -> Result<Answered> {
         .map_err(|e| Error::Internal(format!("receipt: {e}")))
 }
 
-async fn first(app: &App, id: &str, body: &[u8], digest: &[u8]) -> Result<Answered> {
+async fn first(app: &Arc<App>, id: &str, body: &[u8], digest: &[u8]) -> Result<Answered> {
     let message: Message = crate::http::parse_json(body)?;
     let namespace = namespace(&message.data)?;
     let now = app.clock.now();
+    // What is said of times to come would silence all that is said until then.
+    if message.timestamp.0.duration_since(now) > AHEAD {
+        return Err(Error::field(
+            "timestamp",
+            "must not be more than 5 minutes ahead",
+        ));
+    }
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
-    let (vendor, with_claim) = match message.kind {
-        Kind::Created => created(app, &transaction, &message, namespace).await?,
-        Kind::Updated => (
-            store::id_of(&transaction, &namespace)
-                .await?
-                .ok_or(Error::NotFound)?,
-            false,
-        ),
-    };
-    let newest = store::advance_events(&transaction, vendor, message.timestamp.0, id).await?;
-    if newest && matches!(message.kind, Kind::Updated) {
-        update(app, &transaction, vendor, &message.data).await?;
+    let met = meet(app, &transaction, &message, namespace).await?;
+    let (vendor, with_claim) = (met.vendor, met.with_claim);
+    let said = Said(message.timestamp.0, id.to_owned());
+    let follow = apply(app, &transaction, met, (&message, &said)).await?;
+    if with_claim {
+        let about = MessageType::AccountCreated;
+        account::tell(&transaction, vendor, about, now).await?;
     }
     let loaded = store::load(&transaction, Some(vendor))
         .await?
         .pop()
         .ok_or(Error::NotFound)?;
-    let key = loaded
-        .current_key(now)
-        .ok_or_else(|| Error::Internal("a vendor without a key".to_owned()))?;
     let mut view = VendorView::from(&loaded);
-    view.provisioned = true;
+    view.provisioned = loaded.status != Status::Cancelled;
     let answered = Answered {
         vendor: view,
-        key: key.id.0,
+        key: loaded.current_key(now).map(|key| key.id.0),
         with_claim,
     };
     let kept = serde_json::to_value(&answered).map_err(|e| Error::Internal(e.to_string()))?;
@@ -146,12 +175,32 @@ async fn first(app: &App, id: &str, body: &[u8], digest: &[u8]) -> Result<Answer
     };
     if receipts::insert(&transaction, vendor, id, &receipt, now).await? {
         transaction.commit().await?;
+        drop(client);
+        after(app, loaded.status, follow).await?;
         return Ok(answered);
     }
     // The same message came twice at the same moment, and the other one was handled.
     transaction.rollback().await?;
     let other = receipts::find(&client, id).await?.ok_or(Error::Conflict)?;
     repeat(&other, digest)
+}
+
+/// Ends the tokens of a vendor that was suspended. What a cancelled one leaves takes longer than a sender waits.
+async fn after(app: &Arc<App>, status: Status, follow: Option<Follow>) -> Result<()> {
+    let Some(follow) = follow else {
+        return Ok(());
+    };
+    if status != Status::Cancelled {
+        return life::follow(app, follow).await;
+    }
+    let worker = Arc::clone(app);
+    app.aside(async move {
+        if let Err(error) = life::follow(&worker, follow).await {
+            let cause = crate::error::cause_chain(&error);
+            tracing::warn!(error.cause = %cause, "A cancelled vendor's tokens are left to the task");
+        }
+    });
+    Ok(())
 }
 
 fn namespace(data: &Data) -> Result<Namespace> {
@@ -164,65 +213,120 @@ fn namespace(data: &Data) -> Result<Namespace> {
     })
 }
 
-async fn created(
+/// The vendor that a message is about, locked.
+struct Met {
+    vendor: VendorId,
+    held: Held,
+    /// Whether this message made it.
+    is_new: bool,
+    /// Whether the answer holds the claim token: for the first `vendor.created` of a vendor that its messages made.
+    with_claim: bool,
+}
+
+/// Finds the vendor that a message is about; one that is not known is made.
+async fn meet(
     app: &App,
     client: &impl GenericClient,
     message: &Message,
     namespace: Namespace,
-) -> Result<(VendorId, bool)> {
+) -> Result<Met> {
+    let is_created = matches!(message.kind, Kind::Created);
     let data = &message.data;
-    let missing = || Error::InvalidField(vec![FieldError::new("data/name", "missing field name")]);
+    let name = match &data.name {
+        Some(name) => name.clone(),
+        None if is_created => {
+            let fault = FieldError::new("data/name", "missing field name");
+            return Err(Error::InvalidField(vec![fault]));
+        }
+        None => Name::from(&namespace),
+    };
     let who = Who {
-        name: data.name.clone().ok_or_else(missing)?,
-        profile: Profile {
-            owner_name: data.owner_name.clone(),
-            owner_email: data.owner_email.clone(),
-            plan: data.plan.clone(),
-            subscription: data.subscription.unwrap_or_default(),
-        },
+        name,
+        profile: Profile::default(),
         namespace,
     };
-    if let Some((id, _)) = create::add(app, client, &who, "billing").await? {
-        return Ok((id, true));
-    }
-    let id = store::id_of(client, &who.namespace)
-        .await?
-        .ok_or(Error::Conflict)?;
-    Ok((id, false))
+    let added = create::add(app, client, &who, BILLING).await?;
+    let id = match &added {
+        Some((id, _)) => Some(*id),
+        None => store::id_of(client, &who.namespace).await?,
+    };
+    let id = id.ok_or(Error::Conflict)?;
+    let held = life::store::hold(client, id).await?;
+    let mut held = held.ok_or(Error::Conflict)?;
+    let is_first = added.is_some() || held.awaits_created;
+    held.awaits_created = is_first && !is_created;
+    Ok(Met {
+        vendor: id,
+        is_new: added.is_some(),
+        with_claim: is_created && is_first && held.status != Status::Cancelled,
+        held,
+    })
 }
 
-async fn update(
+/// Does what a message says, as far as nothing later was said. A vendor that was cancelled hears nothing any more.
+async fn apply(
     app: &App,
     client: &impl GenericClient,
-    vendor: VendorId,
-    data: &Data,
-) -> Result<()> {
-    let now = app.clock.now();
-    let changes = Changes {
-        name: data.name.as_ref(),
-        owner_name: data.owner_name.as_ref(),
-        owner_email: data.owner_email.as_ref(),
-        plan: data.plan.as_ref(),
-        subscription: data.subscription,
-        log_retention: Retention::Unchanged,
+    met: Met,
+    (message, said): (&Message, &Said),
+) -> Result<Option<Follow>> {
+    let Met {
+        vendor,
+        mut held,
+        is_new,
+        ..
+    } = met;
+    if held.status == Status::Cancelled {
+        return Ok(None);
+    }
+    let (data, told) = (&message.data, &mut held.told);
+    let mut changes = Changes::default();
+    if matches!(message.kind, Kind::Created | Kind::Updated) {
+        changes = Changes {
+            name: told.filter(Field::Name, said, data.name.as_ref()),
+            owner_name: told.filter(Field::OwnerName, said, data.owner_name.as_ref()),
+            owner_email: told.filter(Field::OwnerEmail, said, data.owner_email.as_ref()),
+            plan: told.filter(Field::Plan, said, data.plan.as_ref()),
+            subscription: told
+                .filter(Field::Subscription, said, data.subscription.as_ref())
+                .copied(),
+            has_card: told
+                .filter(Field::HasCard, said, data.has_card.as_ref())
+                .copied(),
+            log_retention: Retention::Unchanged,
+        };
+    }
+    let to = match message.kind {
+        Kind::Paused if told.take(Field::Status, said) => Status::Suspended,
+        Kind::Resumed if told.take(Field::Status, said) => Status::Active,
+        Kind::Cancelled => Status::Cancelled,
+        _ => held.status,
     };
-    store::update(client, vendor, &changes, now).await?;
-    Event::done("vendor.updated", Some(vendor), "billing")
-        .record(client, now)
-        .await?;
-    Ok(())
+    let at = app.clock.now();
+    life::store::note_told(client, vendor, &held).await?;
+    if changes.is_of_profile() {
+        account::update(client, vendor, &changes, at).await?;
+        if !is_new {
+            Event::done("vendor.updated", Some(vendor), BILLING)
+                .record(client, at)
+                .await?;
+        }
+    }
+    let by = By { actor: BILLING, at };
+    life::change(app, client, vendor, (held.status, to), by).await
 }
 
 fn answer(app: &App, vendor: &Arc<Vendor>, answered: Answered) -> Result<SignupView> {
     let ring = app.keys()?;
-    let key = vendor.keys.iter().find(|key| key.id == KeyId(answered.key));
+    let id = answered.key.map(KeyId);
+    let key = vendor.keys.iter().find(|key| Some(key.id) == id);
     let claim_token = key.filter(|_| answered.with_claim).map(|key| {
         ring.claim_token(key.id, key.generation, key.claimable_until())
             .expose()
             .to_owned()
     });
     let mut view = answered.vendor;
-    view.public_key = Some(ring.public_key(KeyId(answered.key)).expose().to_owned());
+    view.public_key = id.map(|id| ring.public_key(id).expose().to_owned());
     Ok(SignupView {
         vendor: view,
         claim_token,

@@ -5,13 +5,17 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
-use super::{ApiKey, Level, PrivateDigests, Profile, Retention, Status, Subscription, Vendor};
+use super::{
+    ApiKey, Level, PrivateDigests, Profile, Retention, Status, Subscription, Vendor, settings,
+};
 use crate::auth::KeyedDigest;
 use crate::db::{Error, GenericClient, Result};
-use crate::types::{ApiEndpoint, Email, KeyId, Name, Namespace, VendorId};
+use crate::oauth::signed;
+use crate::types::{ApiEndpoint, Email, HookUrl, KeyId, Name, Namespace, VendorId};
 
-const COLUMNS: &str = "id, namespace, name, owner_name, owner_email, plan, subscription, status, \
-                       support_paused_until, store_wide_writes, provisioned_level, log_retention_days, created_at, \
+const COLUMNS: &str = "id, namespace, name, owner_name, owner_email, plan, subscription, has_card, status, \
+                       support_paused_until, store_wide_writes, token_settings, lease_cap, provisioned_level, log_retention_days, client_webhook_url, token_epoch, signed_clients_only, \
+                       created_at, \
                        (SELECT endpoint FROM connectors WHERE vendor_id = vendors.id) AS connector";
 
 /// One vendor with its keys, or all of them.
@@ -30,7 +34,15 @@ pub async fn load(client: &impl GenericClient, id: Option<VendorId>) -> Result<V
             .or_default()
             .push(key(&row)?);
     }
-    vendors.iter().map(|row| vendor(row, &mut keys)).collect()
+    let mut jwt_keys = signed::store::load(client, id).await?;
+    vendors
+        .iter()
+        .map(|row| {
+            let mut vendor = vendor(row, &mut keys)?;
+            vendor.jwt_keys = jwt_keys.remove(&vendor.id.0).unwrap_or_default();
+            Ok(vendor)
+        })
+        .collect()
 }
 
 fn vendor(row: &Row, keys: &mut HashMap<i64, Vec<ApiKey>>) -> Result<Vendor> {
@@ -50,24 +62,39 @@ fn vendor(row: &Row, keys: &mut HashMap<i64, Vec<ApiKey>>) -> Result<Vendor> {
                 "unpaid" => Subscription::Unpaid,
                 _ => return Err(Error::Corrupt("vendors.subscription")),
             },
+            has_card: row.try_get("has_card")?,
         },
-        status: match row.try_get("status")? {
-            "active" => Status::Active,
-            "suspended" => Status::Suspended,
-            "cancelled" => Status::Cancelled,
-            _ => return Err(Error::Corrupt("vendors.status")),
-        },
+        status: status(row.try_get("status")?)?,
         support_paused_until: row.try_get("support_paused_until")?,
         store_wide_writes: row.try_get("store_wide_writes")?,
+        token_settings: settings::store::settings(row.try_get("token_settings")?)?,
+        lease_cap: row
+            .try_get::<_, Option<i32>>("lease_cap")?
+            .map(i32::unsigned_abs),
         provisioned: Level(row.try_get("provisioned_level")?),
         // One that breaks the rules of today is to be registered again, and shuts nobody else out.
         connector: row
             .try_get::<_, Option<&str>>("connector")?
             .and_then(|url| ApiEndpoint::try_from(url).ok()),
+        client_webhook: row
+            .try_get::<_, Option<String>>("client_webhook_url")?
+            .map(HookUrl::stored),
         log_retention_days: row.try_get("log_retention_days")?,
+        token_epoch: row.try_get("token_epoch")?,
+        signed_clients_only: row.try_get("signed_clients_only")?,
+        jwt_keys: Vec::new(),
         created_at: row.try_get("created_at")?,
         keys: keys.remove(&id).unwrap_or_default(),
     })
+}
+
+pub(super) fn status(name: &str) -> Result<Status> {
+    match name {
+        "active" => Ok(Status::Active),
+        "suspended" => Ok(Status::Suspended),
+        "cancelled" => Ok(Status::Cancelled),
+        _ => Err(Error::Corrupt("vendors.status")),
+    }
 }
 
 fn text<T: TryFrom<String>>(text: String, column: &'static str) -> Result<T> {
@@ -158,8 +185,9 @@ pub async fn insert(
     new: &NewVendor<'_>,
     now: Timestamp,
 ) -> Result<Option<VendorId>> {
-    let sql = "INSERT INTO vendors (namespace, name, owner_name, owner_email, plan, subscription, created_at, updated_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT (namespace) DO NOTHING RETURNING id";
+    let sql = "INSERT INTO vendors (namespace, name, owner_name, owner_email, plan, subscription, has_card, \
+                   created_at, updated_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (namespace) DO NOTHING RETURNING id";
     let profile = new.profile;
     let owner_name = profile.owner_name.as_ref().map(Name::as_str);
     let owner_email = profile.owner_email.as_ref().map(Email::as_str);
@@ -174,6 +202,7 @@ pub async fn insert(
                 &owner_email,
                 &plan,
                 &profile.subscription.as_str(),
+                &profile.has_card,
                 &now,
             ],
         )
@@ -194,11 +223,25 @@ pub struct Changes<'a> {
     pub plan: Option<&'a Name>,
     /// Whether it is paid for.
     pub subscription: Option<Subscription>,
+    /// Whether there is a card to charge.
+    pub has_card: Option<bool>,
     /// How long its logs are kept.
     pub log_retention: Retention,
 }
 
-/// Changes a vendor.
+impl Changes<'_> {
+    /// Whether anything is to change but how long logs are kept.
+    #[must_use]
+    pub fn is_of_profile(&self) -> bool {
+        let texts = [self.name, self.owner_name, self.plan];
+        texts.iter().any(Option::is_some)
+            || self.owner_email.is_some()
+            || self.subscription.is_some()
+            || self.has_card.is_some()
+    }
+}
+
+/// Changes a vendor; `true` where that made its subscription active which was not.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -207,18 +250,21 @@ pub async fn update(
     id: VendorId,
     to: &Changes<'_>,
     now: Timestamp,
-) -> Result<()> {
-    let sql = "UPDATE vendors SET name = coalesce($2, name), owner_name = coalesce($3, owner_name), \
+) -> Result<bool> {
+    let sql = "WITH before AS (SELECT id, subscription FROM vendors WHERE id = $1 FOR NO KEY UPDATE) \
+               UPDATE vendors v SET name = coalesce($2, name), owner_name = coalesce($3, owner_name), \
                owner_email = coalesce($4, owner_email), plan = coalesce($5, plan), \
-               subscription = coalesce($6, subscription), \
-               log_retention_days = CASE WHEN $8 THEN $9 ELSE log_retention_days END, updated_at = $7 WHERE id = $1";
+               subscription = coalesce($6, v.subscription), has_card = coalesce($10, has_card), \
+               log_retention_days = CASE WHEN $8 THEN $9 ELSE log_retention_days END, updated_at = $7 \
+               FROM before WHERE v.id = before.id \
+               RETURNING v.subscription = 'active' AND before.subscription <> 'active' AS renewed";
     let name = to.name.map(Name::as_str);
     let owner_name = to.owner_name.map(Name::as_str);
     let owner_email = to.owner_email.map(Email::as_str);
     let plan = to.plan.map(Name::as_str);
     let subscription = to.subscription.map(Subscription::as_str);
-    client
-        .execute(
+    let row = client
+        .query_opt(
             sql,
             &[
                 &id.0,
@@ -230,25 +276,14 @@ pub async fn update(
                 &now,
                 &(to.log_retention != Retention::Unchanged),
                 &to.log_retention.days(),
+                &to.has_card,
             ],
         )
         .await?;
-    Ok(())
-}
-
-/// Takes the place of the newest sign-up event of a vendor; `false` where a newer one was applied already.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn advance_events(
-    client: &impl GenericClient,
-    id: VendorId,
-    event_at: Timestamp,
-    event_id: &str,
-) -> Result<bool> {
-    let sql = "UPDATE vendors SET last_event_at = $2, last_event_id = $3 WHERE id = $1 AND \
-               (last_event_at IS NULL OR (last_event_at, last_event_id) < ($2, $3))";
-    Ok(client.execute(sql, &[&id.0, &event_at, &event_id]).await? == 1)
+    Ok(match row {
+        Some(row) => row.try_get("renewed")?,
+        None => false,
+    })
 }
 
 /// Notes how much of what belongs to a vendor in OpenBao is there.
@@ -262,7 +297,7 @@ pub async fn mark_provisioned(
     now: Timestamp,
 ) -> Result<()> {
     let sql = "UPDATE vendors SET provisioned_at = coalesce(provisioned_at, $3), provisioned_level = $2 \
-               WHERE id = $1 AND provisioned_level < $2";
+               WHERE id = $1 AND provisioned_level < $2 AND status <> 'cancelled'";
     client.execute(sql, &[&id.0, &level.0, &now]).await?;
     Ok(())
 }
@@ -281,73 +316,6 @@ pub async fn to_provision(
     rows.iter()
         .map(|row| Ok(VendorId(row.try_get("id")?)))
         .collect()
-}
-
-/// Adds a key pair without a private key.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn insert_key(
-    client: &impl GenericClient,
-    vendor: VendorId,
-    key: KeyId,
-    generation: i32,
-    now: Timestamp,
-) -> Result<()> {
-    let sql =
-        "INSERT INTO api_keys (id, vendor_id, generation, created_at) VALUES ($1, $2, $3, $4)";
-    client
-        .execute(sql, &[&key.0, &vendor.0, &generation, &now])
-        .await?;
-    Ok(())
-}
-
-/// Sets the private key of a pair; `false` where the one it has is in use.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn set_private_key(
-    client: &impl GenericClient,
-    vendor: VendorId,
-    key: KeyId,
-    digests: &PrivateDigests,
-    now: Timestamp,
-) -> Result<bool> {
-    let sql = "UPDATE api_keys SET private_digest = $3, bearer_digest = $4, pair_digest = $5, claimed_at = $6 \
-               WHERE vendor_id = $1 AND id = $2 AND private_first_used_at IS NULL AND ends_at IS NULL";
-    let set = client
-        .execute(
-            sql,
-            &[
-                &vendor.0,
-                &key.0,
-                &digests.private.as_bytes(),
-                &digests.bearer.as_bytes(),
-                &digests.pair.as_bytes(),
-                &now,
-            ],
-        )
-        .await?;
-    Ok(set == 1)
-}
-
-/// Notes the first use of a private key; `false` where it is not the pair's any more.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn mark_private_key_used(
-    client: &impl GenericClient,
-    vendor: VendorId,
-    key: KeyId,
-    private: &KeyedDigest,
-    now: Timestamp,
-) -> Result<bool> {
-    let sql = "UPDATE api_keys SET private_first_used_at = coalesce(private_first_used_at, $4) \
-               WHERE vendor_id = $1 AND id = $2 AND private_digest = $3";
-    let marked = client
-        .execute(sql, &[&vendor.0, &key.0, &private.as_bytes(), &now])
-        .await?;
-    Ok(marked == 1)
 }
 
 /// A page of vendors in order of their ids, one row more than asked where there is more.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::cancel::Progress;
 use super::{Level, Vendor};
 
 /// A vendor as answers show it. Holds no key but, where the caller may have it, the public one.
@@ -23,6 +24,9 @@ pub struct VendorView {
     pub plan: Option<String>,
     /// `active`, `trial` or `unpaid`.
     pub subscription: String,
+    /// Whether the billing system has a card to charge.
+    #[serde(default)]
+    pub has_card: bool,
     /// Whether its mounts and policies in OpenBao are complete.
     pub provisioned: bool,
     /// How long its logs are kept, in days; `null`: as long as the service's own.
@@ -33,20 +37,18 @@ pub struct VendorView {
     /// The current public key. Never stored: it is derived again for each answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_key: Option<String>,
+    /// How far its cancellation has come, where it was cancelled. Never stored.
+    #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub cancellation: Option<Progress>,
 }
 
 impl From<&Vendor> for VendorView {
     fn from(vendor: &Vendor) -> Self {
-        let status = match vendor.status {
-            super::Status::Active => "active",
-            super::Status::Suspended => "suspended",
-            super::Status::Cancelled => "cancelled",
-        };
         Self {
             id: vendor.id.0,
             namespace: vendor.namespace.to_string(),
             name: vendor.name.as_str().to_owned(),
-            status: status.to_owned(),
+            status: vendor.status.as_str().to_owned(),
             store: vendor.namespace.store(),
             plan: vendor
                 .profile
@@ -54,10 +56,12 @@ impl From<&Vendor> for VendorView {
                 .as_ref()
                 .map(|plan| plan.as_str().to_owned()),
             subscription: vendor.profile.subscription.as_str().to_owned(),
+            has_card: vendor.profile.has_card,
             provisioned: vendor.provisioned >= Level::ALL,
             log_retention_days: vendor.log_retention_days,
             created_at: vendor.created_at,
             public_key: None,
+            cancellation: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use url::Url;
 use super::store::{self, Changes, NewEndpoint};
 use super::{Endpoint, MOST, Types, deliveries};
 use crate::app::App;
-use crate::auth::{VendorAdmin, new_id};
+use crate::auth::{WebhookAdmin, new_id};
 use crate::egress::EgressError;
 use crate::error::{Error, Result};
 use crate::events::Event;
@@ -24,23 +24,23 @@ pub const DISABLED: &str = "disabled";
 /// [`Error::WebhookLimit`], a URL that nothing may be sent to, or trouble with the database.
 pub async fn create(
     app: &Arc<App>,
-    by: &VendorAdmin,
+    by: &WebhookAdmin,
     url: &HookUrl,
     types: &Types,
 ) -> Result<(Endpoint, Secret)> {
     check_url(app, url).await?;
-    let (now, vendor, id) = (app.clock.now(), by.vendor.id, WebhookId(new_id()));
+    let (now, owner, id) = (app.clock.now(), by.owner, WebhookId(new_id()));
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
-    if store::count_locked(&transaction, vendor).await? >= MOST {
+    if store::count_locked(&transaction, owner).await? >= MOST {
         return Err(Error::WebhookLimit);
     }
     let new = NewEndpoint { id, url, types };
-    store::insert(&transaction, vendor, &new, now).await?;
+    store::insert(&transaction, owner, &new, now).await?;
     let made = event(by, "webhook.created", id);
     made.record(&transaction, now).await?;
     transaction.commit().await?;
-    let endpoint = store::find(&client, vendor, id).await?;
+    let endpoint = store::find(&client, owner, id).await?;
     with_secret(app, endpoint.ok_or(Error::NotFound)?)
 }
 
@@ -50,20 +50,20 @@ pub async fn create(
 /// [`Error::NotFound`], a URL that nothing may be sent to, or trouble with the database.
 pub async fn update(
     app: &Arc<App>,
-    by: &VendorAdmin,
+    by: &WebhookAdmin,
     id: WebhookId,
     changes: &Changes,
 ) -> Result<Endpoint> {
     if let Some(url) = &changes.url {
         check_url(app, url).await?;
     }
-    let (now, vendor) = (app.clock.now(), by.vendor.id);
+    let (now, owner) = (app.clock.now(), by.owner);
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
-    let endpoint = store::update(&transaction, vendor, id, changes, now).await?;
+    let endpoint = store::update(&transaction, owner, id, changes, now).await?;
     let endpoint = endpoint.ok_or(Error::NotFound)?;
     if endpoint.disabled_at.is_some() {
-        deliveries::store::give_up(&transaction, vendor, id, DISABLED, now).await?;
+        deliveries::store::give_up(&transaction, owner, id, DISABLED, now).await?;
     }
     let mut told = event(by, "webhook.updated", id);
     told.details["enabled"] = json!(endpoint.disabled_at.is_none());
@@ -77,11 +77,11 @@ pub async fn update(
 ///
 /// # Errors
 /// [`Error::NotFound`], or trouble with the database.
-pub async fn remove(app: &Arc<App>, by: &VendorAdmin, id: WebhookId) -> Result<()> {
+pub async fn remove(app: &Arc<App>, by: &WebhookAdmin, id: WebhookId) -> Result<()> {
     let now = app.clock.now();
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
-    if !store::remove(&transaction, by.vendor.id, id).await? {
+    if !store::remove(&transaction, by.owner, id).await? {
         return Err(Error::NotFound);
     }
     let removed = event(by, "webhook.removed", id);
@@ -96,15 +96,15 @@ pub async fn remove(app: &Arc<App>, by: &VendorAdmin, id: WebhookId) -> Result<(
 /// [`Error::NotFound`], or trouble with the database.
 pub async fn rotate_secret(
     app: &Arc<App>,
-    by: &VendorAdmin,
+    by: &WebhookAdmin,
     id: WebhookId,
     overlap: SignedDuration,
 ) -> Result<(Endpoint, Secret)> {
-    let (now, vendor) = (app.clock.now(), by.vendor.id);
+    let (now, owner) = (app.clock.now(), by.owner);
     let end = now.checked_add(overlap).unwrap_or(Timestamp::MAX);
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
-    let endpoint = store::rotate(&transaction, vendor, id, end, now).await?;
+    let endpoint = store::rotate(&transaction, owner, id, end, now).await?;
     let endpoint = endpoint.ok_or(Error::NotFound)?;
     let rotated = event(by, "webhook.secret_made", id);
     rotated.record(&transaction, now).await?;
@@ -117,23 +117,18 @@ fn with_secret(app: &App, endpoint: Endpoint) -> Result<(Endpoint, Secret)> {
     Ok((endpoint, secret.shown()))
 }
 
-/// Whether anything may be sent there. A name that is not found yet may be found later; each attempt looks again.
+/// Whether anything may be sent there.
 async fn check_url(app: &App, url: &HookUrl) -> Result<()> {
-    let refused = |detail: &str| Err(Error::field("url", detail));
-    let Ok(url) = Url::parse(url.as_str()) else {
-        return refused("must be an http or https URL");
+    let kept = match Url::parse(url.as_str()) {
+        Ok(url) => app.egress.may_keep(&url).await,
+        Err(_) => Err(EgressError::NotWeb),
     };
-    match app.egress.is_inside(&url).await {
-        Err(EgressError::AddressRefused) => refused("must name a host with public addresses only"),
-        Ok(true) => Ok(()),
-        _ if url.scheme() == "https" => Ok(()),
-        _ => refused("must be https"),
-    }
+    kept.map_err(|error| Error::field("url", error.rule()))
 }
 
 /// An event about a webhook. Its URL stays out: it may hold a secret.
-pub(super) fn event<'a>(by: &'a VendorAdmin, action: &'static str, id: WebhookId) -> Event<'a> {
-    let mut event = Event::done(action, Some(by.vendor.id), &by.actor);
+pub(super) fn event<'a>(by: &'a WebhookAdmin, action: &'static str, id: WebhookId) -> Event<'a> {
+    let mut event = Event::done(action, by.owner.vendor(), &by.actor);
     event.details = json!({ "webhook": id });
     event
 }

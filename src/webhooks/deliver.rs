@@ -3,7 +3,7 @@
 //! A message is claimed before it is sent, by putting its next try off. One that was on the way when the service died is
 //! sent again then: a receiver may get a message twice, and tells by its id.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,27 +16,28 @@ use url::Url;
 
 use super::change::DISABLED;
 use super::deliveries::store::{self as queue, Claimed, Outcome, Room};
+use super::outbox::with_public_key;
+use super::{Owner, retry};
 use crate::app::App;
 use crate::auth::KeyRing;
 use crate::egress::EgressError;
 use crate::error::{Result, cause_chain};
 use crate::events::Event;
-use crate::types::VendorId;
 
-/// Seconds between one try and the next, before up to a tenth more by chance: about three days in all.
-pub const PAUSES: [i64; 16] = [
-    5, 30, 120, 600, 3600, 21600, 21600, 21600, 21600, 21600, 21600, 21600, 21600, 21600, 21600,
-    21600,
-];
 /// How long a claimed message is nobody else's.
 const HOLD: SignedDuration = SignedDuration::from_secs(60);
 /// For one try, from the look-up of the name to the head of the answer.
 const LIMIT: Duration = Duration::from_secs(5);
-const AT_ONCE: usize = 32;
-/// Of one vendor: its slow receivers hold up no other vendor.
-const PER_VENDOR: usize = 4;
-/// How long a pass goes on claiming while something is on the way.
+const AT_ONCE: usize = 128;
+/// Of one vendor, or of the platform: slow receivers hold up nobody else's.
+const PER_OWNER: usize = 4;
+/// How long a pass claims for everyone. Then it goes on for those who are quick until what is on the way has ended, so
+/// that slow receivers, which are waited for, hold up nobody then either.
 const CLAIM_FOR: Duration = Duration::from_secs(5);
+/// How long it goes on at the most.
+const CLAIM_AT_MOST: Duration = Duration::from_mins(1);
+/// An owner with a try that took longer is slow.
+const SLOW: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 const ACTOR: &str = "task:deliver_webhooks";
 
@@ -53,6 +54,42 @@ pub struct Passed {
     pub failed: usize,
 }
 
+/// What is on the way, and who is slow.
+#[derive(Default)]
+struct Traffic {
+    on_the_way: BTreeMap<Owner, usize>,
+    slow: BTreeSet<Owner>,
+}
+
+impl Traffic {
+    fn goes_out(&mut self, message: &Claimed) {
+        *self.on_the_way.entry(message.owner).or_default() += 1;
+    }
+
+    fn came_back(&mut self, sent: &Sent) {
+        let owner = sent.message.owner;
+        if let Some(number) = self.on_the_way.get_mut(&owner) {
+            *number -= 1;
+        }
+        if sent.took > SLOW {
+            self.slow.insert(owner);
+        }
+    }
+
+    /// Who gets nothing more at the moment. One with fewer on the way may get as many again: a slow receiver of an owner
+    /// leaves room for its others. Late in a pass only those are served who do not make it longer.
+    fn busy(&self, is_late: bool) -> Vec<i64> {
+        let most = if is_late { 1 } else { PER_OWNER };
+        let full = self.on_the_way.iter();
+        let full = full.filter(|(_, number)| **number >= most);
+        let mut busy: BTreeSet<Owner> = full.map(|(owner, _)| *owner).collect();
+        if is_late {
+            busy.extend(&self.slow);
+        }
+        busy.into_iter().map(Owner::key).collect()
+    }
+}
+
 /// Sends what is due, a few at once. What comes in meanwhile is sent too, for a while.
 ///
 /// # Errors
@@ -62,13 +99,15 @@ pub async fn pass(app: &Arc<App>) -> Result<Passed> {
     let (started, mut passed, mut trouble) = (Instant::now(), Passed::default(), None);
     // None of these holds a connection to the database: they rest while the loop waits for one.
     let mut on_the_way = FuturesUnordered::new();
-    let mut by_vendor: BTreeMap<VendorId, usize> = BTreeMap::new();
+    let mut traffic = Traffic::default();
     loop {
-        if trouble.is_none() && started.elapsed() < CLAIM_FOR && !app.stop.is_cancelled() {
-            match claim(app, AT_ONCE.saturating_sub(on_the_way.len()), &by_vendor).await {
+        let since = started.elapsed();
+        if trouble.is_none() && since < CLAIM_AT_MOST && !app.stop.is_cancelled() {
+            let busy = traffic.busy(since >= CLAIM_FOR);
+            match claim(app, AT_ONCE.saturating_sub(on_the_way.len()), &busy).await {
                 Ok(claimed) => {
                     for one in claimed {
-                        *by_vendor.entry(one.vendor).or_default() += 1;
+                        traffic.goes_out(&one);
                         on_the_way.push(send(app, ring, one));
                     }
                 }
@@ -80,34 +119,23 @@ pub async fn pass(app: &Arc<App>) -> Result<Passed> {
             return trouble.map_or(Ok(passed), Err);
         }
         tokio::select! {
-            Some((message, answered)) = on_the_way.next() => {
-                if let Some(number) = by_vendor.get_mut(&message.vendor) {
-                    *number -= 1;
-                }
-                passed.count(noted(app, &message, answered).await);
+            Some(sent) = on_the_way.next() => {
+                traffic.came_back(&sent);
+                passed.count(noted(app, &sent.message, sent.answered).await);
             }
             () = tokio::time::sleep(LOOK_AGAIN) => {}
         }
     }
 }
 
-async fn claim(
-    app: &App,
-    free: usize,
-    by_vendor: &BTreeMap<VendorId, usize>,
-) -> Result<Vec<Claimed>> {
+async fn claim(app: &App, free: usize, busy: &[i64]) -> Result<Vec<Claimed>> {
     if free == 0 {
         return Ok(Vec::new());
     }
-    // One with fewer may get as many again: a slow receiver of a vendor leaves room for its others.
-    let busy = by_vendor
-        .iter()
-        .filter(|(_, number)| **number >= PER_VENDOR);
-    let busy: Vec<i64> = busy.map(|(vendor, _)| vendor.0).collect();
     let room = Room {
         most: i64::try_from(free).unwrap_or(1),
-        per_vendor: i64::try_from(PER_VENDOR).unwrap_or(1),
-        busy: &busy,
+        per_owner: i64::try_from(PER_OWNER).unwrap_or(1),
+        busy,
     };
     let now = app.clock.now();
     let client = app.db.get().await?;
@@ -136,12 +164,31 @@ impl Passed {
     }
 }
 
-/// The status of the answer, or one word for why there is none.
-type Answered = std::result::Result<u16, &'static str>;
+/// What a receiver answered.
+#[derive(Clone, Copy)]
+struct Answer {
+    status: u16,
+    /// How long it asks to be left alone.
+    asked: Option<SignedDuration>,
+}
 
-async fn send(app: &App, ring: &KeyRing, message: Claimed) -> (Claimed, Answered) {
+/// The answer, or one word for why there is none.
+type Answered = std::result::Result<Answer, &'static str>;
+
+struct Sent {
+    message: Claimed,
+    answered: Answered,
+    took: Duration,
+}
+
+async fn send(app: &App, ring: &KeyRing, message: Claimed) -> Sent {
+    let started = Instant::now();
     let answered = tokio::time::timeout(LIMIT, post(app, ring, &message)).await;
-    (message, answered.unwrap_or(Err("timed_out")))
+    Sent {
+        message,
+        answered: answered.unwrap_or(Err("timed_out")),
+        took: started.elapsed(),
+    }
 }
 
 async fn noted(app: &App, message: &Claimed, answered: Answered) -> Came {
@@ -158,16 +205,16 @@ async fn noted(app: &App, message: &Claimed, answered: Answered) -> Came {
 /// Sends a message. The body of the answer is not read.
 async fn post(app: &App, ring: &KeyRing, message: &Claimed) -> Answered {
     let url = Url::parse(&message.url).map_err(|_| "address_refused")?;
-    let word = |error| word_of(error);
-    if url.scheme() != "https" && !app.egress.is_inside(&url).await.map_err(word)? {
-        return Err("address_refused");
-    }
-    let client = app.egress.http_client(&url).await.map_err(word)?;
+    let client = app.egress.http_client(&url).await.map_err(word_of)?;
     let (id, at) = (message.id.to_string(), app.clock.now());
+    let body = match message.key {
+        Some(key) => with_public_key(&message.body, &ring.public_key(key)),
+        None => message.body.clone(),
+    };
     let secrets = message.generation.signing(ring, message.webhook, at);
     let signatures = secrets
         .iter()
-        .map(|secret| secret.sign(&id, at.as_second(), message.body.as_bytes()));
+        .map(|secret| secret.sign(&id, at.as_second(), body.as_bytes()));
     let signatures: Vec<String> = signatures.collect();
     let request = client
         .post(url)
@@ -176,9 +223,18 @@ async fn post(app: &App, ring: &KeyRing, message: &Claimed) -> Answered {
         .header("webhook-id", &id)
         .header("webhook-timestamp", at.as_second())
         .header("webhook-signature", signatures.join(" "))
-        .body(message.body.clone());
+        .body(body);
     match request.send().await {
-        Ok(answer) => Ok(answer.status().as_u16()),
+        Ok(answer) => {
+            let status = answer.status().as_u16();
+            // Others may say it too, but there it is not about the next try.
+            let header = answer.headers().get("retry-after");
+            let header = header.filter(|_| matches!(status, 429 | 503));
+            let asked = header
+                .and_then(|header| header.to_str().ok())
+                .and_then(|text| retry::asked(text, at));
+            Ok(Answer { status, asked })
+        }
         Err(error) if error.is_timeout() => Err("timed_out"),
         Err(_) => Err("not_connected"),
     }
@@ -187,7 +243,9 @@ async fn post(app: &App, ring: &KeyRing, message: &Claimed) -> Answered {
 fn word_of(error: EgressError) -> &'static str {
     match error {
         EgressError::NameUnknown | EgressError::NameTimedOut => "name_unknown",
-        EgressError::AddressRefused | EgressError::NotWeb => "address_refused",
+        EgressError::AddressRefused | EgressError::Outside(_) | EgressError::NotWeb => {
+            "address_refused"
+        }
         EgressError::ConnectTimedOut => "timed_out",
         EgressError::ConnectionRefused | EgressError::Unreachable | EgressError::Client => {
             "not_connected"
@@ -197,8 +255,9 @@ fn word_of(error: EgressError) -> &'static str {
 
 async fn note(app: &App, message: &Claimed, answered: Answered) -> Result<Came> {
     let now = app.clock.now();
-    let status = answered.ok().map(i32::from);
-    let problem = match answered {
+    let answer = answered.ok();
+    let status = answer.map(|answer| i32::from(answer.status));
+    let problem = match answered.map(|answer| answer.status) {
         Ok(200..=299) => None,
         Ok(300..=399) => Some("redirect"),
         Ok(410) => Some("gone"),
@@ -215,7 +274,9 @@ async fn note(app: &App, message: &Claimed, answered: Answered) -> Result<Came> 
         queue::note(&app.db.get().await?, message, &outcome).await?;
         return Ok(Came::Delivered);
     }
-    outcome.next_attempt_at = next_try(message.attempts, now).filter(|_| status != Some(410));
+    let asked = answer.and_then(|answer| answer.asked);
+    let next = retry::next(message.attempts, asked, now);
+    outcome.next_attempt_at = next.filter(|_| status != Some(410));
     if outcome.next_attempt_at.is_some() {
         queue::note(&app.db.get().await?, message, &outcome).await?;
         return Ok(Came::PutOff);
@@ -224,56 +285,44 @@ async fn note(app: &App, message: &Claimed, answered: Answered) -> Result<Came> 
     if status == Some(410) {
         disable(app, message, &outcome, now).await?;
     } else {
-        queue::note(&app.db.get().await?, message, &outcome).await?;
+        give_up(app, message, &outcome, now).await?;
     }
     Ok(Came::Dead)
 }
 
-/// The receiver says that it is gone for good: nothing is sent there any more.
-async fn disable(app: &App, message: &Claimed, outcome: &Outcome, now: Timestamp) -> Result<()> {
-    let (vendor, webhook) = (message.vendor, message.webhook);
+/// That was the last try: an event says so.
+async fn give_up(app: &App, message: &Claimed, outcome: &Outcome, now: Timestamp) -> Result<()> {
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
-    if super::store::disable(&transaction, vendor, webhook, now).await? {
-        let mut event = Event::done("webhook.disabled", Some(vendor), ACTOR);
-        event.details = json!({ "webhook": webhook, "because": "gone" });
+    if queue::note(&transaction, message, outcome).await? {
+        let mut event = Event::done("webhook.gave_up", message.owner.vendor(), ACTOR);
+        event.details = json!({
+            "webhook": message.webhook,
+            "delivery": message.id,
+            "type": message.type_name,
+        });
         event.record(&transaction, now).await?;
     }
-    queue::note(&transaction, message, outcome).await?;
-    queue::give_up(&transaction, vendor, webhook, DISABLED, now).await?;
     transaction.commit().await?;
     Ok(())
 }
 
-/// When a message is tried again that was sent `attempts` times; `None` where that is enough.
-fn next_try(attempts: i32, now: Timestamp) -> Option<Timestamp> {
-    let place = usize::try_from(attempts).ok()?.checked_sub(1)?;
-    let seconds = *PAUSES.get(place)?;
-    let more = rand::random_range(0..=seconds * 100);
-    Some(later(
-        now,
-        SignedDuration::from_millis(seconds * 1000 + more),
-    ))
+/// The receiver says that it is gone for good: nothing is sent there any more.
+async fn disable(app: &App, message: &Claimed, outcome: &Outcome, now: Timestamp) -> Result<()> {
+    let (owner, webhook) = (message.owner, message.webhook);
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    if super::store::disable(&transaction, owner, webhook, now).await? {
+        let mut event = Event::done("webhook.disabled", owner.vendor(), ACTOR);
+        event.details = json!({ "webhook": webhook, "because": "gone" });
+        event.record(&transaction, now).await?;
+    }
+    queue::note(&transaction, message, outcome).await?;
+    queue::give_up(&transaction, owner, webhook, DISABLED, now).await?;
+    transaction.commit().await?;
+    Ok(())
 }
 
 fn later(now: Timestamp, pause: SignedDuration) -> Timestamp {
     now.checked_add(pause).unwrap_or(Timestamp::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_for_three_days_and_then_end() {
-        let now = Timestamp::UNIX_EPOCH;
-        let pause = |attempts| next_try(attempts, now).map(Timestamp::as_second);
-        for (attempts, seconds) in (1..).zip(PAUSES) {
-            let next = pause(attempts).unwrap_or_default();
-            assert!((seconds..=seconds + seconds / 10).contains(&next), "{next}");
-        }
-        assert_eq!((pause(0), pause(17), pause(i32::MAX)), (None, None, None));
-        let days = PAUSES.iter().sum::<i64>() / (24 * 3600);
-        assert!((2..=3).contains(&days), "{days}");
-    }
 }

@@ -1,4 +1,4 @@
-//! Handlers on webhooks, for the vendor or an operator.
+//! Handlers on webhooks: a vendor's, for the vendor or an operator, and the platform's, for operators.
 
 #![expect(
     clippy::missing_errors_doc,
@@ -13,7 +13,7 @@ use serde_json::json;
 use super::store::{self, Changes};
 use super::{Endpoint, Types, change};
 use crate::app::App;
-use crate::auth::VendorAdmin;
+use crate::auth::WebhookAdmin;
 use crate::error::{Error, Result};
 use crate::http::{Json, Page, PageRequest, WebhookPath};
 use crate::types::{HookUrl, Secret, WebhookId};
@@ -58,33 +58,50 @@ fn with_secret((endpoint, secret): (Endpoint, Secret)) -> serde_json::Value {
 pub struct CreateWebhookRequest {
     url: HookUrl,
     /// Without it: all.
-    types: Option<Types>,
+    types: Option<Vec<String>>,
+}
+
+/// What may be subscribed to depends on whose webhook it is.
+fn types(by: &WebhookAdmin, names: Option<Vec<String>>) -> Result<Option<Types>> {
+    let read = |names| Types::of(by.owner, names);
+    names
+        .map(read)
+        .transpose()
+        .map_err(|rule| Error::field("types", rule))
 }
 
 /// `POST /api/webhooks`: a webhook with the secret of its signatures, shown once. 201.
 pub async fn create(
     app: web::Data<App>,
-    by: VendorAdmin,
+    by: WebhookAdmin,
     body: Json<CreateWebhookRequest>,
 ) -> Result<HttpResponse> {
-    let types = body.0.types.unwrap_or_else(Types::all);
+    let types = types(&by, body.0.types)?.unwrap_or_else(Types::all);
     let made = change::create(&app.into_inner(), &by, &body.0.url, &types).await?;
     Ok(HttpResponse::Created().json(with_secret(made)))
 }
 
 /// `GET /api/webhooks`: a page.
-pub async fn list(app: web::Data<App>, by: VendorAdmin, page: PageRequest) -> Result<HttpResponse> {
+pub async fn list(
+    app: web::Data<App>,
+    by: WebhookAdmin,
+    page: PageRequest,
+) -> Result<HttpResponse> {
     let after = page.cursor.map(|cursor| cursor.key()).transpose()?;
     let client = app.db.get().await?;
-    let rows = store::page(&client, by.vendor.id, after.map(WebhookId), page.limit).await?;
+    let rows = store::page(&client, by.owner, after.map(WebhookId), page.limit).await?;
     let page = Page::from_rows(rows, page.limit, |row| row.id.0, WebhookView::from);
     Ok(HttpResponse::Ok().json(page))
 }
 
 /// `GET /api/webhooks/{webhook}`.
-pub async fn show(app: web::Data<App>, by: VendorAdmin, path: WebhookPath) -> Result<HttpResponse> {
+pub async fn show(
+    app: web::Data<App>,
+    by: WebhookAdmin,
+    path: WebhookPath,
+) -> Result<HttpResponse> {
     let client = app.db.get().await?;
-    let endpoint = store::find(&client, by.vendor.id, path.0).await?;
+    let endpoint = store::find(&client, by.owner, path.0).await?;
     let endpoint = endpoint.ok_or(Error::NotFound)?;
     Ok(HttpResponse::Ok().json(WebhookView::from(endpoint)))
 }
@@ -94,20 +111,20 @@ pub async fn show(app: web::Data<App>, by: VendorAdmin, path: WebhookPath) -> Re
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateWebhookRequest {
     url: Option<HookUrl>,
-    types: Option<Types>,
+    types: Option<Vec<String>>,
     enabled: Option<bool>,
 }
 
 /// `PATCH /api/webhooks/{webhook}`.
 pub async fn update(
     app: web::Data<App>,
-    by: VendorAdmin,
+    by: WebhookAdmin,
     path: WebhookPath,
     body: Json<UpdateWebhookRequest>,
 ) -> Result<HttpResponse> {
     let changes = Changes {
         url: body.0.url,
-        types: body.0.types,
+        types: types(&by, body.0.types)?,
         enabled: body.0.enabled,
     };
     let endpoint = change::update(&app.into_inner(), &by, path.0, &changes).await?;
@@ -117,7 +134,7 @@ pub async fn update(
 /// `DELETE /api/webhooks/{webhook}`: with what was and is to be sent to it.
 pub async fn remove(
     app: web::Data<App>,
-    by: VendorAdmin,
+    by: WebhookAdmin,
     path: WebhookPath,
 ) -> Result<HttpResponse> {
     change::remove(&app.into_inner(), &by, path.0).await?;
@@ -137,7 +154,7 @@ const DAY: u32 = 24 * 3600;
 /// `POST /api/webhooks/{webhook}/secret`: another secret, shown once. 201.
 pub async fn rotate_secret(
     app: web::Data<App>,
-    by: VendorAdmin,
+    by: WebhookAdmin,
     path: WebhookPath,
     body: Json<RotateSecretRequest>,
 ) -> Result<HttpResponse> {

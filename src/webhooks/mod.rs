@@ -1,6 +1,6 @@
-//! Webhooks, both ways: the signatures of what comes in, and what vendors are told.
+//! Webhooks, both ways: the signatures of what comes in, and what vendors and the platform's own systems are told.
 //!
-//! What is to be said to a vendor is put into a queue ([`outbox`]) in the transaction of what it is about, one row for
+//! What is to be said is put into a queue ([`outbox`]) in the transaction of what it is about, one row for
 //! each webhook that wants it. A task sends what is due ([`deliver`]): at least once, signed, and again later where the
 //! receiver does not take it. The secrets of signatures are derived from the service's own key; none is stored.
 
@@ -10,6 +10,7 @@ pub mod deliveries;
 pub mod http;
 mod message;
 pub mod outbox;
+pub mod retry;
 mod sign;
 pub mod store;
 
@@ -19,17 +20,61 @@ pub use sign::{Headers, SigningSecret, TOLERANCE_SECONDS, verify};
 use jiff::Timestamp;
 
 use crate::auth::KeyRing;
-use crate::types::{HookUrl, WebhookId};
+use crate::types::{HookUrl, VendorId, WebhookId};
 
-/// How many webhooks a vendor may have.
+/// How many webhooks an owner may have.
 pub const MOST: i64 = 10;
 
-/// A vendor's webhook.
+/// Whose a webhook is, and what is sent to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    /// The platform's own: operators look after it.
+    Platform,
+    /// A vendor's.
+    Vendor(VendorId),
+}
+
+impl Owner {
+    /// As rows name it: the vendor's id, or 0, which is no vendor's.
+    #[must_use]
+    pub const fn key(self) -> i64 {
+        match self {
+            Self::Platform => 0,
+            Self::Vendor(vendor) => vendor.0,
+        }
+    }
+
+    /// By what rows name it with.
+    #[must_use]
+    pub const fn of_key(key: i64) -> Self {
+        match key {
+            0 => Self::Platform,
+            id => Self::Vendor(VendorId(id)),
+        }
+    }
+
+    /// The vendor, where it is one.
+    #[must_use]
+    pub const fn vendor(self) -> Option<VendorId> {
+        match self {
+            Self::Platform => None,
+            Self::Vendor(vendor) => Some(vendor),
+        }
+    }
+}
+
+impl From<VendorId> for Owner {
+    fn from(vendor: VendorId) -> Self {
+        Self::Vendor(vendor)
+    }
+}
+
+/// A webhook.
 #[derive(Clone)]
 pub struct Endpoint {
     /// Names it.
     pub id: WebhookId,
-    /// Where it is. May hold a secret of the vendor's: never logged, in no event.
+    /// Where it is. May hold a secret of the owner's: never logged, in no event.
     pub url: HookUrl,
     /// What it wants to hear of.
     pub types: Types,

@@ -1,11 +1,11 @@
-//! Statements on vendors' webhooks.
+//! Statements on webhooks.
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
-use super::{Endpoint, Generation, Types};
-use crate::db::{Error, GenericClient, Result};
-use crate::types::{HookUrl, VendorId, WebhookId};
+use super::{Endpoint, Generation, Owner, Types};
+use crate::db::{GenericClient, Result};
+use crate::types::{HookUrl, WebhookId};
 
 const COLUMNS: &str =
     "id, url, types, secret_generation, former_secret_ends_at, disabled_at, created_at, updated_at";
@@ -13,8 +13,7 @@ const COLUMNS: &str =
 fn endpoint(row: &Row) -> Result<Endpoint> {
     Ok(Endpoint {
         id: WebhookId(row.try_get("id")?),
-        url: HookUrl::try_from(row.try_get::<_, String>("url")?)
-            .map_err(|_| Error::Corrupt("webhook_endpoints.url"))?,
+        url: HookUrl::stored(row.try_get("url")?),
         types: Types::stored(row.try_get("types")?),
         generation: Generation {
             number: row.try_get("secret_generation")?,
@@ -26,15 +25,15 @@ fn endpoint(row: &Row) -> Result<Endpoint> {
     })
 }
 
-/// How many webhooks a vendor has. Others that would add one wait until this transaction ends.
+/// How many webhooks somebody has. Others that would add one wait until this transaction ends.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn count_locked(client: &impl GenericClient, vendor: VendorId) -> Result<i64> {
-    let lock = "SELECT id FROM vendors WHERE id = $1 FOR NO KEY UPDATE";
-    client.execute(lock, &[&vendor.0]).await?;
-    let sql = "SELECT count(*) AS number FROM webhook_endpoints WHERE vendor_id = $1";
-    let row = client.query_one(sql, &[&vendor.0]).await?;
+pub async fn count_locked(client: &impl GenericClient, owner: Owner) -> Result<i64> {
+    let lock = "SELECT pg_advisory_xact_lock(hashtextextended('webhooks of ' || $1::bigint, 0))";
+    client.execute(lock, &[&owner.key()]).await?;
+    let sql = "SELECT count(*) AS number FROM webhook_endpoints WHERE owner = $1";
+    let row = client.query_one(sql, &[&owner.key()]).await?;
     Ok(row.try_get("number")?)
 }
 
@@ -54,15 +53,16 @@ pub struct NewEndpoint<'a> {
 /// Where the database does not answer.
 pub async fn insert(
     client: &impl GenericClient,
-    vendor: VendorId,
+    owner: Owner,
     new: &NewEndpoint<'_>,
     now: Timestamp,
 ) -> Result<()> {
     let sql = "INSERT INTO webhook_endpoints (vendor_id, id, url, types, created_at, updated_at) \
                VALUES ($1, $2, $3, $4, $5, $5)";
     let (url, types) = (new.url.as_str(), new.types.as_slice());
+    let vendor = owner.vendor().map(|vendor| vendor.0);
     client
-        .execute(sql, &[&vendor.0, &new.id.0, &url, &types, &now])
+        .execute(sql, &[&vendor, &new.id.0, &url, &types, &now])
         .await?;
     Ok(())
 }
@@ -84,7 +84,7 @@ pub struct Changes {
 /// Where the database does not answer.
 pub async fn update(
     client: &impl GenericClient,
-    vendor: VendorId,
+    owner: Owner,
     id: WebhookId,
     to: &Changes,
     now: Timestamp,
@@ -93,12 +93,15 @@ pub async fn update(
         "UPDATE webhook_endpoints SET url = coalesce($3, url), types = coalesce($4, types), \
          disabled_at = CASE WHEN $5::boolean THEN NULL WHEN NOT $5::boolean THEN coalesce(disabled_at, $6) \
          ELSE disabled_at END, updated_at = $6 \
-         WHERE vendor_id = $1 AND id = $2 RETURNING {COLUMNS}"
+         WHERE owner = $1 AND id = $2 RETURNING {COLUMNS}"
     );
     let url = to.url.as_ref().map(HookUrl::as_str);
     let types = to.types.as_ref().map(Types::as_slice);
     let row = client
-        .query_opt(&sql, &[&vendor.0, &id.0, &url, &types, &to.enabled, &now])
+        .query_opt(
+            &sql,
+            &[&owner.key(), &id.0, &url, &types, &to.enabled, &now],
+        )
         .await?;
     row.as_ref().map(endpoint).transpose()
 }
@@ -109,17 +112,17 @@ pub async fn update(
 /// Where the database does not answer.
 pub async fn rotate(
     client: &impl GenericClient,
-    vendor: VendorId,
+    owner: Owner,
     id: WebhookId,
     end: Timestamp,
     now: Timestamp,
 ) -> Result<Option<Endpoint>> {
     let sql = format!(
         "UPDATE webhook_endpoints SET secret_generation = secret_generation + 1, former_secret_ends_at = $3, \
-         updated_at = $4 WHERE vendor_id = $1 AND id = $2 RETURNING {COLUMNS}"
+         updated_at = $4 WHERE owner = $1 AND id = $2 RETURNING {COLUMNS}"
     );
     let row = client
-        .query_opt(&sql, &[&vendor.0, &id.0, &end, &now])
+        .query_opt(&sql, &[&owner.key(), &id.0, &end, &now])
         .await?;
     row.as_ref().map(endpoint).transpose()
 }
@@ -128,9 +131,9 @@ pub async fn rotate(
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn remove(client: &impl GenericClient, vendor: VendorId, id: WebhookId) -> Result<bool> {
-    let sql = "DELETE FROM webhook_endpoints WHERE vendor_id = $1 AND id = $2";
-    Ok(client.execute(sql, &[&vendor.0, &id.0]).await? == 1)
+pub async fn remove(client: &impl GenericClient, owner: Owner, id: WebhookId) -> Result<bool> {
+    let sql = "DELETE FROM webhook_endpoints WHERE owner = $1 AND id = $2";
+    Ok(client.execute(sql, &[&owner.key(), &id.0]).await? == 1)
 }
 
 /// A webhook.
@@ -139,11 +142,11 @@ pub async fn remove(client: &impl GenericClient, vendor: VendorId, id: WebhookId
 /// Where the database does not answer.
 pub async fn find(
     client: &impl GenericClient,
-    vendor: VendorId,
+    owner: Owner,
     id: WebhookId,
 ) -> Result<Option<Endpoint>> {
-    let sql = format!("SELECT {COLUMNS} FROM webhook_endpoints WHERE vendor_id = $1 AND id = $2");
-    let row = client.query_opt(&sql, &[&vendor.0, &id.0]).await?;
+    let sql = format!("SELECT {COLUMNS} FROM webhook_endpoints WHERE owner = $1 AND id = $2");
+    let row = client.query_opt(&sql, &[&owner.key(), &id.0]).await?;
     row.as_ref().map(endpoint).transpose()
 }
 
@@ -153,48 +156,47 @@ pub async fn find(
 /// Where the database does not answer.
 pub async fn find_locked(
     client: &impl GenericClient,
-    vendor: VendorId,
+    owner: Owner,
     id: WebhookId,
 ) -> Result<Option<Endpoint>> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM webhook_endpoints WHERE vendor_id = $1 AND id = $2 FOR SHARE"
-    );
-    let row = client.query_opt(&sql, &[&vendor.0, &id.0]).await?;
+    let sql =
+        format!("SELECT {COLUMNS} FROM webhook_endpoints WHERE owner = $1 AND id = $2 FOR SHARE");
+    let row = client.query_opt(&sql, &[&owner.key(), &id.0]).await?;
     row.as_ref().map(endpoint).transpose()
 }
 
-/// A page of a vendor's webhooks in the order of their ids, one row more than asked where there is more.
+/// A page of somebody's webhooks in the order of their ids, one row more than asked where there is more.
 ///
 /// # Errors
 /// Where the database does not answer.
 pub async fn page(
     client: &impl GenericClient,
-    vendor: VendorId,
+    owner: Owner,
     after: Option<WebhookId>,
     limit: i64,
 ) -> Result<Vec<Endpoint>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM webhook_endpoints WHERE vendor_id = $1 AND id > $2 ORDER BY id LIMIT $3"
+        "SELECT {COLUMNS} FROM webhook_endpoints WHERE owner = $1 AND id > $2 ORDER BY id LIMIT $3"
     );
     let after = after.map_or(0, |id| id.0);
     let rows = client
-        .query(&sql, &[&vendor.0, &after, &(limit + 1)])
+        .query(&sql, &[&owner.key(), &after, &(limit + 1)])
         .await?;
     rows.iter().map(endpoint).collect()
 }
 
-/// The webhooks of a vendor that want to hear of something; they stay as they are until the transaction ends.
+/// The webhooks of somebody that want to hear of something; they stay as they are until the transaction ends.
 ///
 /// # Errors
 /// Where the database does not answer.
 pub async fn wanting(
     client: &impl GenericClient,
-    vendor: VendorId,
+    owner: Owner,
     type_name: &str,
 ) -> Result<Vec<WebhookId>> {
-    let sql = "SELECT id FROM webhook_endpoints WHERE vendor_id = $1 AND disabled_at IS NULL \
+    let sql = "SELECT id FROM webhook_endpoints WHERE owner = $1 AND disabled_at IS NULL \
                AND types && ARRAY[$2, '*'] ORDER BY id FOR SHARE";
-    let rows = client.query(sql, &[&vendor.0, &type_name]).await?;
+    let rows = client.query(sql, &[&owner.key(), &type_name]).await?;
     rows.iter()
         .map(|row| Ok(WebhookId(row.try_get("id")?)))
         .collect()
@@ -206,11 +208,11 @@ pub async fn wanting(
 /// Where the database does not answer.
 pub async fn disable(
     client: &impl GenericClient,
-    vendor: VendorId,
+    owner: Owner,
     id: WebhookId,
     now: Timestamp,
 ) -> Result<bool> {
     let sql = "UPDATE webhook_endpoints SET disabled_at = $3, updated_at = $3 \
-               WHERE vendor_id = $1 AND id = $2 AND disabled_at IS NULL";
-    Ok(client.execute(sql, &[&vendor.0, &id.0, &now]).await? == 1)
+               WHERE owner = $1 AND id = $2 AND disabled_at IS NULL";
+    Ok(client.execute(sql, &[&owner.key(), &id.0, &now]).await? == 1)
 }

@@ -1,6 +1,9 @@
 //! Every route as every caller.
 
+mod federation;
 mod lockbox;
+mod oauth;
+mod operators;
 mod trustedlogin;
 
 use std::collections::BTreeSet;
@@ -13,7 +16,7 @@ use crate::support::callers::{Shown, delete_key, revoked_operator};
 use crate::support::http::Answer;
 use crate::support::receiver::TestHook;
 use crate::support::{TestApp, TestVendor, TestWorker};
-use crate::{access_credentials, access_users, issuances, webhooks};
+use crate::{access_credentials, access_users, issuances, key_pairs, webhooks};
 
 const SITE: &str = "site-of-a-0123456789";
 
@@ -39,7 +42,6 @@ pub fn case(path: &str, body: Value, own: u16, others: u16) -> Case {
 #[expect(clippy::match_same_arms, reason = "one line a route, or a rule")]
 fn request(route: &Route, a: &TestVendor, worker: &TestWorker, hook: &TestHook) -> Option<Case> {
     let none = || Value::Null;
-    let new = json!({ "namespace": "made-by-an-operator", "name": "New" });
     Some(match (route.method, route.path) {
         ("GET", "/healthz" | "/readyz" | "/metrics" | "/openapi.json") => {
             case(route.path, none(), 200, 200)
@@ -58,32 +60,8 @@ fn request(route: &Route, a: &TestVendor, worker: &TestWorker, hook: &TestHook) 
         }
         ("GET", "/sites/{secretId}") => case(&format!("/sites/{SITE}"), none(), 200, 404),
         ("DELETE", "/sites/{secretId}") => case("/sites/unknown-secret-id-1", none(), 200, 200),
-        ("GET", "/api/admin/vendors" | "/api/admin/app-token" | "/api/admin/tasks") => {
-            case(route.path, none(), 200, 200)
-        }
-        ("POST", "/api/admin/vendors") => case(route.path, new, 201, 201),
-        ("GET", "/api/admin/vendors/{namespace}") => {
-            case("/api/admin/vendors/vendor-a", none(), 200, 200)
-        }
-        ("PATCH", "/api/admin/vendors/{namespace}") => case(
-            "/api/admin/vendors/vendor-a",
-            json!({ "plan": "x" }),
-            200,
-            200,
-        ),
-        // A vendor's whose private key was never used.
-        ("POST", "/api/admin/vendors/{namespace}/keys") => {
-            case("/api/admin/vendors/vendor-c/keys", none(), 200, 200)
-        }
-        ("POST", "/api/admin/vendors/{namespace}/provision") => {
-            case("/api/admin/vendors/vendor-a/provision", none(), 200, 200)
-        }
-        ("GET", "/api/admin/vendors/{namespace}/sites") => {
-            case("/api/admin/vendors/vendor-a/sites", none(), 200, 200)
-        }
-        ("DELETE", "/api/admin/vendors/{namespace}/sites/{secretId}") => {
-            let path = "/api/admin/vendors/vendor-a/sites/unknown-secret-id-1";
-            case(path, none(), 200, 200)
+        (_, path) if path.contains("/key-pairs") && !path.ends_with("/private-key") => {
+            return key_pairs::request(route);
         }
         (method, path) if path.contains("/issuances") => issuances::access(method, path)?,
         ("GET", path) if path.ends_with("/access-logs") || path.ends_with("/login-attempts") => {
@@ -100,21 +78,10 @@ fn request(route: &Route, a: &TestVendor, worker: &TestWorker, hook: &TestHook) 
         (_, path) if path.contains("credential") || path.contains("worker") => {
             return access_credentials::request(route, worker);
         }
-        ("POST", "/api/sessions") => {
-            let email = "w0000000000000001@vendor-a";
-            let body = json!({ "session": { "email": email, "password": "x" } });
-            case(route.path, body, 401, 401)
+        _ => {
+            let found = federation::request(route).or_else(|| operators::request(route));
+            return found.or_else(|| trustedlogin::request(route, a));
         }
-        ("GET", "/api/admin/audit-nodes") => case(route.path, none(), 200, 200),
-        ("POST", "/api/admin/audit-nodes/remove") => {
-            case(route.path, json!({ "node": "unknown" }), 404, 404)
-        }
-        ("POST", "/api/admin/explain") => {
-            let body = json!({ "vendor": "vendor-a", "caller": { "kind": "vendor" }, "token": { "kind": "read" } });
-            case(route.path, body, 200, 200)
-        }
-        ("POST", "/api/admin/app-token/renew") => case(route.path, none(), 200, 200),
-        _ => return trustedlogin::request(route, a),
     })
 }
 
@@ -322,6 +289,7 @@ async fn every_route_serves_its_callers_and_nobody_else() {
             .unwrap_or_else(|| panic!("{} {} is not in the table", route.method, route.path));
         for path in places(route, &case) {
             for (who, name, shown) in &callers {
+                let who = &trustedlogin::seen_as(route, *who, shown);
                 let right = if who.is_other() {
                     case.others
                 } else {
@@ -333,7 +301,8 @@ async fn every_route_serves_its_callers_and_nobody_else() {
                 let answer = send(&test, route, &path, &case.body, shown).await;
                 let what = format!("{} {path} as {name}", route.method);
                 assert_eq!(answer.status, expected, "{what}: {answer:?}");
-                assert_eq!(answer.headers["cache-control"], "no-store", "{what}");
+                let kept = oauth::cache_control(route);
+                assert_eq!(answer.headers["cache-control"], kept, "{what}");
                 assert_eq!(
                     answer.headers["x-content-type-options"], "nosniff",
                     "{what}"

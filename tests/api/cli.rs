@@ -12,7 +12,7 @@ use crate::support::{TestApp, servers};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_gatehouse");
 
-fn run(env: &HashMap<String, String>, args: &[&str]) -> Output {
+pub fn run(env: &HashMap<String, String>, args: &[&str]) -> Output {
     Command::new(PROGRAM)
         .args(args)
         .env_clear()
@@ -115,7 +115,7 @@ async fn operator_works_from_the_command_line() {
     );
 
     // The private key was never used, so it can be replaced; then it was.
-    let replaced = json_of(&env, &["vendor", "keys", "gravityview"]);
+    let replaced = json_of(&env, &["key-pair", "reissue", "gravityview"]);
     test.keep_secret(replaced["privateKey"].as_str().unwrap());
     let listed = test.get("/sites").bearer(&vendor.private_key).send().await;
     listed.expect_problem(401, "credentials_invalid");
@@ -125,7 +125,7 @@ async fn operator_works_from_the_command_line() {
         .send()
         .await;
     assert_eq!(listed.status, 200);
-    assert!(refusal(&env, &["vendor", "keys", "gravityview"]).contains("410 claim_used"));
+    assert!(refusal(&env, &["key-pair", "reissue", "gravityview"]).contains("410 claim_used"));
 
     let changed = json_of(
         &env,
@@ -148,7 +148,7 @@ async fn operator_works_from_the_command_line() {
         "gold"
     );
     assert_eq!(
-        json_of(&env, &["vendor", "provision", "gravityview"])["provisioned"],
+        json_of(&env, &["vendor", "repair", "gravityview"])["whole"],
         true
     );
     assert_eq!(

@@ -6,12 +6,15 @@ use gatehouse::auth::sha256_hex;
 use gatehouse::egress::authorities;
 use gatehouse::error::Error;
 use gatehouse::trustedlogin::connector::signature_key;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::probe::peers::{Certificate, counting};
 use crate::support::connector::TestConnector;
+use crate::support::trustedlogin::{ACCESS_KEY, SECRET_ID, envelope};
 use crate::support::wait::{change_vendor, until};
 use crate::support::{Place, TestApp, TestVendor, servers};
+use crate::trustedlogin_sites::store;
 
 /// The key, or why there is none.
 pub async fn key(test: &TestApp, vendor: &TestVendor) -> Result<String, &'static str> {
@@ -209,6 +212,9 @@ async fn addresses_inside_are_refused_however_they_are_spelled() {
         &long,
     ] {
         assert_eq!(test.connect(&vendor, bad).await, 422, "{bad}");
+        let hook = test.post("/api/webhooks").bearer(&vendor.private_key);
+        let refused = hook.json(&json!({ "url": bad })).send().await;
+        assert_eq!(refused.status, 422, "{bad}: {refused:?}");
     }
     assert!(test.known(&vendor).connector.is_none());
     for good in [
@@ -264,16 +270,85 @@ async fn certificate_of_the_connector_is_checked() {
     let other = Certificate::of("elsewhere.example");
     let place = Place::shared().await;
     let mut config = place.config().await;
-    let pem = format!("{}{}", ours.pem(), other.pem());
+    let expired = Certificate::expired("localhost");
+    let pem = format!("{}{}{}", ours.pem(), other.pem(), expired.pem());
     config.egress.authorities = authorities(pem.as_bytes()).unwrap();
     let test = TestApp::start_at(place, config).await;
     let vendor = test.vendor("acme-one").await;
     let forged = Certificate::of("localhost");
-    for (certificate, right) in [(&ours, true), (&forged, false), (&other, false)] {
+    for (certificate, right) in [
+        (&ours, true),
+        (&forged, false),
+        (&other, false),
+        (&expired, false),
+    ] {
         let connector = TestConnector::with_tls(certificate.acceptor()).await;
         assert_eq!(test.connect(&vendor, &connector.endpoint).await, 200);
         let found = key(&test, &vendor).await;
         assert_eq!(found == Ok(connector.key()), right, "{found:?}");
         assert_eq!(connector.asked().len(), usize::from(right));
     }
+}
+
+#[tokio::test]
+async fn vendors_and_operators_say_where_it_answers() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("acme-one").await;
+    let connector = TestConnector::start().await;
+    let own = ("/api/connector", &vendor.private_key);
+    let operators = ("/api/admin/vendors/acme-one/connector", &test.operator);
+    let call = async |method: Method, (path, key): (&str, &String), body: Value| {
+        let call = test.call(method, path).bearer(key);
+        call.json(&body).send().await
+    };
+    let nothing = json!({
+        "endpoint": null, "signatureKey": null, "keySeenAt": null, "clientWebhookUrl": null,
+    });
+    assert_eq!(call(Method::GET, own, Value::Null).await.json, nothing);
+    for bad in [
+        json!({ "endpoint": 7 }),
+        json!({ "endpoint": "http://1.1.1.1/" }),
+        json!({ "endpoint": "javascript:alert(1)" }),
+        json!({ "clientWebhookUrl": "http://vendor.example/" }),
+        json!({ "clientWebhookUrl": "https://user@vendor.example/" }),
+        json!({ "clientWebhookUrl": "" }),
+        json!({ "clientWebhookUrl": "https://169.254.169.254/" }),
+        json!({ "clientWebhookUrl": "https://vault.internal/" }),
+        json!({ "clientWebhookUrl": "https://vendor.example:22/" }),
+        json!({ "endpoint": "http://1.1.1.1/", "clientWebhookUrl": "https://vendor.example/" }),
+        json!({ "endpoint": connector.endpoint, "more": 1 }),
+    ] {
+        let refused = call(Method::PATCH, own, bad).await;
+        refused.expect_problem(422, "invalid_field");
+    }
+    connector.answer("503 Away", "", b"");
+    let body = json!({ "endpoint": connector.endpoint });
+    let set = call(Method::PATCH, own, body.clone()).await;
+    assert_eq!(set.status, 200, "{set:?}");
+    assert!(set.text_of("problem").contains("error"), "{set:?}");
+    connector.mend();
+    let set = call(Method::PATCH, operators, body).await.json;
+    assert_eq!(set["signatureKey"], json!(connector.key()));
+    assert_eq!(call(Method::GET, own, Value::Null).await.json, set);
+    assert_eq!(key(&test, &vendor).await, Ok(connector.key()));
+    let changes = told(&test, &vendor, "connector.endpoint_changed").await;
+    assert_eq!(changes.len(), 1, "{changes:?}");
+
+    // Clients are told where to send webhooks of their own, as long as the vendor says so.
+    for (url, told) in [
+        (json!("https://vendor.example/hook?key=1"), true),
+        (Value::Null, false),
+    ] {
+        let set = call(Method::PATCH, own, json!({ "clientWebhookUrl": url })).await;
+        assert_eq!((set.status, &set.json["clientWebhookUrl"]), (200, &url));
+        assert_eq!(set.json["endpoint"], json!(connector.endpoint));
+        let again = call(Method::PATCH, own, json!({ "clientWebhookUrl": url })).await;
+        assert_eq!(again.json, set.json);
+        let body = envelope(&vendor, SECRET_ID, ACCESS_KEY);
+        let stored = store(&test, &vendor, &body).await;
+        assert_eq!(stored.json.get("webhookUrl"), Some(&url).filter(|_| told));
+    }
+    let changes = told(&test, &vendor, "connector.client_webhook_changed").await;
+    let urls: Vec<&Value> = changes.iter().map(|change| &change["url"]).collect();
+    assert_eq!(urls, [&json!("https://vendor.example/hook"), &Value::Null]);
 }

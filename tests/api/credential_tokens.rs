@@ -237,10 +237,9 @@ async fn policy_of_a_worker_that_was_deleted_by_hand_is_made_again() {
     gone().await;
     assert_eq!(test.backend_read(&session, "k").await.status, 200);
     gone().await;
-    let provisioned = test
-        .post("/api/admin/vendors/media-a/provision")
+    let repaired = test
+        .post("/api/admin/vendors/media-a/repair")
         .bearer(&test.operator);
-    assert_eq!(provisioned.send().await.status, 200);
-    test.pass("follow_workers").await;
+    assert_eq!(repaired.send().await.status, 200);
     assert_eq!(test.bao_root(Method::GET, &policy).send().await.status, 200);
 }

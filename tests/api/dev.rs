@@ -199,7 +199,7 @@ fn dev_serves_survives_and_leaves_nothing_behind() {
         "the service must be well again",
         Duration::from_secs(20),
         || {
-            cli(&dev, &["vendor", "provision", "demo-vendor"])
+            cli(&dev, &["vendor", "repair", "demo-vendor"])
                 .status
                 .success()
         },

@@ -116,6 +116,7 @@ async fn made_older(test: &TestApp, vendor: &TestVendor, blocks: i64) -> String 
 #[tokio::test(flavor = "multi_thread")]
 async fn retention_removes_no_block_that_does_not_lead_to_what_was_signed() {
     let (test, acme) = story().await;
+    let _frozen = freeze(&test).await;
     assert_eq!(forget(&test, &acme).await, Ok(0));
     let blocks = format!(
         "SELECT count(*) FROM event_blocks WHERE vendor_id = {}",

@@ -265,7 +265,10 @@ async fn explaining_issues_nothing_and_asks_for_what_fits() {
         "worker",
         "vendor_status",
         "caller",
+        "signed_clients",
         "store_wide_writes",
+        "terms",
+        "wrapping",
         "provisioned",
     ];
     assert_eq!(told.json["passed"], json!(passed));

@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::support::http::Answer;
+use crate::support::wire::Wire;
 use crate::support::{Place, TestApp, TestVendor, servers};
 
 const SITE: &str = "0123456789abcdef";
@@ -17,16 +18,35 @@ const SITE: &str = "0123456789abcdef";
 /// Servers of the test's own, which it may stop.
 pub struct Own {
     folder: std::path::PathBuf,
-    postgres: Postgres,
+    pub postgres: Postgres,
     _openbao: OpenBao,
 }
 
 pub async fn start() -> (Own, TestApp, TestVendor) {
+    let (own, place) = own_servers(Vec::new()).await;
+    let config = place.config().await;
+    let test = TestApp::start_at(place, config).await;
+    let vendor = test.vendor("gravityview").await;
+    (own, test, vendor)
+}
+
+/// The same, where the service's calls to OpenBao pass a wire.
+pub async fn start_wired() -> (Own, TestApp, TestVendor, Wire) {
+    let (own, place) = own_servers(Vec::new()).await;
+    let wire = Wire::to(&place.bao.addr).await;
+    let mut config = place.config().await;
+    config.bao.server.addr.clone_from(&wire.addr);
+    let test = TestApp::start_at(place, config).await;
+    let vendor = test.vendor("gravityview").await;
+    (own, test, vendor, wire)
+}
+
+pub async fn own_servers(more: Vec<(String, String)>) -> (Own, Place) {
     let folder = servers::folder(&format!("own-{}", servers::number()));
     let at = folder.clone();
     let started = servers::shared()
         .runtime
-        .spawn(async move { servers::start(&at, Vec::new()).await });
+        .spawn(async move { servers::start(&at, more).await });
     let (postgres, openbao) = started.await.unwrap();
     servers::migrate_template(&postgres.url).await;
     let place = Place {
@@ -38,18 +58,12 @@ pub async fn start() -> (Own, TestApp, TestVendor) {
         bao_root: openbao.root_token.clone(),
         database_url: servers::with_database(&postgres.url, servers::TEMPLATE),
     };
-    let config = place.config().await;
-    let test = TestApp::start_at(place, config).await;
-    let vendor = test.vendor("gravityview").await;
-    (
-        Own {
-            folder,
-            postgres,
-            _openbao: openbao,
-        },
-        test,
-        vendor,
-    )
+    let own = Own {
+        folder,
+        postgres,
+        _openbao: openbao,
+    };
+    (own, place)
 }
 
 impl Own {
@@ -66,6 +80,43 @@ impl Own {
             .send()
             .await;
         assert_eq!(unsealed.json["sealed"], false, "{unsealed:?}");
+    }
+}
+
+/// Processes of PostgreSQL, stopped until this is dropped.
+pub struct Hung(Vec<Pid>);
+
+impl Hung {
+    /// All backends that the service's pool holds. PostgreSQL itself goes on.
+    pub async fn backends(test: &TestApp) -> Self {
+        let found = "SELECT pid FROM pg_stat_activity WHERE application_name = 'gatehouse'";
+        Self::found(test, found).await
+    }
+
+    /// The same, and the one that takes new connections.
+    pub async fn all(test: &TestApp) -> Self {
+        let found = "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int AS pid UNION ALL \
+                     SELECT pid FROM pg_stat_activity WHERE application_name = 'gatehouse'";
+        Self::found(test, found).await
+    }
+
+    async fn found(test: &TestApp, sql: &str) -> Self {
+        let rows = test.sql().await.query(sql, &[]).await.unwrap();
+        let pids = rows.iter().filter_map(|row| Pid::from_raw(row.get(0)));
+        let pids: Vec<Pid> = pids.collect();
+        assert!(!pids.is_empty());
+        for pid in &pids {
+            kill_process(*pid, Signal::STOP).unwrap();
+        }
+        Self(pids)
+    }
+}
+
+impl Drop for Hung {
+    fn drop(&mut self) {
+        for pid in &self.0 {
+            kill_process(*pid, Signal::CONT).ok();
+        }
     }
 }
 
@@ -255,18 +306,7 @@ async fn service_starts_before_its_servers_are_there() {
 #[tokio::test]
 async fn hung_backends_of_postgres_hold_up_nobody_for_long() {
     let (_own, test, vendor) = start().await;
-    // All that the pool holds; PostgreSQL itself goes on.
-    let sql = test.sql().await;
-    let backends = "SELECT pid FROM pg_stat_activity WHERE application_name = 'gatehouse'";
-    let rows = sql.query(backends, &[]).await.unwrap();
-    let pids: Vec<_> = rows
-        .iter()
-        .filter_map(|row| Pid::from_raw(row.get(0)))
-        .collect();
-    assert!(!pids.is_empty());
-    for pid in &pids {
-        kill_process(*pid, Signal::STOP).unwrap();
-    }
+    let hung = Hung::backends(&test).await;
     let mut well = None;
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(25) {
@@ -282,9 +322,7 @@ async fn hung_backends_of_postgres_hold_up_nobody_for_long() {
         assert_eq!(asked.status, 503, "{asked:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    for pid in &pids {
-        kill_process(*pid, Signal::CONT).unwrap();
-    }
+    drop(hung);
     assert!(
         well.is_some(),
         "the service must leave connections that hang"

@@ -146,6 +146,79 @@ async fn filters_end_what_they_mean_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn tokens_are_told_by_key_address_and_time() {
+    let place = Place::shared().await;
+    let mut config = place.config().await;
+    config.http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let test = TestApp::start_at(place, config).await;
+    let (vendor, other) = (test.vendor("vendor-a").await, test.vendor("vendor-b").await);
+    let from = async |vendor: &TestVendor, address: &str| {
+        let call = test.post("/api/site").bearer(&vendor.public_key);
+        let answer = call.header("x-forwarded-for", address).send().await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.text_of("token")
+    };
+    for address in [
+        "198.51.100.7",
+        "::ffff:198.51.100.8",
+        "2001:db8::1",
+        "203.0.113.9",
+    ] {
+        from(&vendor, address).await;
+    }
+    let theirs = from(&other, "198.51.100.7").await;
+    let dry = async |mut body: Value| {
+        body["dryRun"] = json!(true);
+        let answer = revoke(&test, &vendor.private_key, "/api/issuances", body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.json["ending"], 0);
+        answer.json["matched"].as_u64().unwrap()
+    };
+    let by = |address: &str| json!({ "clientAddress": address });
+    for (address, matched) in [
+        ("198.51.100.7", 1),
+        ("198.51.100.0/24", 2),
+        ("::ffff:198.51.100.8", 1),
+        ("0.0.0.0/0", 3),
+        ("2001:db8::/32", 1),
+        ("192.0.2.1", 0),
+    ] {
+        assert_eq!(dry(by(address)).await, matched, "{address}");
+    }
+    let listed = "/api/issuances?clientAddress=198.51.100.0/24";
+    let listed = test.get(listed).bearer(&vendor.private_key).send().await;
+    assert_eq!(
+        listed.json["items"].as_array().unwrap().len(),
+        2,
+        "{listed:?}"
+    );
+    for wrong in ["198.51.100.7/24", "localhost", "", "198.51.100.0/33"] {
+        let refused = revoke(&test, &vendor.private_key, "/api/issuances", by(wrong)).await;
+        refused.expect_problem(422, "invalid_field");
+        assert_eq!(refused.json["errors"][0]["pointer"], "/clientAddress");
+    }
+    let key = json!({ "publicKey": vendor.public_key });
+    assert_eq!(dry(key.clone()).await, 4);
+    // Another vendor's key means none of one's own, and none of theirs.
+    assert_eq!(dry(json!({ "publicKey": other.public_key })).await, 0);
+    let forged = json!({ "publicKey": "pk_0000000000000000" });
+    let refused = revoke(&test, &vendor.private_key, "/api/issuances", forged).await;
+    refused.expect_problem(422, "invalid_field");
+    let time = test.app.clock.now();
+    test.app.clock.advance(10);
+    from(&vendor, "203.0.113.9").await;
+    assert_eq!(dry(json!({ "issuedAfter": time })).await, 1);
+    assert_eq!(live_tokens(&test).await.len(), 6);
+    assert_eq!(
+        ended(&test, &vendor, json!({ "issuedAfter": time })).await,
+        1
+    );
+    assert_eq!(ended(&test, &vendor, by("198.51.100.0/24")).await, 2);
+    assert_eq!(ended(&test, &vendor, key).await, 2);
+    assert!(test.is_alive(&theirs).await);
+}
+
+#[tokio::test]
 async fn too_wide_a_filter_must_be_meant() {
     let (test, vendor) = start().await;
     let token = ask(&test, &vendor, &json!({})).await.text_of("token");

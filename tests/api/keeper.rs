@@ -7,7 +7,7 @@ use gatehouse::app::StartError;
 use gatehouse::config::Config;
 use gatehouse::server;
 use gatehouse::types::Secret;
-use gatehouse::vault::{TokenSource, TokenSources};
+use gatehouse::vault::{TokenSource, TokenSources, Unfit};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -337,7 +337,13 @@ async fn root_token_is_refused_at_the_start_unless_this_is_a_trial() {
             .spawn(server::start(config))
             .await
             .unwrap();
-        assert!(matches!(started, Err(StartError::RootToken)));
+        assert!(matches!(
+            started,
+            Err(StartError::AppToken {
+                name: "saas",
+                why: Unfit::Root
+            })
+        ));
     }
     let mut config = one(config, TokenSource::Token(Secret::new(root.clone())));
     config.trial = true;

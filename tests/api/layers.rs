@@ -57,8 +57,10 @@ const RULES: [Rule; 7] = [
                     "server.rs",
                     "health.rs",
                     "error.rs",
+                    "error/oauth.rs",
                     "error/problem.rs",
                     "error/table.rs",
+                    "error/upstream.rs",
                     "telemetry.rs",
                 ])
         },

@@ -75,7 +75,9 @@ async fn each_token_is_an_event_written_with_its_row() {
     assert_eq!(details["kind"], "write_site");
     assert_eq!(details["wrapped"], false);
     assert_eq!(details["expiresAt"], plain.json["expiresAt"]);
-    assert_eq!(details.len(), 4, "{details:?}");
+    assert_eq!(details["ttl"], 604_800);
+    assert_eq!(details["uses"], serde_json::Value::Null);
+    assert_eq!(details.len(), 6, "{details:?}");
     let details = &of(&wrapped.json["issuanceId"])["details"];
     assert_eq!(details["wrapped"], true);
     let event = of(&single.json["issuanceId"]);

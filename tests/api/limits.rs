@@ -159,3 +159,54 @@ async fn refused_credentials_are_held_back_and_right_ones_are_not() {
         assert_eq!(right.send().await.status, 200);
     }
 }
+
+#[tokio::test]
+async fn answers_say_what_is_left_of_each_limit() {
+    let wide = LimitConfig {
+        address: Rate::new(10, 40),
+        vendor: Rate::new(2, 5),
+        refused: Rate::new(1, 3),
+        ..limits(FREE)
+    };
+    let test = start(wide, &[]).await;
+    let vendor = test.vendor("vendor-a").await;
+    let said = |answer: &crate::support::http::Answer| {
+        let field = |name| answer.headers[name].to_str().unwrap().to_owned();
+        (field("ratelimit-policy"), field("ratelimit"))
+    };
+    let list = async || test.get("/sites").bearer(&vendor.private_key).send().await;
+    let (policy, left) = said(&list().await);
+    assert_eq!(policy, "\"address\";q=40;w=4, \"vendor\";q=5;w=3");
+    let remaining = |left: &str, of: &str| -> u32 {
+        let rest = left.split_once(&format!("\"{of}\";r=")).unwrap().1;
+        rest.split_once(';').unwrap().0.parse().unwrap()
+    };
+    assert!(
+        remaining(&left, "address") < 40 && remaining(&left, "vendor") < 5,
+        "{left}"
+    );
+    let mut held = list().await;
+    for _ in 0..40 {
+        if held.status == 429 {
+            break;
+        }
+        held = list().await;
+    }
+    held.expect_problem(429, "rate_limited");
+    let (_, left) = said(&held);
+    assert!(left.contains("\"vendor\";r=0;t=1"), "{left}");
+    // A share of its own, and one for wrong credentials.
+    let plugin = test
+        .post("/api/site")
+        .bearer(&vendor.public_key)
+        .send()
+        .await;
+    assert!(said(&plugin).0.contains("\"plugin\";q=5"), "{plugin:?}");
+    let wrong = test.get("/sites").bearer("sk_wrong").send().await;
+    assert!(
+        said(&wrong).1.contains("\"refused-credentials\";r="),
+        "{wrong:?}"
+    );
+    let alive = test.get("/healthz").send().await;
+    assert!(alive.headers.get("ratelimit").is_none(), "{alive:?}");
+}

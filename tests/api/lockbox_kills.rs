@@ -2,92 +2,12 @@
 //! `make drill` does it 50 times.
 
 use std::io::Write;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use gatehouse::bootstrap::{self, Role};
-use gatehouse::vault::Handle;
 use serde_json::json;
 
-use crate::support::{Place, TestApp, TestUser, servers};
-
-/// `gatehouse serve`, killed when dropped.
-struct Process {
-    child: Child,
-    url: String,
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-async fn settings(place: &Place) -> Vec<(String, String)> {
-    let handle: Handle = place.administrator();
-    let mut settings = vec![
-        ("GATEHOUSE_BAO_ADDR".to_owned(), place.bao.addr.clone()),
-        (
-            "GATEHOUSE_BAO_NAMESPACE".to_owned(),
-            place.bao.namespace.clone().unwrap(),
-        ),
-        ("DATABASE_URL".to_owned(), place.database_url.clone()),
-        (
-            "GATEHOUSE_SIGNUP_SECRET".to_owned(),
-            "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned(),
-        ),
-        (
-            "GATEHOUSE_LOCKBOX_ARGON2".to_owned(),
-            "19456/2/1".to_owned(),
-        ),
-        ("GATEHOUSE_LIMIT_ADDRESS".to_owned(), "9999/9999".to_owned()),
-        ("GATEHOUSE_LIMIT_VENDOR".to_owned(), "9999/9999".to_owned()),
-    ];
-    for (name, role) in [
-        ("ISSUER", Role::Issuer),
-        ("REVOKER", Role::Revoker),
-        ("PROVISIONER", Role::Provisioner),
-    ] {
-        let made = bootstrap::credentials(&handle, role).await.unwrap();
-        let secret_id = made.secret_id.expose().to_owned();
-        settings.push((format!("GATEHOUSE_BAO_{name}_ROLE_ID"), made.role_id));
-        settings.push((format!("GATEHOUSE_BAO_{name}_SECRET_ID"), secret_id));
-    }
-    settings
-}
-
-async fn serve(settings: &[(String, String)], http: &reqwest::Client) -> Process {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = port.local_addr().unwrap();
-    drop(port);
-    let log = servers::folder(&format!("kills-{}", servers::number()));
-    std::fs::create_dir_all(&log).unwrap();
-    let child = Command::new(env!("CARGO_BIN_EXE_gatehouse"))
-        .arg("serve")
-        .env_clear()
-        .envs(settings.iter().map(|(name, value)| (name, value)))
-        .env("GATEHOUSE_LISTEN", address.to_string())
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(log.join("log")).unwrap())
-        .spawn()
-        .unwrap();
-    let process = Process {
-        child,
-        url: format!("http://{address}"),
-    };
-    for _ in 0..600 {
-        let ready = http.get(format!("{}/readyz", process.url)).send().await;
-        if ready.is_ok_and(|ready| ready.status() == 200) {
-            return process;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    panic!(
-        "not ready: {}",
-        std::fs::read_to_string(log.join("log")).unwrap()
-    );
-}
+use crate::support::process::{Process, serve, settings};
+use crate::support::{Place, TestApp, TestUser};
 
 /// A process, and who uses the lockbox in it.
 struct Killed {
@@ -102,7 +22,9 @@ impl Killed {
     async fn new(password: &str, entries: i64) -> Self {
         let place = Place::shared().await;
         let config = place.config().await;
-        let settings = settings(&place).await;
+        let mut settings = settings(&place).await;
+        let argon2 = ("GATEHOUSE_LOCKBOX_ARGON2", "19456/2/1");
+        settings.push((argon2.0.to_owned(), argon2.1.to_owned()));
         let mut test = TestApp::start_at(place, config).await;
         let vendor = test.vendor("vendor-a").await;
         let admin = test.administrator(&vendor).await;
@@ -169,8 +91,7 @@ impl Killed {
         let sent = tokio::spawn(call.send());
         let moment = Duration::from_millis(rand::random_range(0..within));
         tokio::time::sleep(moment).await;
-        process.child.kill().unwrap();
-        process.child.wait().unwrap();
+        process.kill();
         sent.await.unwrap().ok();
     }
 }

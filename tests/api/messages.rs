@@ -226,3 +226,77 @@ async fn messages_are_kept_for_thirty_days() {
         (1, &json!("new"))
     );
 }
+
+#[tokio::test]
+async fn pages_get_to_the_end_by_either_way_to_ask() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("vendor-a").await;
+    // 400 in each of two seconds, and one in the next; later 100 of 60 KB, a second each.
+    let sql = "INSERT INTO client_messages (vendor_id, id, created_at, envelope, nonce, sender_public_key, key_fingerprint, \
+                   action) \
+               SELECT $1::bigint, n, to_timestamp(1790000000 + n / 400 + (n % 400) / 1000.0), 'x', 'x', 'x', 'x', 'x' \
+               FROM generate_series(0, 800) AS n UNION ALL \
+               SELECT $1::bigint, n, to_timestamp(1790000000 + n), \
+                   (SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 1900)), 'x', 'x', 'x', 'x' \
+               FROM generate_series(1001, 1100) AS n";
+    test.sql().await.execute(sql, &[&vendor.id]).await.unwrap();
+    let expected: Vec<i64> = (0..=800).chain(1001..=1100).collect();
+    // From the second of the last one, passing over what is known, and from the one after it.
+    for more in [0, 1] {
+        let (mut seen, mut since, mut pages) = (Vec::new(), 0, 0);
+        loop {
+            let page = list(&test, &vendor, &format!("?since={since}")).await;
+            assert!(page.text.len() < 3 << 20, "{}", page.text.len());
+            let page = page.json.as_array().unwrap().clone();
+            let ids = page.iter().map(|one| one["id"].as_i64().unwrap());
+            let fresh: Vec<i64> = ids.filter(|id| !seen.contains(id)).collect();
+            if fresh.is_empty() {
+                break;
+            }
+            seen.extend(fresh);
+            since = page.last().unwrap()["created_at"].as_i64().unwrap() + more;
+            pages += 1;
+        }
+        assert_eq!(seen, expected);
+        assert!((4..=8).contains(&pages), "{pages}");
+    }
+}
+
+#[tokio::test]
+async fn who_asks_while_messages_come_misses_none() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("vendor-a").await;
+    let (mut seen, mut since) = (std::collections::BTreeSet::new(), 0);
+    let body = message("sealed");
+    let posting = async {
+        let sent = (0..60).map(async |n| {
+            tokio::time::sleep(std::time::Duration::from_millis(n * 40)).await;
+            post(&test, &vendor, &body).await.json["id"]
+                .as_i64()
+                .unwrap()
+        });
+        futures_util::future::join_all(sent).await
+    };
+    let asking = async {
+        // What was passed over once is never asked for again, so that it would be missing at the end too.
+        for _ in 0..400 {
+            if seen.len() == 60 {
+                break;
+            }
+            let page = list(&test, &vendor, &format!("?since={since}")).await.json;
+            for one in page.as_array().unwrap() {
+                seen.insert(one["id"].as_i64().unwrap());
+                since = one["created_at"].as_i64().unwrap();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        seen
+    };
+    let (sent, seen) = tokio::join!(posting, asking);
+    assert_eq!(sent.len(), 60);
+    assert_eq!(
+        sent.into_iter()
+            .collect::<std::collections::BTreeSet<i64>>(),
+        seen
+    );
+}

@@ -242,10 +242,7 @@ async fn text_that_is_no_namespace_never_reaches_openbao() {
         }
         for (method, path) in [
             (Method::GET, format!("/api/admin/vendors/{segment}")),
-            (
-                Method::POST,
-                format!("/api/admin/vendors/{segment}/provision"),
-            ),
+            (Method::POST, format!("/api/admin/vendors/{segment}/repair")),
             (Method::GET, format!("/api/admin/vendors/{segment}/sites")),
             (
                 Method::DELETE,

@@ -25,16 +25,12 @@ fn egress(authority: Option<&str>) -> Egress {
     });
     let allow = ["127.0.0.0/8", "::1/128"].map(|net| net.parse().unwrap());
     let allow = allow.to_vec();
-    Egress::new(&Settings { allow, authorities }).unwrap()
+    Egress::new(&Settings::new(allow, authorities)).unwrap()
 }
 
 /// A guard that does not.
 fn closed_egress() -> Egress {
-    Egress::new(&Settings {
-        allow: Vec::new(),
-        authorities: RootCertStore::empty(),
-    })
-    .unwrap()
+    Egress::new(&Settings::new(Vec::new(), RootCertStore::empty())).unwrap()
 }
 
 fn credential(value: Value) -> Credential {

@@ -155,11 +155,17 @@ async fn refusals_are_told_of_before_the_service_stops_and_kept_while_postgresql
 
 #[tokio::test]
 async fn refusal_that_is_on_record_already_is_not_told_twice() {
-    let test = TestApp::start().await;
+    let mut test = TestApp::start().await;
     let vendor = test.vendor("gravityview").await;
     let user = test.user(&vendor, "ann", &[]).await;
+    // It is written aside: here after the answer for certain.
+    let other = test.sql().await;
+    let lock = "BEGIN; LOCK TABLE events IN EXCLUSIVE MODE";
+    other.batch_execute(lock).await.unwrap();
     let tried = test.log_in(&user.login, "not the password").await;
     assert_eq!(tried.status, 401, "{tried:?}");
+    other.batch_execute("COMMIT").await.unwrap();
+    test.stop().await;
     let found = rows(&test).await;
     let actions: Vec<_> = found
         .iter()

@@ -123,7 +123,6 @@ fn nobodys() -> Vec<Try> {
         ("LIST", "sys/leases/lookup"),
         ("LIST", "sys/leases/lookup/auth/token/create"),
         ("PUT", "sys/leases/revoke-prefix/auth/token"),
-        ("LIST", "sys/policies/acl"),
         ("LIST", "sys/policy"),
         ("GET", "sys/policy/saas-policy"),
         ("DELETE", "sys/policy/saas-policy"),
@@ -136,7 +135,7 @@ fn nobodys() -> Vec<Try> {
         ("LIST", "auth/approle/role/gatehouse-provisioner/secret-id"),
         ("POST", "auth/approle/role/gatehouse-issuer/secret-id"),
         ("LIST", "auth/token/roles"),
-        ("GET", "auth/token/roles/gatehouse-write"),
+        ("GET", "auth/token/roles/another"),
         ("DELETE", "auth/token/roles/gatehouse-write"),
         ("LIST", "gatehouse-keys/metadata"),
         ("DELETE", "gatehouse-keys/data/digest"),
@@ -250,6 +249,8 @@ fn provisioners() -> Vec<Try> {
         ("DELETE", "sys/mounts/acme-one-store"),
         ("GET", "sys/policies/acl/acme-one-write-policy"),
         ("DELETE", "sys/policies/acl/acme-one-write-policy"),
+        ("LIST", "sys/policies/acl"),
+        ("GET", "auth/token/roles/gatehouse-write"),
     ]);
     all.extend([
         with_body("POST", "sys/mounts/new-store", json!({ "type": "kv" })),
@@ -464,7 +465,11 @@ async fn revoker_ends_tokens_and_entities_and_makes_none() {
 
 /// A vendor's store and policies, from their making to their end.
 fn provisioning() -> Vec<Try> {
-    let mut all = tries(&[("GET", "sys/internal/ui/mounts/auth/token")]);
+    let mut all = tries(&[
+        ("GET", "sys/internal/ui/mounts/auth/token"),
+        ("LIST", "sys/policies/acl"),
+        ("GET", "auth/token/roles/gatehouse-write"),
+    ]);
     for (path, version) in [("new-one-store", "1"), ("new-one-credentials/secret", "2")] {
         let path = format!("sys/mounts/{path}");
         let body = json!({
@@ -1002,4 +1007,61 @@ async fn site_read_token_reads_exactly_one_secret() {
     refused(&test, "site-read", &token, side_doors()).await;
     granted(&test, "site-read", &token, only_itself()).await;
     assert!(!test.is_alive(&token).await);
+}
+
+#[tokio::test]
+async fn purge_token_lists_and_deletes_what_one_vendor_has_and_reads_nothing() {
+    let (test, acme, other) = two_vendors().await;
+    for vendor in [&acme, &other] {
+        let value = json!({ "type": "generic", "a": "b" });
+        test.credential(vendor, "cred", value).await;
+    }
+    let issuer = log_in(&test, ISSUER).await;
+    let mint = async |policies: Value| {
+        let body = json!({ "policies": policies, "ttl": "60s" });
+        let path = "auth/token/create/gatehouse-purge";
+        let call = test.bao(Method::POST, path, &issuer).json(&body);
+        call.send().await
+    };
+    let namespace = gatehouse::types::Namespace::parse("acme-one").unwrap();
+    let policy = gatehouse::vault::policies::of_purge(&namespace);
+    put_back(&test, &policy.name, &json!(policy.text)).await;
+    let token = mint(json!(["gatehouse.self", "acme-one.purge"])).await;
+    let lease = token.json["auth"]["lease_duration"].as_u64().unwrap();
+    assert!(lease <= 600, "{token:?}");
+    let token = token.json["auth"]["client_token"].as_str().unwrap();
+    let [create, update, read, delete] = on_secret("acme-one", SITE);
+    let may_not = tries(&[
+        ("GET", "acme-one-credentials/secret/data/cred"),
+        ("DELETE", "acme-one-credentials/secret/data/cred"),
+        ("GET", "acme-one-credentials/secret/metadata/cred"),
+        ("GET", "acme-one-credentials/secret/config"),
+        ("LIST", "other-two-credentials/secret/metadata"),
+        ("DELETE", "other-two-credentials/secret/metadata/cred"),
+        ("DELETE", "sys/mounts/acme-one-store"),
+        ("DELETE", "sys/policies/acl/acme-one.purge"),
+    ]);
+    refused(&test, "purge", token, may_not).await;
+    refused(&test, "purge", token, vec![create, update, read]).await;
+    let mut may_not = no_plugins("other-two");
+    // Its own store's calls are asked here.
+    may_not.retain(|(_, path, _)| !path.starts_with("acme-one-store"));
+    refused(&test, "purge", token, may_not).await;
+    refused(&test, "purge", token, side_doors()).await;
+    let may = tries(&[
+        ("LIST", "acme-one-store"),
+        ("LIST", "acme-one-credentials/secret/metadata"),
+        ("DELETE", "acme-one-credentials/secret/metadata/cred"),
+    ]);
+    granted(&test, "purge", token, may).await;
+    granted(&test, "purge", token, vec![delete]).await;
+    for policies in [
+        json!(["root"]),
+        json!(["acme-one-read-policy"]),
+        json!(["acme-one.credentials-read"]),
+        json!(["acme-one.purge", "acme-one-delete-policy"]),
+        json!(["saas-policy"]),
+    ] {
+        assert_eq!(mint(policies.clone()).await.status, 400, "{policies}");
+    }
 }

@@ -10,6 +10,7 @@ use crate::support::http::Answer;
 use crate::support::trustedlogin::{ACCESS_KEY, SECRET_ID, envelope};
 use crate::support::wait::until;
 use crate::support::{TestApp, TestVendor};
+use crate::trustedlogin_expiry::times;
 use crate::trustedlogin_sites::store;
 
 /// A vendor with a Connector and one site.
@@ -23,14 +24,14 @@ async fn granted(test: &TestApp) -> (TestVendor, TestConnector) {
     (vendor, connector)
 }
 
-async fn open(test: &TestApp, by: &TestVendor, path: &str, nonce: (String, String)) -> Answer {
+pub async fn open(test: &TestApp, by: &TestVendor, path: &str, nonce: (String, String)) -> Answer {
     let call = test.post(&format!("/api/v1/sites/{path}/get-envelope"));
     let body =
         json!({ "user": { "id": 3, "name": "Ada" }, "nonce": nonce.0, "signedNonce": nonce.1 });
     call.trusted_login(by).json(&body).send().await
 }
 
-fn own(vendor: &TestVendor) -> String {
+pub fn own(vendor: &TestVendor) -> String {
     format!("{}/{SECRET_ID}", vendor.id)
 }
 
@@ -163,7 +164,12 @@ async fn what_is_over_or_gone_is_removed_at_the_next_look() {
         .await
         .expect_refusal(410, "site_expired");
     let path = format!("gravityview-store/{SECRET_ID}");
-    assert_eq!(test.bao_root(Method::GET, &path).send().await.status, 404);
+    until("the removal", async || {
+        let site = test.get(&format!("/sites/{SECRET_ID}"));
+        let shown = site.bearer(&vendor.private_key).send().await;
+        shown.status == 404 && test.bao_root(Method::GET, &path).send().await.status == 404
+    })
+    .await;
     open(&test, &vendor, &own(&vendor), connector.nonce())
         .await
         .expect_refusal(410, "site_expired");
@@ -184,14 +190,14 @@ async fn what_is_over_or_gone_is_removed_at_the_next_look() {
 }
 
 #[tokio::test]
-async fn envelope_that_cannot_be_put_on_record_is_not_answered() {
+async fn repeated_envelope_that_cannot_be_put_on_record_is_not_answered() {
     let test = TestApp::start().await;
     let (vendor, connector) = granted(&test).await;
     let broken = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
                       IF NEW.action = 'envelope.opened' THEN RAISE EXCEPTION USING ERRCODE = '53100'; END IF; RETURN NEW; END $$; \
                   CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse()";
     test.sql().await.batch_execute(broken).await.unwrap();
-    for _ in 0..20 {
+    for _ in 0..times(20) {
         let answer = open(&test, &vendor, &own(&vendor), connector.nonce()).await;
         assert_eq!(answer.status, 503, "{answer:?}");
         assert!(!answer.text.contains("c2VhbGVk"));
@@ -252,4 +258,50 @@ async fn sealed_openbao_opens_nothing_and_uses_up_nothing() {
     })
     .await;
     assert_eq!(count(&test, OPENED).await, 1);
+}
+
+#[tokio::test]
+async fn odd_names_of_people_keep_no_envelope_back() {
+    let test = TestApp::start().await;
+    let (vendor, connector) = granted(&test).await;
+    let path = format!("/api/v1/sites/{}/get-envelope", own(&vendor));
+    for user in [
+        json!({ "id": 3, "name": "a\u{7}b" }),
+        json!({ "id": 3, "name": "x".repeat(1000) }),
+        json!({ "id": 3, "name": "" }),
+        json!({ "id": "3", "name": 7 }),
+        json!({}),
+        json!([]),
+        json!("Ada"),
+        Value::Null,
+    ] {
+        let (nonce, signed) = connector.nonce();
+        let body = json!({ "user": user, "nonce": nonce, "signedNonce": signed });
+        let opened = test.post(&path).trusted_login(&vendor).json(&body).send();
+        assert_eq!(opened.await.status, 200, "{user}");
+    }
+    let sql = "SELECT count(*) FROM events WHERE action = 'envelope.opened' AND details #>> '{user,name}' IS NOT NULL";
+    assert_eq!(count(&test, sql).await, 0);
+    assert_eq!(count(&test, OPENED).await, 8);
+}
+
+#[tokio::test]
+async fn what_a_plugin_of_2019_wrote_is_no_envelope_and_stays() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("gravityview").await;
+    let connector = test.connector(&vendor).await;
+    let token = test.site(&vendor, SECRET_ID, ACCESS_KEY).await;
+    let path = format!("gravityview-store/{SECRET_ID}");
+    let written = json!({ "siteurl": "https://customer.example", "identifier": "i", "user_id": 7 });
+    let write = test.bao(Method::POST, &path, &token).json(&written);
+    assert_eq!(write.send().await.status, 204);
+    test.app.clock.advance(3600);
+    for _ in 0..2 {
+        open(&test, &vendor, &own(&vendor), connector.nonce())
+            .await
+            .expect_refusal(404, "not_found");
+    }
+    test.pass("remove_sites").await;
+    let left = test.bao_root(Method::GET, &path).send().await;
+    assert_eq!(left.json["data"], written);
 }

@@ -145,3 +145,48 @@ async fn removal_does_not_end_before_storing_has() {
     .await;
     assert_eq!(find(&test, &vendor, json!([ACCESS_KEY])).await.status, 204);
 }
+
+#[tokio::test]
+async fn extension_that_was_written_and_never_noted_is_noted_later() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("gravityview").await;
+    let now = test.app.clock.now().as_second();
+    let path = format!("gravityview-store/{SECRET_ID}");
+    let mut body = envelope(&vendor, SECRET_ID, ACCESS_KEY);
+    body["expiresAt"] = json!(now + 7200);
+    body["siteUrl"] = json!("https://moved.example/");
+    body["metaData"] = json!({ "ticket": "2" });
+    assert_eq!(store(&test, &vendor, &body).await.status, 201);
+    let later = test.bao_root(Method::GET, &path).send().await.json["data"].clone();
+    body["expiresAt"] = json!(now + 3600);
+    body["siteUrl"] = json!("https://former.example/");
+    body["metaData"] = json!([]);
+    assert_eq!(store(&test, &vendor, &body).await.status, 201);
+    let shown = async || {
+        let site = test.get(&format!("/sites/{SECRET_ID}"));
+        let site = site.bearer(&vendor.private_key).send().await.json;
+        let end: jiff::Timestamp = site["expiresAt"].as_str().unwrap().parse().unwrap();
+        (end.as_second() - now, site["siteUrl"].clone())
+    };
+    let abandon =
+        "UPDATE sites SET storing_by = gen_random_uuid(), storing_until = now() + interval '40 s'";
+    // The service dies before OpenBao has got anything, and after it has.
+    for (written, end, url) in [
+        (None, 3600, "https://former.example/"),
+        (Some(&later), 7200, "https://moved.example/"),
+    ] {
+        test.sql().await.batch_execute(abandon).await.unwrap();
+        if let Some(fields) = written {
+            let write = test.bao_root(Method::POST, &path).json(fields);
+            assert_eq!(write.send().await.status, 204);
+        }
+        test.app.clock.advance(60);
+        test.pass("remove_sites").await;
+        assert_eq!(shown().await, (end, json!(url)));
+    }
+    let sql = "SELECT metadata FROM sites";
+    let kept: serde_json::Value = test.sql().await.query_one(sql, &[]).await.unwrap().get(0);
+    assert_eq!(kept, json!({ "ticket": "2" }));
+    // Its access key is the one that it had.
+    assert_eq!(find(&test, &vendor, json!([ACCESS_KEY])).await.status, 200);
+}

@@ -47,7 +47,7 @@ impl From<EgressError> for Failure {
             EgressError::ConnectionRefused
             | EgressError::ConnectTimedOut
             | EgressError::Unreachable => Step::Port,
-            EgressError::NotWeb | EgressError::Client => Step::Protocol,
+            EgressError::NotWeb | EgressError::Outside(_) | EgressError::Client => Step::Protocol,
         };
         Self::new(step, error.to_string())
     }

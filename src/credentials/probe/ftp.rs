@@ -297,11 +297,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let ftp = ftp(listener.local_addr().unwrap().port(), "alice", "secret");
         let server = tokio::spawn(implicit_server(listener, config));
-        let egress = Egress::new(&Settings {
-            allow: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
-            authorities: authorities(made.cert.pem().as_bytes()).unwrap(),
-        })
-        .unwrap();
+        let allow = vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+        let trusted = authorities(made.cert.pem().as_bytes()).unwrap();
+        let egress = Egress::new(&Settings::new(allow, trusted)).unwrap();
         let mut attempt = Attempt::new(&egress);
         let tried = test_with(Tls::Implicit, &mut attempt, &ftp).await;
         let outcome = attempt.outcome(Some(tried));

@@ -28,6 +28,10 @@ pub struct CredentialsTokenRequest {
     worker: Option<String>,
     /// First life, seconds: at most the worker's.
     ttl: Option<TokenTtl>,
+    /// Longest life, seconds.
+    max_ttl: Option<u32>,
+    /// How many calls it is good for.
+    uses: Option<u32>,
     /// As for write tokens.
     wrap_ttl: Option<WrapTtl>,
     /// Whether the service renews it, until its longest life ends.
@@ -65,9 +69,12 @@ pub async fn issue(
     let asked = Asked {
         key: body.key,
         ttl: body.ttl,
+        max_ttl: body.max_ttl,
+        uses: body.uses,
         wrap_ttl: body.wrap_ttl.map(WrapTtl::seconds),
         keep_alive: body.keep_alive,
         metadata: body.metadata,
+        workload: None,
     };
     let namespace = by.vendor.namespace.clone();
     let key = asked.key.clone();
@@ -83,7 +90,7 @@ pub async fn issue(
     };
     let mount = app.config.bao.below_v1(&format!("{namespace}-credentials"));
     Ok(HttpResponse::Ok().json(CredentialsTokenView {
-        issued: IssuedView::new(&app, &issued, true, place),
+        issued: IssuedView::new(&app, &issued, place),
         vault_hostname: format!("{}/v1/{mount}", app.config.bao.public_url),
     }))
 }

@@ -8,7 +8,7 @@ use super::access::Caller;
 use super::{Record, read, store};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::tokens::{self, CredentialsGrant, Grant, Issued, Kind, Scope};
+use crate::tokens::{self, CredentialsGrant, Grant, Issued, Kind, Scope, Terms, Wishes, Workload};
 use crate::types::{CredentialKey, KeyPattern, Metadata};
 use crate::users::workers::TokenTtl;
 use crate::vault::{self, policies};
@@ -19,12 +19,18 @@ pub struct Asked {
     pub key: Option<CredentialKey>,
     /// First life; the worker's, or a day, where nothing is said.
     pub ttl: Option<TokenTtl>,
+    /// Longest life, seconds; as the vendor says, or the kind, where nothing is said.
+    pub max_ttl: Option<u32>,
+    /// How many calls it is good for.
+    pub uses: Option<u32>,
     /// Life of the wrapping in seconds, where the token is to come wrapped.
     pub wrap_ttl: Option<u32>,
     /// Whether the service renews it.
     pub keep_alive: bool,
     /// The caller's labels.
     pub metadata: Metadata,
+    /// Whose token is exchanged for it, if one.
+    pub workload: Option<Workload>,
 }
 
 /// Hands out a token for what the caller may read, or for one credential of it.
@@ -41,13 +47,14 @@ pub async fn hand_out(app: &Arc<App>, by: &Caller, asked: &Asked) -> Result<Issu
 
 async fn hand_out_once(app: &Arc<App>, by: &Caller, asked: &Asked) -> Result<Issued> {
     let credentials = CredentialsGrant {
-        ttl: Some(life(by, asked)?.seconds()),
         keep_alive: asked.keep_alive,
         ..by.scope(app).await?
     };
     let mut grant = Grant {
+        terms: terms(by, asked)?,
         key: by.key,
         metadata: asked.metadata.clone(),
+        workload: asked.workload.clone(),
         wrap_ttl: asked.wrap_ttl,
         credentials,
         ..Grant::new(&by.vendor, Kind::Credentials, by.actor.clone())
@@ -88,30 +95,40 @@ pub async fn record(app: &App, by: &Caller, key: &CredentialKey) -> Result<Recor
     Ok(record)
 }
 
-/// First life of a token.
+/// How long a token lives, and how many calls it is good for.
 ///
 /// # Errors
-/// A field that breaks its rule: above the worker's, or too short to be kept alive.
-pub fn life(by: &Caller, asked: &Asked) -> Result<TokenTtl> {
-    let life = life_asked(by, asked)?;
-    if asked.keep_alive && life.seconds() < SHORTEST_KEPT_ALIVE {
+/// A field that breaks its rule: above the vendor's or the worker's, or too short to be kept alive.
+pub fn terms(by: &Caller, asked: &Asked) -> Result<Terms> {
+    let standing = Terms::standing(Kind::Credentials, &by.vendor);
+    let of_worker = of_worker(by, asked)?;
+    let agreed = Terms {
+        first: of_worker.unwrap_or(standing.first).min(standing.longest),
+        ..standing
+    };
+    let agreed = agreed.with(&Wishes {
+        ttl: asked.ttl.map(TokenTtl::seconds),
+        max_ttl: asked.max_ttl,
+        uses: asked.uses,
+    })?;
+    if asked.keep_alive && agreed.first < SHORTEST_KEPT_ALIVE {
         return Err(Error::field(
             "keepAlive",
             "needs a life of at least 600 seconds",
         ));
     }
-    Ok(life)
+    Ok(agreed)
 }
 
-fn life_asked(by: &Caller, asked: &Asked) -> Result<TokenTtl> {
+/// First life of the worker's tokens, seconds, which is the longest that may be asked for.
+fn of_worker(by: &Caller, asked: &Asked) -> Result<Option<u32>> {
     let most = by.worker.as_ref().map(|worker| worker.token_ttl);
     match (asked.ttl, most) {
         (Some(ttl), Some(most)) if ttl > most => Err(Error::field(
             "ttl",
             format!("must be at most the worker's, {} seconds", most.seconds()),
         )),
-        (Some(ttl), _) => Ok(ttl),
-        (None, most) => Ok(most.unwrap_or(TokenTtl::DEFAULT)),
+        _ => Ok(most.map(TokenTtl::seconds)),
     }
 }
 

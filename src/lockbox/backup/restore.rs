@@ -13,6 +13,7 @@ use crate::lockbox::crypto::{DataKey, EntryContext, seal_value};
 use crate::lockbox::throttle::Patience;
 use crate::lockbox::{self, Keys, prove, unlock};
 use crate::types::{Namespace, Secret, VendorId};
+use crate::vendors::life;
 
 const BATCH: usize = 500;
 
@@ -50,6 +51,7 @@ pub async fn restore(
     let (wrap, next) = prove::wrapped(app, &vendor.namespace, password, part, next).await?;
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
+    life::keep_active(&transaction, vendor.id).await?;
     let epoch = store::replace(&transaction, vendor.id, edition, &wrap, app.clock.now()).await?;
     let epoch = epoch.ok_or(Error::Conflict)?;
     fill(&transaction, app, by, &next, &entries).await?;

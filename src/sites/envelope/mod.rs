@@ -5,14 +5,18 @@
 
 pub mod put;
 mod read;
+pub mod settle;
 pub mod store;
 
 pub use read::{Opened, live, read};
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::types::SiteUrl;
+use crate::types::{ExpiresAt, SiteUrl};
 
+/// The end of an envelope that has none, in the store.
+const NEVER: &str = "never";
 /// Who has the tokens that envelopes are stored and read with.
 const ACTOR: &str = "gatehouse";
 
@@ -29,6 +33,8 @@ pub struct Envelope {
     pub nonce: String,
     /// The client's labels: JSON, as it came.
     pub metadata: String,
+    /// When it is removed by itself; not in those of before.
+    pub expires_at: Option<ExpiresAt>,
 }
 
 impl Envelope {
@@ -41,7 +47,19 @@ impl Envelope {
             text("clientPublicKey", &self.client_public_key),
             text("nonce", &self.nonce),
             text("metaData", &self.metadata),
+            text("expiresAt", &self.end()),
         ])
+    }
+
+    fn end(&self) -> String {
+        let ExpiresAt(end) = self.expires_at.unwrap_or_default();
+        end.map_or_else(|| NEVER.to_owned(), |at| at.as_second().to_string())
+    }
+
+    /// With its end, where it holds one.
+    fn with_end(self) -> Option<(Self, ExpiresAt)> {
+        let end = self.expires_at?;
+        Some((self, end))
     }
 
     /// `None` where it is none that was stored here.
@@ -53,6 +71,15 @@ impl Envelope {
             client_public_key: text("clientPublicKey")?,
             nonce: text("nonce")?,
             metadata: text("metaData")?,
+            expires_at: text("expiresAt").and_then(|end| read_end(&end)),
         })
     }
+}
+
+fn read_end(text: &str) -> Option<ExpiresAt> {
+    if text == NEVER {
+        return Some(ExpiresAt(None));
+    }
+    let at = Timestamp::from_second(text.parse().ok()?).ok()?;
+    Some(ExpiresAt(Some(at)))
 }

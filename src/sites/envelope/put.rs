@@ -2,8 +2,7 @@
 //!
 //! The site's row says first that an envelope is being stored, and by which request; then OpenBao is written to; then the
 //! site is registered. No other one is stored meanwhile. It may be removed, and then that removal does not end before this
-//! has: what was written is deleted too. What a crash leaves behind, [`pass`] clears up: the secret of a site that was
-//! never registered is removed.
+//! has: what was written is deleted too. What a crash leaves behind, [`super::settle`] clears up.
 
 use std::sync::Arc;
 
@@ -16,9 +15,9 @@ use crate::app::App;
 use crate::auth::{KeyedDigest, PluginOrVendor};
 use crate::error::{Error, FieldError, Result};
 use crate::events::Event;
-use crate::sites::{self, Site, State, remove};
+use crate::sites::{self, Site, State};
 use crate::tokens::{Grant, Kind};
-use crate::types::{AccessKey, SecretId, VendorId};
+use crate::types::{AccessKey, ExpiresAt, SecretId, VendorId};
 use crate::vault::kv;
 use crate::webhooks::MessageType;
 
@@ -31,8 +30,6 @@ pub struct NewSite {
     pub secret_id: SecretId,
     /// What the support team finds it by, and who wants to store it again must show.
     pub access_key: AccessKey,
-    /// When it is removed by itself.
-    pub expires_at: Option<Timestamp>,
     /// Which user of the customer's site granted access.
     pub wp_user_id: Option<i64>,
     /// Of the client.
@@ -49,8 +46,10 @@ pub struct NewSite {
 /// [`Error::InvalidField`] for another access key and an end in the past; [`Error::Conflict`] where somebody else stores
 /// the same site now, or it was removed meanwhile; trouble with OpenBao or the database.
 pub async fn put(app: &Arc<App>, by: &PluginOrVendor, new: &NewSite) -> Result<()> {
+    by.may_store(Some(&new.secret_id))?;
     let (vendor, now) = (by.vendor(), app.clock.now());
-    if new.expires_at.is_some_and(|at| at <= now) {
+    let ExpiresAt(end) = new.envelope.expires_at.unwrap_or_default();
+    if end.is_some_and(|at| at <= now) {
         return Err(Error::field("expiresAt", "must be in the future"));
     }
     let key = app.keys()?.access_key_digest(vendor.id, &new.access_key);
@@ -151,7 +150,7 @@ async fn register(
         access_key: Some(key),
         delete_key: None,
         metadata: Some(&new.metadata),
-        expires_at: new.expires_at,
+        expires_at: new.envelope.expires_at.unwrap_or_default().0,
     };
     sites::store::register(&transaction, vendor.id, &registration, now).await?;
     store::finish(&transaction, vendor.id, new).await?;
@@ -168,28 +167,4 @@ async fn register(
     }
     transaction.commit().await?;
     Ok(())
-}
-
-/// Clears up after storing that was begun and never ended.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn pass(app: &Arc<App>, limit: i64) -> Result<usize> {
-    let client = app.db.get().await?;
-    let left = store::abandoned(&client, app.clock.now(), limit).await?;
-    drop(client);
-    for site in &left {
-        let (vendor, id, now) = (site.vendor, &site.secret_id, app.clock.now());
-        let mut client = app.db.get().await?;
-        let transaction = client.transaction().await?;
-        let site = sites::store::find_for_update(&transaction, vendor, id).await?;
-        if !store::drop_claim(&transaction, vendor, id, now).await? {
-            continue;
-        }
-        if site.is_some_and(|site| site.state != State::Registered) {
-            remove::begin(&transaction, vendor, id, remove::REMOVER, now).await?;
-        }
-        transaction.commit().await?;
-    }
-    Ok(left.len())
 }

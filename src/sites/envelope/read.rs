@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
+use serde_json::{Map, Value};
 
 use super::{ACTOR, Envelope};
 use crate::app::App;
@@ -33,13 +34,7 @@ pub struct Opened {
 /// [`Error::NotFound`], [`Error::SiteExpired`], or trouble with OpenBao or the database.
 pub async fn read(app: &Arc<App>, vendor: &Arc<Vendor>, id: &SecretId) -> Result<Opened> {
     let site = live(app, vendor, id).await?;
-    let grant = Grant::new(vendor, Kind::StoreRead, ACTOR);
-    let namespace = &vendor.namespace;
-    let read = app.brokered.call(app, &grant, |handle| async move {
-        kv::read_site(&handle, namespace, id).await
-    });
-    let read = read.await?;
-    if let Some((fields, request_id)) = read {
+    if let Some((fields, request_id)) = fetch(app, vendor, id).await? {
         // What a plugin of 2019 wrote itself is no envelope, and stays.
         let envelope = Envelope::of(&fields).ok_or(Error::NotFound)?;
         return Ok(Opened {
@@ -50,9 +45,23 @@ pub async fn read(app: &Arc<App>, vendor: &Arc<Vendor>, id: &SecretId) -> Result
     }
     let registered = site.registered_at.unwrap_or_default();
     if app.clock.now().duration_since(registered) > FRESH {
-        remove::remove(app, vendor, id, ACTOR).await?;
+        remove::remove_aside(app, vendor, id, ACTOR).await?;
     }
     Err(Error::SiteExpired)
+}
+
+/// What lies in the store for a site, and OpenBao's id of the call; `None` where nothing does.
+pub(super) async fn fetch(
+    app: &Arc<App>,
+    vendor: &Arc<Vendor>,
+    id: &SecretId,
+) -> Result<Option<(Map<String, Value>, String)>> {
+    let grant = Grant::new(vendor, Kind::StoreRead, ACTOR);
+    let namespace = &vendor.namespace;
+    let read = app.brokered.call(app, &grant, |handle| async move {
+        kv::read_site(&handle, namespace, id).await
+    });
+    read.await
 }
 
 /// A site that is registered and has not expired.
@@ -60,11 +69,12 @@ pub async fn read(app: &Arc<App>, vendor: &Arc<Vendor>, id: &SecretId) -> Result
 /// # Errors
 /// As [`read`].
 pub async fn live(app: &Arc<App>, vendor: &Arc<Vendor>, id: &SecretId) -> Result<Site> {
-    let now = app.clock.now();
     let client = app.db.get().await?;
     let site = store::find(&client, vendor.id, id).await?;
     drop(client);
     let site = site.ok_or(Error::NotFound)?;
+    // Read after the row: one that was ended for its time just now is over by this clock too.
+    let now = app.clock.now();
     let is_over = site.expires_at.is_some_and(|at| at <= now);
     match site.state {
         State::Registered if is_over => {

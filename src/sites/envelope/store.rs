@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::put::NewSite;
+use crate::clock::Clock;
 use crate::db::{GenericClient, Result};
 use crate::error::Error;
 use crate::sites::store::{Due, due};
@@ -127,51 +128,36 @@ pub async fn drop_claim(
         == 1)
 }
 
-/// Whether an envelope that was read may be answered still.
-pub enum Held {
-    /// It may, and nothing about that changes until the transaction ends.
-    Live,
-    /// Its site was removed meanwhile, or its time is over.
-    Gone,
-    /// Look-ups of its vendor were paused meanwhile, or the vendor shut.
-    Paused,
-}
-
-impl Held {
-    /// Lets what is live pass.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] or [`Error::SupportPaused`].
-    pub fn ok(self) -> crate::error::Result<()> {
-        match self {
-            Self::Live => Ok(()),
-            Self::Gone => Err(Error::NotFound),
-            Self::Paused => Err(Error::SupportPaused),
-        }
-    }
-}
-
-/// Holds a site and its vendor as they are, for an envelope that was read of this generation.
+/// Lets an envelope that was read of this generation be answered still, and holds its site and vendor as they are until
+/// the transaction ends.
 ///
 /// # Errors
-/// Where the database does not answer.
+/// [`Error::NotFound`], [`Error::SiteExpired`] or [`Error::SupportPaused`] where that changed meanwhile, or trouble with
+/// the database.
 pub async fn hold(
     client: &impl GenericClient,
     vendor: VendorId,
     id: &SecretId,
     generation: i64,
-    now: Timestamp,
-) -> Result<Held> {
-    let sql = "SELECT v.status = 'active' AND (v.support_paused_until IS NULL OR v.support_paused_until <= $4) AS open \
-               FROM vendors v JOIN sites s ON s.vendor_id = v.id \
-               WHERE v.id = $1 AND s.secret_id = $2 AND s.generation = $3 AND s.state = 'registered' \
-                 AND (s.expires_at IS NULL OR s.expires_at > $4) FOR SHARE";
+    clock: &Clock,
+) -> crate::error::Result<()> {
+    let sql = "SELECT v.status = 'active' AS active, v.support_paused_until, s.state = 'registered' AS registered, \
+               s.expires_at FROM vendors v JOIN sites s ON s.vendor_id = v.id \
+               WHERE v.id = $1 AND s.secret_id = $2 AND s.generation = $3 FOR SHARE";
     let row = client
-        .query_opt(sql, &[&vendor.0, &id.as_str(), &generation, &now])
-        .await?;
-    Ok(match row {
-        Some(row) if row.try_get("open")? => Held::Live,
-        Some(_) => Held::Paused,
-        None => Held::Gone,
-    })
+        .query_opt(sql, &[&vendor.0, &id.as_str(), &generation])
+        .await?
+        .ok_or(Error::NotFound)?;
+    let now = clock.now();
+    let end: Option<Timestamp> = row.try_get("expires_at")?;
+    let pause: Option<Timestamp> = row.try_get("support_paused_until")?;
+    if end.is_some_and(|at| at <= now) {
+        Err(Error::SiteExpired)
+    } else if !row.try_get::<_, bool>("registered")? {
+        Err(Error::NotFound)
+    } else if pause.is_some_and(|until| until > now) || !row.try_get::<_, bool>("active")? {
+        Err(Error::SupportPaused)
+    } else {
+        Ok(())
+    }
 }

@@ -10,12 +10,14 @@ use std::sync::Arc;
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
-use super::{Asker, Explained, Wanted, Would, explain as ask};
+use super::{Asker, Explained, Wanted, Wish, Would, explain as ask};
 use crate::app::App;
 use crate::auth::Operator;
 use crate::credentials::token::Asked;
 use crate::error::{Error, FieldError, Result};
 use crate::http::{Json, NoQuery};
+use crate::tokens::Wishes;
+use crate::tokens::http::WrapTtl;
 use crate::types::{AccessKey, CredentialKey, Metadata, Namespace, SecretId, WorkerLogin};
 use crate::users::workers::TokenTtl;
 use crate::vendors::{self, Vendor};
@@ -44,6 +46,7 @@ pub struct AskerRequest {
 #[serde(rename_all = "kebab-case")]
 enum AskerKind {
     PublicKey,
+    SignedClient,
     Vendor,
     Worker,
     User,
@@ -62,8 +65,14 @@ pub struct WantedRequest {
     access_key: Option<AccessKey>,
     /// Credentials: one instead of all the caller may read.
     key: Option<CredentialKey>,
-    /// Credentials: first life, seconds.
+    /// First life, seconds.
     ttl: Option<TokenTtl>,
+    /// Longest life, seconds.
+    max_ttl: Option<u32>,
+    /// How many calls it would be good for.
+    uses: Option<u32>,
+    /// How long its wrapping would live, seconds.
+    wrap_ttl: Option<WrapTtl>,
     /// Credentials: whether the service would renew it.
     keep_alive: Option<bool>,
 }
@@ -111,9 +120,11 @@ struct TokenView {
     role: &'static str,
     policies: Vec<String>,
     /// First life, seconds.
-    ttl: u64,
+    ttl: u32,
     /// Longest life, seconds.
-    max_ttl: u64,
+    max_ttl: u32,
+    /// How many calls it would be good for; `null`: any number.
+    uses: Option<u32>,
     renewable: bool,
 }
 
@@ -124,9 +135,10 @@ impl TokenView {
             kind: rules.name,
             role: rules.role.name,
             policies: would.kind.granted(&vendor.namespace, would.scope),
-            ttl: would.ttl.map_or_else(|| rules.first_seconds(), u64::from),
-            max_ttl: rules.max_seconds,
-            renewable: rules.role.renewable,
+            ttl: would.terms.first,
+            max_ttl: would.terms.longest,
+            uses: would.terms.uses,
+            renewable: rules.role.renewable && would.terms.is_renewable(),
         }
     }
 }
@@ -162,6 +174,7 @@ fn asker(caller: &AskerRequest) -> Result<Asker> {
         (AskerKind::Worker, None) => Err(field("is required for a worker")),
         (_, Some(_)) => Err(field("is for workers only")),
         (AskerKind::PublicKey, None) => Ok(Asker::PublicKey),
+        (AskerKind::SignedClient, None) => Ok(Asker::SignedClient),
         (AskerKind::Vendor, None) => Ok(Asker::Vendor),
         (AskerKind::User, None) => Ok(Asker::User),
         (AskerKind::Operator | AskerKind::Billing, None) => Ok(Asker::Outsider),
@@ -186,11 +199,6 @@ fn wanted(token: WantedRequest) -> Result<Wanted> {
             token.kind == WantedKind::Credentials,
         ),
         (
-            "ttl",
-            token.ttl.is_some(),
-            token.kind == WantedKind::Credentials,
-        ),
-        (
             "keepAlive",
             token.keep_alive.is_some(),
             token.kind == WantedKind::Credentials,
@@ -207,20 +215,34 @@ fn wanted(token: WantedRequest) -> Result<Wanted> {
     if !errors.is_empty() {
         return Err(Error::InvalidField(errors));
     }
+    let wrap_ttl = token.wrap_ttl.map(WrapTtl::seconds);
+    let wish = Wish {
+        terms: Wishes {
+            ttl: token.ttl.map(TokenTtl::seconds),
+            max_ttl: token.max_ttl,
+            uses: token.uses,
+        },
+        wrap_ttl,
+    };
     Ok(match token.kind {
         WantedKind::Write => Wanted::Write {
             secret_id: token.secret_id,
             access_key: token.access_key,
+            wish,
         },
         WantedKind::Read => Wanted::Read {
             secret_id: token.secret_id,
+            wish,
         },
         WantedKind::Credentials => Wanted::Credentials(Asked {
             key: token.key,
             ttl: token.ttl,
-            wrap_ttl: None,
+            max_ttl: token.max_ttl,
+            uses: token.uses,
+            wrap_ttl,
             keep_alive: token.keep_alive.unwrap_or(false),
             metadata: Metadata::default(),
+            workload: None,
         }),
     })
 }

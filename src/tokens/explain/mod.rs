@@ -1,25 +1,27 @@
 //! Whether somebody would get a token, and which rule decides: the rules of the token path, asked without issuing
-//! anything. Rate limits are not counted, and OpenBao is not asked.
+//! anything. Rate limits and the lease budget are not counted, and OpenBao is not asked.
 
 pub mod http;
 
 use std::sync::Arc;
 
-use super::{Kind, Scope, rules};
+use super::{Kind, Scope, Terms, Wishes, rules};
 use crate::app::App;
-use crate::auth::{ClientPlugin, PluginOrVendor, VendorCaller};
+use crate::auth::{ClientPlugin, PluginOrVendor, Signed, VendorCaller};
 use crate::credentials::access::Caller;
 use crate::credentials::token::{self, Asked};
 use crate::error::{Error, Result};
 use crate::sites;
-use crate::types::{AccessKey, KeyId, SecretId, WorkerLogin};
+use crate::types::{AccessKey, JwtKeyId, KeyId, SecretId, WorkerLogin};
 use crate::users::workers::{self, Worker};
-use crate::vendors::Vendor;
+use crate::vendors::{ApiKey, Vendor};
 
 /// Who would ask.
 pub enum Asker {
     /// A client plugin, by the newest public key.
     PublicKey,
+    /// A client plugin, by a token that the vendor signed, for any site.
+    SignedClient,
     /// The vendor, by its newest private key.
     Vendor,
     /// A worker of the vendor.
@@ -38,14 +40,27 @@ pub enum Wanted {
         secret_id: Option<SecretId>,
         /// The access key that would be shown.
         access_key: Option<AccessKey>,
+        /// What it is to be like.
+        wish: Wish,
     },
     /// A read token, for one site or the whole store.
     Read {
         /// Which site.
         secret_id: Option<SecretId>,
+        /// What it is to be like.
+        wish: Wish,
     },
     /// A token for credentials.
     Credentials(Asked),
+}
+
+/// What a token is to be like.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish {
+    /// Its life and uses.
+    pub terms: Wishes,
+    /// Life of its wrapping in seconds, where it is to come wrapped.
+    pub wrap_ttl: Option<u32>,
 }
 
 /// The token that would be handed out.
@@ -54,8 +69,8 @@ pub struct Would {
     pub kind: Kind,
     /// Which credentials, for a kind that is for them.
     pub scope: Scope,
-    /// First life in seconds, where it is not the kind's.
-    pub ttl: Option<u32>,
+    /// How long it would live, and how many calls it would be good for.
+    pub terms: Terms,
 }
 
 /// What was found.
@@ -122,7 +137,7 @@ impl Asking<'_> {
             self.rule("vendor_status", self.vendor.refuse_inactive())?;
         }
         let may = match (asker, wanted) {
-            (Asker::PublicKey | Asker::Vendor, Wanted::Write { .. })
+            (Asker::PublicKey | Asker::SignedClient | Asker::Vendor, Wanted::Write { .. })
             | (Asker::Vendor, Wanted::Read { .. })
             | (Asker::Vendor | Asker::Worker(_), Wanted::Credentials(_)) => Ok(()),
             _ => Err(Error::CallerNotAllowed),
@@ -132,12 +147,13 @@ impl Asking<'_> {
             Wanted::Write {
                 secret_id,
                 access_key,
+                wish,
             } => {
                 let caller = self.caller(asker, key)?;
-                self.write(&caller, secret_id.as_ref(), access_key.as_ref())
-                    .await
+                let site = (secret_id.as_ref(), access_key.as_ref());
+                self.write(&caller, site, wish).await
             }
-            Wanted::Read { secret_id } => self.read(secret_id.as_ref()).await,
+            Wanted::Read { secret_id, wish } => self.read(secret_id.as_ref(), wish).await,
             Wanted::Credentials(token) => self.credentials(worker, key, token).await,
         }
     }
@@ -147,12 +163,22 @@ impl Asking<'_> {
         let key = self.vendor.current_key(self.app.clock.now());
         match asker {
             Asker::PublicKey => Ok(Some(key.ok_or(Error::CredentialsInvalid)?.id)),
+            Asker::SignedClient => self.signed_by(key).map(Some),
             Asker::Vendor => {
                 let key = key.filter(|key| key.private.is_some());
                 Ok(Some(key.ok_or(Error::CredentialsInvalid)?.id))
             }
             Asker::Worker(_) | Asker::User | Asker::Outsider => Ok(None),
         }
+    }
+
+    /// The vendor must have a key to sign with.
+    fn signed_by(&self, pair: Option<&ApiKey>) -> Result<KeyId> {
+        let now = self.app.clock.now();
+        let mut keys = self.vendor.jwt_keys.iter();
+        let lives = keys.any(|key| key.ends_at.is_none_or(|end| end > now));
+        let pair = pair.filter(|_| lives);
+        Ok(pair.ok_or(Error::CredentialsInvalid)?.id)
     }
 
     async fn worker(&self, asker: &Asker) -> Result<Option<Worker>> {
@@ -172,34 +198,47 @@ impl Asking<'_> {
         let vendor = Arc::clone(self.vendor);
         Ok(match asker {
             Asker::Vendor => PluginOrVendor::Vendor(VendorCaller { vendor, key }),
-            _ => PluginOrVendor::Plugin(ClientPlugin { vendor, key }),
+            _ => PluginOrVendor::Plugin(ClientPlugin {
+                vendor,
+                key,
+                signed: matches!(asker, Asker::SignedClient).then_some(Signed {
+                    key: JwtKeyId(0),
+                    site: None,
+                }),
+            }),
         })
     }
 
     async fn write(
         &mut self,
         caller: &PluginOrVendor,
-        secret_id: Option<&SecretId>,
-        access_key: Option<&AccessKey>,
+        (secret_id, access_key): (Option<&SecretId>, Option<&AccessKey>),
+        wish: &Wish,
     ) -> Result<Would> {
+        let is_for_plugin = matches!(caller, PluginOrVendor::Plugin(_));
+        self.rule("signed_clients", caller.may_store(secret_id))?;
         let Some(id) = secret_id else {
             let allowed = rules::store_wide_writes(self.vendor);
             self.rule("store_wide_writes", allowed)?;
-            return self.provisioned(Kind::Write);
+            let terms = self.agreed(Kind::Write, is_for_plugin, wish)?;
+            return self.provisioned(Kind::Write, terms);
         };
         let over = sites::may_replace(self.app, caller, id, access_key).await?;
-        let would = self.provisioned(Kind::WriteSite)?;
+        let terms = self.agreed(Kind::WriteSite, is_for_plugin, wish)?;
+        let would = self.provisioned(Kind::WriteSite, terms)?;
         self.site(Kind::WriteSite, id, over).await?;
         Ok(would)
     }
 
-    async fn read(&mut self, secret_id: Option<&SecretId>) -> Result<Would> {
+    async fn read(&mut self, secret_id: Option<&SecretId>, wish: &Wish) -> Result<Would> {
         let allowed = rules::support(self.vendor, self.app.clock.now());
         self.rule("support_pause", allowed)?;
         let Some(id) = secret_id else {
-            return self.provisioned(Kind::Read);
+            let terms = self.agreed(Kind::Read, false, wish)?;
+            return self.provisioned(Kind::Read, terms);
         };
-        let would = self.provisioned(Kind::ReadSite)?;
+        let terms = self.agreed(Kind::ReadSite, false, wish)?;
+        let would = self.provisioned(Kind::ReadSite, terms)?;
         self.site(Kind::ReadSite, id, true).await?;
         Ok(would)
     }
@@ -227,28 +266,35 @@ impl Asking<'_> {
             worker,
             key,
         };
-        let life = self.rule("ttl", token::life(&by, asked))?;
+        let terms = self.rule("ttl", token::terms(&by, asked))?;
         let mut scope = of_worker;
         if let Some(key) = &asked.key {
             self.rule("key_patterns", by.refuse_key(key))?;
             let record = token::record(self.app, &by, key).await;
             scope = Scope::Key(self.rule("credential", record)?.id);
         }
-        let would = self.provisioned(Kind::Credentials)?;
-        Ok(Would {
-            scope,
-            ttl: Some(life.seconds()),
-            ..would
-        })
+        let allowed = rules::wrapping(self.vendor, false, asked.wrap_ttl);
+        self.rule("wrapping", allowed)?;
+        let would = self.provisioned(Kind::Credentials, terms)?;
+        Ok(Would { scope, ..would })
     }
 
-    fn provisioned(&mut self, kind: Kind) -> Result<Would> {
+    /// What is handed out, as it is wished.
+    fn agreed(&mut self, kind: Kind, is_for_plugin: bool, wish: &Wish) -> Result<Terms> {
+        let terms = Terms::standing(kind, self.vendor).with(&wish.terms);
+        let terms = self.rule("terms", terms)?;
+        let allowed = rules::wrapping(self.vendor, is_for_plugin, wish.wrap_ttl);
+        self.rule("wrapping", allowed)?;
+        Ok(terms)
+    }
+
+    fn provisioned(&mut self, kind: Kind, terms: Terms) -> Result<Would> {
         let allowed = rules::provisioned(self.vendor, kind);
         self.rule("provisioned", allowed)?;
         Ok(Would {
             kind,
             scope: Scope::All,
-            ttl: None,
+            terms,
         })
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::revoke::{self, Asker, Counts};
-use super::{CallerName, Filter, Issuance, Moment, REACH, State, Stretch, store};
+use super::{Addresses, CallerName, Filter, Issuance, Moment, REACH, State, Stretch, store};
 use crate::app::App;
 use crate::auth::{Operator, VendorAdmin};
 use crate::error::{Error, Result};
@@ -33,6 +33,8 @@ pub struct IssuanceView {
     issued_at: Timestamp,
     expires_at: Timestamp,
     max_expires_at: Timestamp,
+    ttl: Option<i32>,
+    uses: Option<i32>,
     last_used_at: Option<Timestamp>,
     client_address: Option<String>,
     request_id: String,
@@ -73,6 +75,8 @@ impl IssuanceView {
             issued_at: issuance.issued_at,
             expires_at: issuance.expires_at,
             max_expires_at: issuance.max_expires_at,
+            ttl: issuance.ttl,
+            uses: issuance.uses,
             last_used_at: issuance.last_used_at,
             client_address: issuance.client_address,
             request_id: issuance.request_id,
@@ -119,6 +123,12 @@ fn read_query(request: &HttpRequest) -> Result<(Filter, PageRequest)> {
                 Ok(caller) => filter.caller.replace(caller).is_some(),
                 Err(_) => return bad("caller must be a kind of caller, or kind:name"),
             },
+            "clientAddress" => match Addresses::try_from(value.to_owned()) {
+                Ok(addresses) => filter.address.replace(addresses).is_some(),
+                Err(_) => {
+                    return bad("clientAddress must be an IP address, or a network in CIDR form");
+                }
+            },
             "issuedBefore" => match moment() {
                 Ok(at) => filter.issued_before.replace(at).is_some(),
                 Err(_) => return bad("issuedBefore must be an RFC 3339 time with a zone"),
@@ -129,7 +139,7 @@ fn read_query(request: &HttpRequest) -> Result<(Filter, PageRequest)> {
             },
             _ => {
                 return bad(
-                    "unknown query parameter; known: limit, cursor, state, kind, site, caller, issuedBefore, issuedAfter",
+                    "unknown query parameter; known: limit, cursor, state, kind, site, caller, clientAddress, issuedBefore, issuedAfter",
                 );
             }
         };
@@ -224,21 +234,38 @@ pub struct RevokeRequest {
     site: Option<SecretId>,
     kind: Option<Kind>,
     caller: Option<CallerName>,
+    /// By which key pair: its public key.
+    public_key: Option<String>,
+    client_address: Option<Addresses>,
     issued_before: Option<Moment>,
+    issued_after: Option<Moment>,
+    /// Only counts.
+    #[serde(default)]
+    dry_run: bool,
     /// Says that a filter this wide is meant. The other fields narrow it down all the same.
     #[serde(default)]
     all: bool,
 }
 
 impl RevokeRequest {
-    fn filter(self) -> Filter {
-        Filter {
+    fn filter(self, app: &App) -> Result<Filter> {
+        let key = match &self.public_key {
+            None => None,
+            Some(text) => {
+                let key = app.keys()?.verify_public_key(text);
+                Some(key.ok_or_else(|| Error::field("publicKey", "must be a public key"))?)
+            }
+        };
+        Ok(Filter {
+            key,
+            address: self.client_address,
+            issued_after: self.issued_after.map(|at| at.0),
             site: self.site,
             kind: self.kind,
             caller: self.caller,
             issued_before: self.issued_before.map(|at| at.0),
             ..Filter::default()
-        }
+        })
     }
 
     fn is_empty(&self) -> bool {
@@ -246,10 +273,14 @@ impl RevokeRequest {
             && self.kind.is_none()
             && self.caller.is_none()
             && self.issued_before.is_none()
+            && self.issued_after.is_none()
+            && self.public_key.is_none()
+            && self.client_address.is_none()
     }
 }
 
-/// `POST /api/issuances/revoke`: ends the live tokens that are meant. 202.
+/// `POST /api/issuances/revoke`: ends the live tokens that are meant. 202. A dry run counts them, and those of them that
+/// are to end already. 200.
 pub async fn revoke_many(
     app: web::Data<App>,
     by: VendorAdmin,
@@ -257,11 +288,11 @@ pub async fn revoke_many(
     body: Json<RevokeRequest>,
 ) -> Result<HttpResponse> {
     if body.0.is_empty() && !body.0.all {
-        let detail = "must be true, or site, kind, caller or issuedBefore given";
+        let detail = "must be true, or something given that tells which tokens are meant";
         return Err(Error::field("all", detail));
     }
     let asker = Asker { actor: by.actor };
-    ended(&app, Some(by.vendor.id), body.0.filter(), asker).await
+    ended(&app, Some(by.vendor.id), body.0, asker).await
 }
 
 /// `POST /api/admin/issuances/revoke`: the same over all vendors.
@@ -278,15 +309,22 @@ pub async fn revoke_all(
     let asker = Asker {
         actor: operator.actor(),
     };
-    ended(&app, None, body.0.filter(), asker).await
+    ended(&app, None, body.0, asker).await
 }
 
 async fn ended(
     app: &web::Data<App>,
     whose: Option<VendorId>,
-    filter: Filter,
+    body: RevokeRequest,
     by: Asker,
 ) -> Result<HttpResponse> {
+    let dry_run = body.dry_run;
+    let filter = body.filter(app)?;
+    if dry_run {
+        let (matched, ending) = revoke::meant(app, whose, &filter).await?;
+        let counts = json!({ "matched": matched, "ending": ending, "dryRun": true });
+        return Ok(HttpResponse::Ok().json(counts));
+    }
     let Counts { matched, revoked } = in_background(app, move |app| async move {
         revoke::many(&app, whose, &filter, &by).await
     })

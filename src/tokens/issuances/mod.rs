@@ -4,12 +4,15 @@ pub mod http;
 pub mod revoke;
 pub mod store;
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Kind;
-use crate::types::{IssuanceId, SecretId, VendorId, WorkerId};
+use crate::types::{IssuanceId, KeyId, SecretId, VendorId, WorkerId};
 
 /// The longest life of any kind: what was issued before that lives no more.
 const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(28 * 24);
@@ -40,6 +43,10 @@ pub struct Issuance {
     pub expires_at: Timestamp,
     /// The end of its longest life.
     pub max_expires_at: Timestamp,
+    /// First life, seconds; unknown of old ones.
+    pub ttl: Option<i32>,
+    /// How many calls it is good for; `None`: any number.
+    pub uses: Option<i32>,
     /// When it was last used in OpenBao, as the audit log says.
     pub last_used_at: Option<Timestamp>,
     /// Where the caller was.
@@ -154,6 +161,43 @@ impl TryFrom<String> for CallerName {
     }
 }
 
+/// Client addresses: one, or those of a network in CIDR form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Addresses(IpNet);
+
+impl Addresses {
+    /// As they may be on record: those of IPv4 as IPv6 writes them, too.
+    #[must_use]
+    pub fn written(&self) -> Vec<String> {
+        let mut all = vec![self.0.to_string()];
+        if let IpNet::V4(v4) = self.0 {
+            let mapped = v4.addr().to_ipv6_mapped();
+            all.push(format!("{mapped}/{}", 96 + v4.prefix_len()));
+        }
+        all
+    }
+}
+
+impl TryFrom<String> for Addresses {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let one = text
+            .parse()
+            .map(|address: IpAddr| IpNet::from(address.to_canonical()));
+        let net: Option<IpNet> = one.ok().or_else(|| text.parse().ok());
+        net.filter(|net| net.trunc() == *net)
+            .map(Self)
+            .ok_or("must be an IP address, or a network in CIDR form without host bits")
+    }
+}
+
+impl From<Addresses> for String {
+    fn from(addresses: Addresses) -> Self {
+        addresses.0.to_string()
+    }
+}
+
 /// A moment as callers write it: RFC 3339 with a zone, from 1970 to 2200.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "String")]
@@ -179,6 +223,10 @@ pub struct Filter {
     pub site: Option<SecretId>,
     /// Handed out to whom.
     pub caller: Option<CallerName>,
+    /// By which key pair.
+    pub key: Option<KeyId>,
+    /// To which client addresses.
+    pub address: Option<Addresses>,
     /// Handed out before.
     pub issued_before: Option<Timestamp>,
     /// Handed out after.
@@ -216,7 +264,9 @@ impl Filter {
     /// be others.
     fn is_direct(&self, one_vendor: bool) -> bool {
         let site = self.site.is_none() || one_vendor;
-        site && self.state.is_none() && self.kind.is_none() && self.caller.is_none()
+        let others = self.kind.is_none() && self.caller.is_none();
+        let who = self.key.is_none() && self.address.is_none();
+        site && self.state.is_none() && others && who
     }
 
     /// As events tell it.
@@ -225,7 +275,10 @@ impl Filter {
             "kind": self.kind.map(|kind| kind.rules().name),
             "site": self.site,
             "caller": self.caller,
+            "keyId": self.key.map(|key| key.0),
+            "clientAddress": self.address,
             "issuedBefore": self.issued_before,
+            "issuedAfter": self.issued_after,
         })
     }
 }
@@ -248,6 +301,35 @@ mod tests {
         for bad in ["", ":", "vendor:", ":x", "Vendor", "operator:a\0b", "a b"] {
             assert!(CallerName::parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn addresses_are_one_or_a_network() {
+        let read = |text: &str| Addresses::try_from(text.to_owned()).ok().map(String::from);
+        for (given, kept) in [
+            ("198.51.100.7", "198.51.100.7/32"),
+            ("::ffff:198.51.100.7", "198.51.100.7/32"),
+            ("198.51.100.0/24", "198.51.100.0/24"),
+            ("0.0.0.0/0", "0.0.0.0/0"),
+            ("2001:db8::/32", "2001:db8::/32"),
+        ] {
+            assert_eq!(read(given).as_deref(), Some(kept), "{given}");
+        }
+        for bad in [
+            "",
+            "198.51.100.7/24",
+            "198.51.100.0/33",
+            "localhost",
+            "10.0.0.0/-1",
+            "fe80::1%1",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+        let v4 = Addresses::try_from("10.0.0.0/8".to_owned());
+        assert_eq!(
+            v4.map(|v4| v4.written()[1].clone()),
+            Ok("::ffff:10.0.0.0/104".to_owned())
+        );
     }
 
     #[test]

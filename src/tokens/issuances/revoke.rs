@@ -94,6 +94,36 @@ pub async fn many(
     })
 }
 
+/// How many live tokens a filter means, and how many of them are to end already: what [`many`] would match, and how far
+/// OpenBao is behind what was asked for.
+///
+/// # Errors
+/// Trouble with the database.
+pub async fn meant(app: &App, whose: Option<VendorId>, filter: &Filter) -> Result<(usize, usize)> {
+    let now = app.clock.now();
+    let client = app.db.get().await?;
+    let live = Filter {
+        state: Some(State::Live),
+        ..filter.clone()
+    };
+    let mut rest = live.stretch(None, now);
+    let (mut all, mut ending) = (0, 0);
+    loop {
+        let floor = store::floor(&client, whose, filter, &rest, REACH).await?;
+        let step = Stretch {
+            from: floor.unwrap_or(rest.from),
+            before: rest.before,
+        };
+        let counted = store::count(&client, whose, filter, &step, now).await?;
+        all += counted.0;
+        ending += counted.1;
+        match floor {
+            Some(floor) => rest.before = floor,
+            None => return Ok((all, ending)),
+        }
+    }
+}
+
 /// Marks them, a stretch of the ledger in each transaction; the last of these says what was asked for. Gives how many
 /// there are, and the newest of them.
 async fn mark(

@@ -9,16 +9,18 @@ use crate::tokens::revoke::store::{Doomed, doomed};
 use crate::types::{IssuanceId, SecretId, VendorId, WorkerId};
 
 const COLUMNS: &str = "i.id, i.vendor_id, v.namespace, i.kind, i.accessor, i.secret_id, i.caller, i.issued_at, i.expires_at, \
-                       i.max_expires_at, i.last_used_at, i.client_address, i.request_id, i.worker_id, c.key AS credential, \
+                       i.max_expires_at, i.first_life_seconds, i.uses, i.last_used_at, i.client_address, i.request_id, i.worker_id, c.key AS credential, \
                        i.revoke_reason, i.revoke_actor, i.revoke_asked_at, i.revoked_at";
 const WITH_NAMES: &str = "JOIN vendors v ON v.id = i.vendor_id \
                           LEFT JOIN credentials c ON c.vendor_id = i.vendor_id AND c.id = i.credential_id";
 
-/// Of one vendor, or of all: `$1`; in a stretch: `$2` and `$3`; as a filter says: `$4` to `$8`.
+/// Of one vendor, or of all: `$1`; in a stretch: `$2` and `$3`; as a filter says: `$4` to `$10`.
 const MEANT: &str = "($1::bigint IS NULL OR vendor_id = $1) AND id >= $2 AND id < $3 \
                      AND ($4::text IS NULL OR kind = $4) AND ($5::text IS NULL OR secret_id = $5) \
                      AND ($6::text IS NULL OR caller = $6 OR starts_with(caller, $6 || ':')) \
-                     AND ($7::timestamptz IS NULL OR issued_at < $7) AND ($8::timestamptz IS NULL OR issued_at > $8)";
+                     AND ($7::timestamptz IS NULL OR issued_at < $7) AND ($8::timestamptz IS NULL OR issued_at > $8) \
+                     AND ($9::bigint IS NULL OR api_key_id = $9) \
+                     AND ($10::text[] IS NULL OR client_address::inet <<= ANY($10::text[]::inet[]))";
 
 fn issuance(row: &Row) -> Result<Issuance> {
     let (asked_at, revoked_at) = (row.try_get("revoke_asked_at")?, row.try_get("revoked_at")?);
@@ -40,6 +42,8 @@ fn issuance(row: &Row) -> Result<Issuance> {
         issued_at: row.try_get("issued_at")?,
         expires_at: row.try_get("expires_at")?,
         max_expires_at: row.try_get("max_expires_at")?,
+        ttl: row.try_get("first_life_seconds")?,
+        uses: row.try_get("uses")?,
         last_used_at: row.try_get("last_used_at")?,
         client_address: row.try_get("client_address")?,
         request_id: row.try_get("request_id")?,
@@ -95,10 +99,10 @@ pub async fn page(
 ) -> Result<Vec<Issuance>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM ( \
-           SELECT * FROM issuances WHERE {MEANT} AND ($9::text IS NULL OR $9 = CASE \
-             WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN max_expires_at <= $10 THEN 'expired' \
+           SELECT * FROM issuances WHERE {MEANT} AND ($11::text IS NULL OR $11 = CASE \
+             WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN max_expires_at <= $12 THEN 'expired' \
              WHEN revoke_asked_at IS NOT NULL THEN 'ending' ELSE 'live' END) \
-           ORDER BY id DESC LIMIT $11) i {WITH_NAMES} ORDER BY i.id DESC"
+           ORDER BY id DESC LIMIT $13) i {WITH_NAMES} ORDER BY i.id DESC"
     );
     let rows = client
         .query(
@@ -112,6 +116,8 @@ pub async fn page(
                 &filter.caller.as_ref().map(CallerName::as_str),
                 &filter.issued_before,
                 &filter.issued_after,
+                &filter.key.map(|key| key.0),
+                &filter.address.map(|addresses| addresses.written()),
                 &filter.state.map(State::as_str),
                 &now,
                 &(limit + 1),
@@ -188,10 +194,10 @@ pub async fn mark(
     order: &BulkOrder<'_>,
 ) -> Result<Vec<Doomed>> {
     let sql = format!(
-        "UPDATE issuances SET revoke_asked_at = coalesce(revoke_asked_at, $9), \
-         revoke_after = coalesce(revoke_after, $10), revoke_reason = coalesce(revoke_reason, $11), \
-         revoke_actor = CASE WHEN revoke_asked_at IS NULL THEN $12 ELSE revoke_actor END \
-         WHERE {MEANT} AND seq <= $13 AND revoked_at IS NULL AND max_expires_at > $9 \
+        "UPDATE issuances SET revoke_asked_at = coalesce(revoke_asked_at, $11), \
+         revoke_after = coalesce(revoke_after, $12), revoke_reason = coalesce(revoke_reason, $13), \
+         revoke_actor = CASE WHEN revoke_asked_at IS NULL THEN $14 ELSE revoke_actor END \
+         WHERE {MEANT} AND seq <= $15 AND revoked_at IS NULL AND max_expires_at > $11 \
          RETURNING id, vendor_id, accessor"
     );
     let rows = client
@@ -206,6 +212,8 @@ pub async fn mark(
                 &filter.caller.as_ref().map(CallerName::as_str),
                 &filter.issued_before,
                 &filter.issued_after,
+                &filter.key.map(|key| key.0),
+                &filter.address.map(|addresses| addresses.written()),
                 &order.at,
                 &order.after,
                 &order.reason,
@@ -215,4 +223,43 @@ pub async fn mark(
         )
         .await?;
     rows.iter().map(doomed).collect()
+}
+
+/// How many live tokens of a stretch are meant, and how many of them are to end already.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn count(
+    client: &impl GenericClient,
+    whose: Option<VendorId>,
+    filter: &Filter,
+    stretch: &Stretch,
+    now: Timestamp,
+) -> Result<(usize, usize)> {
+    let sql = format!(
+        "SELECT count(*) AS live, count(*) FILTER (WHERE revoke_asked_at IS NOT NULL) AS ending FROM issuances \
+         WHERE {MEANT} AND revoked_at IS NULL AND max_expires_at > $11"
+    );
+    let row = client
+        .query_one(
+            &sql,
+            &[
+                &whose.map(|id| id.0),
+                &stretch.from.0,
+                &stretch.before.0,
+                &filter.kind.map(|kind| kind.rules().name),
+                &filter.site.as_ref().map(SecretId::as_str),
+                &filter.caller.as_ref().map(CallerName::as_str),
+                &filter.issued_before,
+                &filter.issued_after,
+                &filter.key.map(|key| key.0),
+                &filter.address.map(|addresses| addresses.written()),
+                &now,
+            ],
+        )
+        .await?;
+    let number = |column| -> Result<usize> {
+        Ok(usize::try_from(row.try_get::<_, i64>(column)?).unwrap_or(usize::MAX))
+    };
+    Ok((number("live")?, number("ending")?))
 }

@@ -85,7 +85,9 @@ async fn renew_all(app: &Arc<App>, due: &[Due], passed: &mut Passed) {
 /// `false` where OpenBao knows the token no more.
 async fn renew(app: &App, token: &Due) -> Result<bool> {
     let accessor = token.accessor.as_str();
-    let increment = format!("{}s", token.life);
+    let left = token.max_expires_at.duration_since(app.clock.now());
+    // OpenBao may let it live longer than was agreed on.
+    let increment = format!("{}s", token.life.min(left.as_secs()).max(1));
     let increment = increment.as_str();
     let renewed = app
         .vault

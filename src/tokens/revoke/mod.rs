@@ -7,8 +7,11 @@ use std::time::{Duration, Instant};
 use futures_util::{FutureExt, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
+use super::Kind;
 use crate::app::App;
+use crate::db::{self, GenericClient};
 use crate::error::Result;
+use crate::types::VendorId;
 use crate::vault::tokens;
 
 pub use store::Doomed;
@@ -17,6 +20,10 @@ const BATCH: i64 = 200;
 const AT_ONCE: usize = 8;
 /// Of one pass.
 const LONGEST: Duration = Duration::from_secs(20);
+/// How many rows of the ledger one statement looks at: one over all could take longer than a statement may.
+const STEP: i64 = 5000;
+/// So many of those that were marked are revoked by whoever marked them; the task takes the others.
+const FIRST: usize = 5000;
 /// So many failures say that OpenBao is out of reach: the others are left for later.
 const ENOUGH: usize = 8;
 
@@ -38,6 +45,28 @@ pub struct Passed {
     pub revoked: usize,
     /// Tokens that could not be revoked yet.
     pub failed: usize,
+}
+
+/// Marks all live tokens of some kinds, in the caller's transaction, which holds the vendor: none is recorded meanwhile.
+/// Gives the first of them.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn mark_all(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    kinds: &[Kind],
+    order: &Order<'_>,
+) -> db::Result<Vec<Doomed>> {
+    let mut from = store::oldest_live(kinds, order.at);
+    let mut first = Vec::new();
+    while let Some(to) = store::step(client, vendor, from, STEP).await? {
+        let marked = store::mark_step(client, vendor, (from, to), kinds, order).await?;
+        let room = FIRST.saturating_sub(first.len());
+        first.extend(marked.into_iter().take(room));
+        from = to;
+    }
+    Ok(first)
 }
 
 /// Revokes tokens now, and gives how many are dead. One that fails stays marked, and is tried again by [`pass`].
@@ -102,7 +131,7 @@ pub async fn one(app: &App, token: &Doomed) -> Result<()> {
     Ok(())
 }
 
-/// Tries again what is marked and due, as long as there is any and OpenBao takes it.
+/// Marks what lives beyond its longest life, and tries again what is marked and due, as long as there is any and OpenBao takes it.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -115,6 +144,7 @@ pub async fn pass(app: &App) -> Result<Passed> {
             .checked_add(SignedDuration::from_secs(15))
             .unwrap_or(Timestamp::MAX);
         let client = app.db.get().await?;
+        store::mark_overdue(&client, at, BATCH).await?;
         let due = store::claim_due(&client, at, next, BATCH).await?;
         drop(client);
         if due.is_empty() {

@@ -59,6 +59,29 @@ pub async fn mark_superseded(
     rows.iter().map(doomed).collect()
 }
 
+/// Marks the live write tokens of a site for revocation, but for one that is kept.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn mark_given_back(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    secret_id: &SecretId,
+    kept: Option<IssuanceId>,
+    order: &Order<'_>,
+) -> Result<Vec<Doomed>> {
+    let sql = format!(
+        "{MARK} WHERE vendor_id = $1 AND secret_id = $5 AND kind = 'write_site' AND id IS DISTINCT FROM $6 \
+         AND revoked_at IS NULL AND revoke_asked_at IS NULL AND max_expires_at > $2 {MARKED}"
+    );
+    let Order { by, reason, at } = order;
+    let (secret_id, kept) = (secret_id.as_str(), kept.map(|id| id.0));
+    let rows = client
+        .query(&sql, &[&vendor.0, at, reason, by, &secret_id, &kept])
+        .await?;
+    rows.iter().map(doomed).collect()
+}
+
 /// Marks all live tokens of a site for revocation.
 ///
 /// # Errors
@@ -140,29 +163,84 @@ pub async fn mark_credential(
     rows.iter().map(doomed).collect()
 }
 
-/// Marks the live tokens of some kinds for revocation.
+/// Before this no live token of some kinds was recorded.
+#[must_use]
+pub fn oldest_live(kinds: &[Kind], now: Timestamp) -> IssuanceId {
+    let longest = kinds.iter().map(|kind| kind.rules().max_seconds).max();
+    let longest = i64::try_from(longest.unwrap_or(0)).unwrap_or(i64::MAX / 4);
+    let oldest = now.checked_sub(SignedDuration::from_secs(longest) + MINTING);
+    IssuanceId::first_of(oldest.unwrap_or(Timestamp::UNIX_EPOCH))
+}
+
+/// The last of the next `limit` rows of a vendor's from `from` on; `None` where there is none.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn mark_kinds(
+pub async fn step(
     client: &impl GenericClient,
     vendor: VendorId,
+    from: IssuanceId,
+    limit: i64,
+) -> Result<Option<IssuanceId>> {
+    let sql = "SELECT id FROM (SELECT id FROM issuances WHERE vendor_id = $1 AND id > $2 ORDER BY id LIMIT $3) AS step \
+               ORDER BY id DESC LIMIT 1";
+    let row = client.query_opt(sql, &[&vendor.0, &from.0, &limit]).await?;
+    row.map(|row| Ok(IssuanceId(row.try_get("id")?)))
+        .transpose()
+}
+
+/// Marks the live tokens of some kinds between two rows of a vendor's, the second included.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn mark_step(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    (from, to): (IssuanceId, IssuanceId),
     kinds: &[Kind],
     order: &Order<'_>,
 ) -> Result<Vec<Doomed>> {
     let sql = format!(
-        "{MARK} WHERE vendor_id = $1 AND kind = ANY($5) AND id >= $6 AND revoked_at IS NULL AND max_expires_at > $2 {MARKED}"
+        "{MARK} WHERE vendor_id = $1 AND id > $5 AND id <= $6 AND kind = ANY($7) AND revoked_at IS NULL \
+         AND max_expires_at > $2 {MARKED}"
     );
     let Order { by, reason, at } = order;
-    let longest = kinds.iter().map(|kind| kind.rules().max_seconds).max();
-    let longest = i64::try_from(longest.unwrap_or(0)).unwrap_or(i64::MAX / 4);
-    let oldest = at.checked_sub(SignedDuration::from_secs(longest) + MINTING);
-    let oldest = IssuanceId::first_of(oldest.unwrap_or(Timestamp::UNIX_EPOCH));
     let kinds: Vec<&str> = kinds.iter().map(|kind| kind.rules().name).collect();
     let rows = client
-        .query(&sql, &[&vendor.0, at, reason, by, &kinds, &oldest.0])
+        .query(&sql, &[&vendor.0, at, reason, by, &from.0, &to.0, &kinds])
         .await?;
     rows.iter().map(doomed).collect()
+}
+
+/// Tokens of a vendor that are marked and live, from the oldest on.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn marked(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Doomed>> {
+    let sql = "SELECT id, vendor_id, accessor FROM issuances WHERE vendor_id = $1 AND revoke_asked_at IS NOT NULL \
+               AND revoked_at IS NULL AND max_expires_at > $2 ORDER BY id LIMIT $3";
+    let rows = client.query(sql, &[&vendor.0, &now, &limit]).await?;
+    rows.iter().map(doomed).collect()
+}
+
+/// How many those are.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn count_marked(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    now: Timestamp,
+) -> Result<i64> {
+    let sql = "SELECT count(*) AS number FROM issuances WHERE vendor_id = $1 AND revoke_asked_at IS NOT NULL \
+               AND revoked_at IS NULL AND max_expires_at > $2";
+    let row = client.query_one(sql, &[&vendor.0, &now]).await?;
+    Ok(row.try_get("number")?)
 }
 
 /// Notes that a token is dead, once, and says so in an event where somebody asked for its end.
@@ -187,6 +265,21 @@ pub async fn mark_revoked(
         .execute(&statement, &[&vendor.0, &id.0, &now])
         .await?;
     Ok(())
+}
+
+/// Marks tokens for revocation whose longest life is over, and which OpenBao would let live longer. Gives how many.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn mark_overdue(client: &impl GenericClient, now: Timestamp, limit: i64) -> Result<u64> {
+    let sql = "UPDATE issuances SET revoke_asked_at = $1, revoke_after = $1, revoke_reason = 'longest life over', \
+               revoke_actor = 'task:revoke_tokens' WHERE id IN ( \
+               SELECT id FROM issuances WHERE cut_short AND max_expires_at <= $1 AND revoked_at IS NULL \
+               AND revoke_asked_at IS NULL ORDER BY max_expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
+    client
+        .execute(sql, &[&now, &limit])
+        .await
+        .map_err(crate::db::Error::from)
 }
 
 /// Takes tokens whose revocation is due, of any vendor, for one pass: their next try is put off meanwhile.

@@ -37,8 +37,9 @@ pub(super) async fn fetch(
     endpoint: &ApiEndpoint,
 ) -> Result<SignatureKey, Trouble> {
     let asking = async {
-        let client = client(egress, endpoint).await?;
-        let body = ask(&client, endpoint.key_url()).await?;
+        let url = endpoint.key_url();
+        let client = egress.http_client(&url).await.map_err(of_guard)?;
+        let body = ask(&client, url).await?;
         // Some sites begin everything with a byte order mark.
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body);
         let answer: SignatureKeyAnswer = serde_json::from_slice(body).map_err(|_| FORM)?;
@@ -47,16 +48,6 @@ pub(super) async fn fetch(
     tokio::time::timeout(LIMIT, asking)
         .await
         .unwrap_or(Err(TIME))
-}
-
-/// A client for the addresses that the host has now. The same ones are judged and dialled.
-async fn client(egress: &Egress, endpoint: &ApiEndpoint) -> Result<reqwest::Client, Trouble> {
-    let (host, port) = endpoint.host_and_port().ok_or(ADDRESS)?;
-    let addresses = egress.resolve(host, port).await.map_err(of_guard)?;
-    if !egress.are_inside(&addresses) {
-        endpoint.check_outside().map_err(|_| ADDRESS)?;
-    }
-    egress.pinned_client(addresses).map_err(of_guard)
 }
 
 async fn ask(client: &reqwest::Client, url: Url) -> Result<Vec<u8>, Trouble> {
@@ -81,7 +72,7 @@ async fn ask(client: &reqwest::Client, url: Url) -> Result<Vec<u8>, Trouble> {
 fn of_guard(error: EgressError) -> Trouble {
     match error {
         EgressError::NameUnknown | EgressError::NameTimedOut => NAME,
-        EgressError::AddressRefused | EgressError::NotWeb => ADDRESS,
+        EgressError::AddressRefused | EgressError::Outside(_) | EgressError::NotWeb => ADDRESS,
         EgressError::ConnectTimedOut => TIME,
         EgressError::ConnectionRefused | EgressError::Unreachable | EgressError::Client => {
             CONNECTION

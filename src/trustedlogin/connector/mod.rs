@@ -9,6 +9,7 @@
 //! Connector keeps its key.
 
 mod fetch;
+pub mod http;
 mod keys;
 mod register;
 pub mod store;

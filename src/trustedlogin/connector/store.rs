@@ -4,7 +4,54 @@ use jiff::Timestamp;
 
 use super::NonceDigest;
 use crate::db::{GenericClient, Result};
-use crate::types::{ApiEndpoint, SignatureKey, VendorId};
+use crate::types::{ApiEndpoint, HookUrl, SignatureKey, VendorId};
+
+/// What is known of a vendor's Connector, and of its clients.
+pub struct Known {
+    /// Where it answers.
+    pub endpoint: Option<String>,
+    /// Where clients send webhooks of their own.
+    pub client_webhook: Option<String>,
+    /// The key that was seen last, in hexadecimal digits.
+    pub key: Option<String>,
+    /// When that was.
+    pub key_seen_at: Option<Timestamp>,
+}
+
+/// What is known of a vendor's Connector; `None` where there is no such vendor.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn find(client: &impl GenericClient, vendor: VendorId) -> Result<Option<Known>> {
+    let sql = "SELECT c.endpoint, c.signature_key, c.key_seen_at, v.client_webhook_url \
+               FROM vendors v LEFT JOIN connectors c ON c.vendor_id = v.id WHERE v.id = $1";
+    let row = client.query_opt(sql, &[&vendor.0]).await?;
+    row.map(|row| {
+        Ok(Known {
+            endpoint: row.try_get("endpoint")?,
+            client_webhook: row.try_get("client_webhook_url")?,
+            key: row.try_get("signature_key")?,
+            key_seen_at: row.try_get("key_seen_at")?,
+        })
+    })
+    .transpose()
+}
+
+/// Notes where a vendor's clients send webhooks of their own; `false` where it is so already.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn set_client_webhook(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    url: Option<&HookUrl>,
+    now: Timestamp,
+) -> Result<bool> {
+    let sql = "UPDATE vendors SET client_webhook_url = $2, updated_at = $3 \
+               WHERE id = $1 AND client_webhook_url IS DISTINCT FROM $2";
+    let url = url.map(HookUrl::as_str);
+    Ok(client.execute(sql, &[&vendor.0, &url, &now]).await? == 1)
+}
 
 /// Where a vendor's Connector answers, as stored; it stays so until the transaction ends.
 ///

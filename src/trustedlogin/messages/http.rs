@@ -22,6 +22,8 @@ use crate::types::VendorId;
 
 /// Of one answer.
 const MOST: i64 = 500;
+/// Bytes of envelopes in it.
+const LARGEST: i64 = 2 << 20;
 
 /// A message as its Connector reads it.
 #[derive(Serialize)]
@@ -77,7 +79,7 @@ pub async fn post(
     Ok(HttpResponse::Created().json(answer))
 }
 
-/// `GET /api/v1/accounts/{id}/messages?since=`: the oldest first, 500 at most. Other parameters are passed over.
+/// `GET /api/v1/accounts/{id}/messages?since=`: the oldest first, in pages that end with a second. Other parameters are passed over.
 pub async fn list(
     app: web::Data<App>,
     caller: ConnectorVendor,
@@ -88,7 +90,7 @@ pub async fn list(
     own_account(&caller.0, &account)?;
     let since = since(request.query_string())?;
     let client = app.db.get().await?;
-    let messages = store::since(&client, vendor, since, MOST).await?;
+    let messages = store::since(&client, vendor, since, (MOST, LARGEST)).await?;
     let views = messages.into_iter().map(|m| MessageView::new(vendor, m));
     Ok(HttpResponse::Ok().json(views.collect::<Vec<_>>()))
 }

@@ -88,14 +88,16 @@ pub async fn post(
     actor: &str,
     sealed: &Sealed,
 ) -> Result<(i64, Timestamp)> {
-    let now = app.clock.now();
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
     // The counter is locked from here on: nobody else adds one meanwhile.
     let id = store::next_id(&transaction, vendor).await?;
-    if store::count(&transaction, vendor).await? >= MOST {
+    let (number, newest) = store::kept(&transaction, vendor).await?;
+    if number >= MOST {
         return Err(Error::MessagesFull);
     }
+    // None comes before one that may have been read already, whatever the clocks of replicas say.
+    let now = app.clock.now().max(newest.unwrap_or(Timestamp::MIN));
     store::insert(&transaction, vendor, id, sealed, now).await?;
     let mut event = Event::done("message.received", Some(vendor), actor);
     event.details = json!({ "message": id });

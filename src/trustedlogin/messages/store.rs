@@ -34,14 +34,17 @@ pub async fn next_id(client: &impl GenericClient, vendor: VendorId) -> Result<i6
     Ok(row.try_get("last_id")?)
 }
 
-/// How many messages of a vendor are kept.
+/// How many messages of a vendor are kept, and when the newest came.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn count(client: &impl GenericClient, vendor: VendorId) -> Result<i64> {
-    let sql = "SELECT count(*) AS number FROM client_messages WHERE vendor_id = $1";
+pub async fn kept(
+    client: &impl GenericClient,
+    vendor: VendorId,
+) -> Result<(i64, Option<Timestamp>)> {
+    let sql = "SELECT count(*) AS number, max(created_at) AS newest FROM client_messages WHERE vendor_id = $1";
     let row = client.query_one(sql, &[&vendor.0]).await?;
-    Ok(row.try_get("number")?)
+    Ok((row.try_get("number")?, row.try_get("newest")?))
 }
 
 /// Keeps a message.
@@ -78,7 +81,9 @@ pub async fn insert(
     Ok(())
 }
 
-/// A vendor's messages from a time on, the oldest first.
+/// A page of a vendor's messages from a time on, the oldest first. It ends with a second, after so many messages or
+/// bytes; the first two seconds that have some are always whole, so that who goes on from the last one's second, or from
+/// the next, comes to the end.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -86,12 +91,18 @@ pub async fn since(
     client: &impl GenericClient,
     vendor: VendorId,
     from: Timestamp,
-    limit: i64,
+    (messages, bytes): (i64, i64),
 ) -> Result<Vec<Message>> {
-    let sql = "SELECT id, created_at, envelope, nonce, sender_public_key, key_fingerprint, action, ref, \
-                   access_key_fingerprint \
-               FROM client_messages WHERE vendor_id = $1 AND created_at >= $2 ORDER BY created_at, id LIMIT $3";
-    let rows = client.query(sql, &[&vendor.0, &from, &limit]).await?;
+    let sql = "SELECT * FROM ( \
+                   SELECT id, created_at, envelope, nonce, sender_public_key, key_fingerprint, action, ref, \
+                       access_key_fingerprint, dense_rank() OVER by_second AS second, count(*) OVER by_second AS number, \
+                       sum(pg_column_size(envelope)) OVER by_second AS bytes \
+                   FROM client_messages WHERE vendor_id = $1 AND created_at >= $2 \
+                   WINDOW by_second AS (ORDER BY date_trunc('second', created_at)) \
+               ) AS waiting WHERE second <= 2 OR (number <= $3 AND bytes <= $4) ORDER BY created_at, id";
+    let rows = client
+        .query(sql, &[&vendor.0, &from, &messages, &bytes])
+        .await?;
     rows.iter().map(message).collect()
 }
 

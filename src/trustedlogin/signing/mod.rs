@@ -59,25 +59,11 @@ fn after(time: Timestamp, span: SignedDuration) -> Timestamp {
 impl Keys {
     /// Reads the newest version, and those before it that are in force or still published; `None` where there is none.
     async fn read(app: &App) -> Result<Option<Self>> {
-        let token = &app.vault.issuer;
-        let Some(newest) = SigningKey::read(token, KEY_NAME, None).await? else {
-            return Ok(None);
-        };
         let now = app.clock.now();
-        let mut keys = vec![newest];
-        for version in (1..keys[0].version).rev().take(LOOK_BACK) {
-            let replaced = keys.last().map_or(Timestamp::MAX, in_force_from);
-            if after(replaced, PUBLISHED_FOR) <= now {
-                break;
-            }
-            match SigningKey::read(token, KEY_NAME, Some(version)).await {
-                Ok(key) => keys.extend(key),
-                // Somebody wrote something else, and mended it with the next one.
-                Err(vault::Error::Malformed(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(Some(Self(keys)))
+        let is_published = |next: &SigningKey| after(in_force_from(next), PUBLISHED_FOR) > now;
+        let keys = SigningKey::read_back(&app.vault.issuer, KEY_NAME, LOOK_BACK, is_published);
+        let keys = keys.await?;
+        Ok((!keys.is_empty()).then_some(Self(keys)))
     }
 
     /// Where in the list the key is that is in force: the newest that is old enough, or the oldest of all.

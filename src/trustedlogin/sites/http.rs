@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::http::{Json, SiteId};
 use crate::sites::envelope::put;
 use crate::sites::remove::{self, Removal};
-use crate::sites::search::{digests, search};
+use crate::sites::search::{Found, MOST, bad_number, search};
 use crate::sites::{State, store};
 use crate::telemetry;
 use crate::types::{AccessKey, SecretId};
@@ -39,11 +39,14 @@ pub async fn register(
     if shown.is_none_or(|key| caller.vendor().live_key(key, now).is_none()) {
         return Err(Error::field("publicKey", "must be the vendor's public key"));
     }
-    let id = site.secret_id.clone();
+    let mut answer = json!({ "success": true, "siteId": site.secret_id });
+    if let Some(url) = &caller.vendor().client_webhook {
+        answer["webhookUrl"] = json!(url);
+    }
     let worker = app.clone().into_inner();
     app.detached(async move { put::put(&worker, &caller, &site).await })
         .await?;
-    Ok(HttpResponse::Created().json(json!({ "success": true, "siteId": id })))
+    Ok(HttpResponse::Created().json(answer))
 }
 
 /// `DELETE /api/v1/sites/{secretId}`: 201 where it is gone now, 200 where there was none, 202 where OpenBao is still to
@@ -96,28 +99,21 @@ pub async fn find(
     let mut fields = body.0.fields();
     let asked = fields.required::<Vec<String>>("searchKeys");
     let asked = fields.finish_with(asked)?;
-    if asked.len() > 100 {
-        return Err(Error::field("searchKeys", "must hold 1 to 100 access keys"));
+    if asked.len() > MOST {
+        return Err(bad_number());
     }
     if vendor.is_support_paused(app.clock.now()) {
         return Err(Error::SupportPaused);
     }
-    let keys = asked.iter().cloned().map(AccessKey::try_from);
+    let keys = asked.into_iter().map(AccessKey::try_from);
     let keys: Vec<AccessKey> = keys.filter_map(std::result::Result::ok).collect();
     if keys.is_empty() {
         return Ok(HttpResponse::NoContent().finish());
     }
-    let sites = search(&app, vendor, &keys).await?;
-    let mut found: BTreeMap<&str, Vec<&SecretId>> = BTreeMap::new();
-    for (key, digest) in keys.iter().zip(digests(&app, vendor, &keys)?) {
-        let of_key = |site: &&crate::sites::Site| {
-            let right = site.access_key.as_ref();
-            right.is_some_and(|right| right.matches(&digest))
-        };
-        let ids: Vec<&SecretId> = sites.iter().filter(of_key).map(|s| &s.secret_id).collect();
-        if !ids.is_empty() {
-            found.insert(key.expose(), ids);
-        }
+    let mut found: BTreeMap<String, Vec<SecretId>> = BTreeMap::new();
+    for Found { key, site } in search(&app, vendor, &keys).await? {
+        let ids = found.entry(key.expose().to_owned()).or_default();
+        ids.push(site.secret_id);
     }
     if found.is_empty() {
         return Ok(HttpResponse::NoContent().finish());

@@ -111,8 +111,7 @@ async fn note(
     let (vendor, now) = (&caller.vendor, app.clock.now());
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
-    let held = envelope::store::hold(&transaction, vendor.id, id, opened.generation, now).await?;
-    held.ok()?;
+    envelope::store::hold(&transaction, vendor.id, id, opened.generation, &app.clock).await?;
     spend(app, &transaction, caller, nonce).await?;
     let mut event = Event::done("envelope.opened", Some(vendor.id), "vendor");
     event.details = json!({ "openbaoRequestId": opened.request_id });

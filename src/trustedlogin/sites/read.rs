@@ -43,7 +43,6 @@ pub fn new_site(body: &Body) -> Result<(NewSite, String)> {
         (Some(secret_id), Some(access_key), Some(site_url)) => Some(NewSite {
             secret_id,
             access_key,
-            expires_at: expires_at.unwrap_or_default().0,
             wp_user_id,
             client_version,
             envelope: Envelope {
@@ -52,6 +51,7 @@ pub fn new_site(body: &Body) -> Result<(NewSite, String)> {
                 client_public_key,
                 nonce,
                 metadata: kept,
+                expires_at: Some(expires_at.unwrap_or_default()),
             },
             metadata,
         }),

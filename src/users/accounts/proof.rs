@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::db::Client;
 use crate::error::{Error, Result};
 use crate::events::Outcome;
+use crate::telemetry;
 use crate::types::{Namespace, Secret, UserLogin, VendorId};
 use crate::vendors::Vendor;
 
@@ -262,6 +263,7 @@ pub fn refused(app: &Arc<App>, shown: &Try, counted: &Counted, code: &'static st
     let Some(account) = shown.secrets.as_ref().map(|found| found.account.clone()) else {
         return;
     };
+    telemetry::current().seen.note_told();
     let (worker, counted, origin) = (Arc::clone(app), counted.clone(), shown.origin.clone());
     app.aside(async move {
         if let Err(error) = record(&worker, &account, &counted, &origin, code).await {

@@ -1,5 +1,7 @@
 //! A worker logs in with its name and key, and gets an access token for minutes.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::keys::store::{self, NewSession};
@@ -24,23 +26,9 @@ pub struct Session {
 /// # Errors
 /// [`Error::CredentialsInvalid`] for anything that is not a worker's name with a live key of it.
 pub async fn log_in(app: &App, email: &str, password: &Secret) -> Result<Session> {
-    let ring = app.keys()?;
-    let key = ring
-        .worker_key_id(password.expose())
-        .ok_or(Error::CredentialsInvalid)?;
-    let login = WorkerLogin::parse(email).ok_or(Error::CredentialsInvalid)?;
-    app.directory.fresh().await?;
-    let vendor = app
-        .directory
-        .by_namespace(&login.namespace)
-        .ok_or(Error::CredentialsInvalid)?;
-    let now = app.clock.now();
+    let (vendor, login, key) = prove(app, email, password).await?;
+    let (ring, now) = (app.keys()?, app.clock.now());
     let mut client = app.db.get().await?;
-    let right = store::digest_of(&client, vendor.id, login.id, key, now).await?;
-    let shown = ring.digest(password.expose());
-    if !right.is_some_and(|right| right.matches(&shown)) {
-        return Err(Error::CredentialsInvalid);
-    }
     admit(app, &vendor)?;
     let id = new_id();
     let token = ring.new_access_token(id);
@@ -60,6 +48,49 @@ pub async fn log_in(app: &App, email: &str, password: &Secret) -> Result<Session
         .await?;
     transaction.commit().await?;
     Ok(Session { token, expires_at })
+}
+
+/// Finds out whose key this is: the vendor, the worker's name, and the id of the key.
+async fn prove(
+    app: &App,
+    email: &str,
+    password: &Secret,
+) -> Result<(Arc<Vendor>, WorkerLogin, i64)> {
+    let ring = app.keys()?;
+    let key = ring
+        .worker_key_id(password.expose())
+        .ok_or(Error::CredentialsInvalid)?;
+    let login = WorkerLogin::parse(email).ok_or(Error::CredentialsInvalid)?;
+    app.directory.fresh().await?;
+    let vendor = app
+        .directory
+        .by_namespace(&login.namespace)
+        .ok_or(Error::CredentialsInvalid)?;
+    let client = app.db.get().await?;
+    let right = store::digest_of(&client, vendor.id, login.id, key, app.clock.now()).await?;
+    let shown = ring.digest(password.expose());
+    if right.is_some_and(|right| right.matches(&shown)) {
+        Ok((vendor, login, key))
+    } else {
+        Err(Error::CredentialsInvalid)
+    }
+}
+
+/// The worker whose name and key these are, without a session.
+///
+/// # Errors
+/// [`Error::CredentialsInvalid`] for anything that is not a worker's name with a live key of it.
+pub async fn worker_by_key(
+    app: &App,
+    email: &str,
+    password: &Secret,
+) -> Result<(Arc<Vendor>, Worker)> {
+    let (vendor, login, key) = prove(app, email, password).await?;
+    let client = app.db.get().await?;
+    let now = app.clock.now();
+    store::mark_used(&client, vendor.id, key, now).await?;
+    let worker = store::by_key(&client, vendor.id, login.id, key, now).await?;
+    Ok((vendor, worker.ok_or(Error::CredentialsInvalid)?))
 }
 
 fn admit(app: &App, vendor: &Vendor) -> Result<()> {

@@ -164,6 +164,19 @@ pub async fn page(
     rows.iter().map(worker).collect()
 }
 
+/// The workers of a vendor whose policies OpenBao should have by now, as they are.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn with_policy(client: &impl GenericClient, vendor: VendorId) -> Result<Vec<Worker>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM workers w WHERE w.vendor_id = $1 AND w.removed_at IS NULL \
+         AND w.policy_written = w.policy_wanted ORDER BY w.id"
+    );
+    let rows = client.query(&sql, &[&vendor.0]).await?;
+    rows.iter().map(worker).collect()
+}
+
 /// A worker whose policy in OpenBao is to follow.
 pub struct Behind {
     /// Names it.
@@ -227,20 +240,17 @@ pub async fn release_policy(client: &impl GenericClient, id: WorkerId) -> Result
     Ok(())
 }
 
-/// Lets the policies of a vendor's workers, or of one, be written again.
+/// Lets the policy of a worker be written again.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn forget_policies(
+pub async fn forget_policy(
     client: &impl GenericClient,
     vendor: VendorId,
-    id: Option<WorkerId>,
+    id: WorkerId,
 ) -> Result<()> {
-    let sql = "UPDATE workers SET policy_written = 0 WHERE vendor_id = $1 AND removed_at IS NULL \
-               AND ($2::bigint IS NULL OR id = $2)";
-    client
-        .execute(sql, &[&vendor.0, &id.map(|id| id.0)])
-        .await?;
+    let sql = "UPDATE workers SET policy_written = 0 WHERE vendor_id = $1 AND id = $2 AND removed_at IS NULL";
+    client.execute(sql, &[&vendor.0, &id.0]).await?;
     Ok(())
 }
 

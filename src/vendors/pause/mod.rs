@@ -151,7 +151,7 @@ async fn begin(
         reason: "support paused",
         at: now,
     };
-    Ok(revoke::store::mark_kinds(client, vendor, &HELD, &order).await?)
+    Ok(revoke::mark_all(client, vendor, &HELD, &order).await?)
 }
 
 /// Makes a pause known here, as every replica hears of it, and ends the tokens that it marked.

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{Delivery, store};
 use crate::app::App;
-use crate::auth::VendorAdmin;
+use crate::auth::WebhookAdmin;
 use crate::error::{Error, Result};
 use crate::http::{DeliveryPath, Page, PageRequest, WebhookPath};
 use crate::types::DeliveryId;
@@ -59,7 +59,11 @@ impl From<Delivery> for DeliveryView {
 }
 
 /// `POST /api/webhooks/{webhook}/test`: a message of type `test` goes into the queue. 202.
-pub async fn test(app: web::Data<App>, by: VendorAdmin, path: WebhookPath) -> Result<HttpResponse> {
+pub async fn test(
+    app: web::Data<App>,
+    by: WebhookAdmin,
+    path: WebhookPath,
+) -> Result<HttpResponse> {
     let delivery = super::test(&app.into_inner(), &by, path.0).await?;
     Ok(HttpResponse::Accepted().json(DeliveryView::from(delivery)))
 }
@@ -67,15 +71,15 @@ pub async fn test(app: web::Data<App>, by: VendorAdmin, path: WebhookPath) -> Re
 /// `GET /api/webhooks/{webhook}/deliveries`: a page, the newest first.
 pub async fn list(
     app: web::Data<App>,
-    by: VendorAdmin,
+    by: WebhookAdmin,
     path: WebhookPath,
     page: PageRequest,
 ) -> Result<HttpResponse> {
     let before = page.cursor.map(|cursor| cursor.key()).transpose()?;
-    let (client, vendor) = (app.db.get().await?, by.vendor.id);
-    let endpoint = crate::webhooks::store::find(&client, vendor, path.0).await?;
+    let (client, owner) = (app.db.get().await?, by.owner);
+    let endpoint = crate::webhooks::store::find(&client, owner, path.0).await?;
     let endpoint = endpoint.ok_or(Error::NotFound)?;
-    let rows = store::page(&client, vendor, endpoint.id, before, page.limit).await?;
+    let rows = store::page(&client, owner, endpoint.id, before, page.limit).await?;
     let page = Page::from_rows(rows, page.limit, |row| row.id, DeliveryView::from);
     Ok(HttpResponse::Ok().json(page))
 }
@@ -83,7 +87,7 @@ pub async fn list(
 /// `POST /api/webhooks/{webhook}/deliveries/{delivery}/replay`: sends it again, from the first try. 202.
 pub async fn replay(
     app: web::Data<App>,
-    by: VendorAdmin,
+    by: WebhookAdmin,
     path: DeliveryPath,
 ) -> Result<HttpResponse> {
     let delivery = super::replay(&app.into_inner(), &by, path.0, path.1).await?;

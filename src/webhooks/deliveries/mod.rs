@@ -12,7 +12,7 @@ use super::change::event;
 use super::message::TEST;
 use super::{Endpoint, outbox};
 use crate::app::App;
-use crate::auth::VendorAdmin;
+use crate::auth::WebhookAdmin;
 use crate::db::GenericClient;
 use crate::error::{Error, Result};
 use crate::types::{DeliveryId, WebhookId};
@@ -45,16 +45,16 @@ pub struct Delivery {
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::WebhookDisabled`], or trouble with the database.
-pub async fn test(app: &Arc<App>, by: &VendorAdmin, id: WebhookId) -> Result<Delivery> {
-    let (now, vendor) = (app.clock.now(), by.vendor.id);
+pub async fn test(app: &Arc<App>, by: &WebhookAdmin, id: WebhookId) -> Result<Delivery> {
+    let (now, owner) = (app.clock.now(), by.owner);
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
     enabled(&transaction, by, id).await?;
     let data = json!({ "webhook": id });
     let message = (TEST, &data);
-    let delivery = outbox::enqueue_to(&transaction, vendor, id, message, now).await?;
+    let delivery = outbox::enqueue_to(&transaction, owner, id, message, now).await?;
     transaction.commit().await?;
-    let found = store::find(&client, vendor, id, delivery).await?;
+    let found = store::find(&client, owner, id, delivery).await?;
     found.ok_or(Error::NotFound)
 }
 
@@ -64,27 +64,31 @@ pub async fn test(app: &Arc<App>, by: &VendorAdmin, id: WebhookId) -> Result<Del
 /// [`Error::NotFound`], [`Error::WebhookDisabled`], or trouble with the database.
 pub async fn replay(
     app: &Arc<App>,
-    by: &VendorAdmin,
+    by: &WebhookAdmin,
     id: WebhookId,
     delivery: DeliveryId,
 ) -> Result<Delivery> {
-    let (now, vendor) = (app.clock.now(), by.vendor.id);
+    let (now, owner) = (app.clock.now(), by.owner);
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
     enabled(&transaction, by, id).await?;
-    if !store::replay(&transaction, vendor, id, delivery, now).await? {
+    if !store::replay(&transaction, owner, id, delivery, now).await? {
         return Err(Error::NotFound);
     }
     let mut event = event(by, "webhook.replayed", id);
     event.details["delivery"] = json!(delivery);
     event.record(&transaction, now).await?;
     transaction.commit().await?;
-    let found = store::find(&client, vendor, id, delivery).await?;
+    let found = store::find(&client, owner, id, delivery).await?;
     found.ok_or(Error::NotFound)
 }
 
-async fn enabled(client: &impl GenericClient, by: &VendorAdmin, id: WebhookId) -> Result<Endpoint> {
-    let found = super::store::find_locked(client, by.vendor.id, id).await?;
+async fn enabled(
+    client: &impl GenericClient,
+    by: &WebhookAdmin,
+    id: WebhookId,
+) -> Result<Endpoint> {
+    let found = super::store::find_locked(client, by.owner, id).await?;
     let endpoint = found.ok_or(Error::NotFound)?;
     match endpoint.disabled_at {
         None => Ok(endpoint),

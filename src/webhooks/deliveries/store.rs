@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::Delivery;
 use crate::db::{GenericClient, Result};
-use crate::types::{DeliveryId, VendorId, WebhookId};
-use crate::webhooks::Generation;
+use crate::types::{DeliveryId, KeyId, WebhookId};
+use crate::webhooks::{Generation, Owner};
 
 const COLUMNS: &str = "id, type, created_at, attempts, next_attempt_at, last_attempt_at, last_status, last_problem, \
                        delivered_at, dead_at";
@@ -31,8 +31,10 @@ fn delivery(row: &Row) -> Result<Delivery> {
 pub struct Message {
     /// What it is about.
     pub type_name: &'static str,
-    /// JSON, sent as it stands here.
+    /// JSON.
     pub body: String,
+    /// The pair whose public key is put into it when it is sent.
+    pub key: Option<KeyId>,
 }
 
 /// Puts a message to a webhook into the queue.
@@ -41,17 +43,25 @@ pub struct Message {
 /// Where the database does not answer.
 pub async fn insert(
     client: &impl GenericClient,
-    vendor: VendorId,
+    owner: Owner,
     webhook: WebhookId,
     message: &Message,
     now: Timestamp,
 ) -> Result<DeliveryId> {
-    let sql = "INSERT INTO webhook_deliveries (vendor_id, endpoint_id, id, type, body, created_at, next_attempt_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $6)";
+    let sql = "INSERT INTO webhook_deliveries (vendor_id, endpoint_id, id, type, body, key_id, \
+                   created_at, next_attempt_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $7)";
     let id = DeliveryId::new();
-    let Message { type_name, body } = message;
+    let vendor = owner.vendor().map(|vendor| vendor.0);
+    let key = message.key.map(|key| key.0);
+    let Message {
+        type_name, body, ..
+    } = message;
     client
-        .execute(sql, &[&vendor.0, &webhook.0, &id.0, type_name, body, &now])
+        .execute(
+            sql,
+            &[&vendor, &webhook.0, &id.0, type_name, body, &key, &now],
+        )
         .await?;
     Ok(id)
 }
@@ -59,9 +69,11 @@ pub async fn insert(
 /// A message to be sent now.
 pub struct Claimed {
     /// Whose.
-    pub vendor: VendorId,
+    pub owner: Owner,
     /// Names the message.
     pub id: DeliveryId,
+    /// What it is about.
+    pub type_name: String,
     /// To which webhook.
     pub webhook: WebhookId,
     /// Where that is.
@@ -70,6 +82,8 @@ pub struct Claimed {
     pub generation: Generation,
     /// What is sent.
     pub body: String,
+    /// The pair whose public key is put into it before.
+    pub key: Option<KeyId>,
     /// How often it was sent, with this time.
     pub attempts: i32,
     /// When it was claimed: an outcome counts only while this is in the row.
@@ -78,8 +92,9 @@ pub struct Claimed {
 
 fn claimed(row: &Row) -> Result<Claimed> {
     Ok(Claimed {
-        vendor: VendorId(row.try_get("vendor_id")?),
+        owner: Owner::of_key(row.try_get("owner")?),
         id: DeliveryId(row.try_get("id")?),
+        type_name: row.try_get("type")?,
         webhook: WebhookId(row.try_get("endpoint_id")?),
         url: row.try_get("url")?,
         generation: Generation {
@@ -87,6 +102,7 @@ fn claimed(row: &Row) -> Result<Claimed> {
             former_ends_at: row.try_get("former_secret_ends_at")?,
         },
         body: row.try_get("body")?,
+        key: row.try_get::<_, Option<i64>>("key_id")?.map(KeyId),
         attempts: row.try_get("attempts")?,
         claimed_at: row.try_get("last_attempt_at")?,
     })
@@ -96,14 +112,14 @@ fn claimed(row: &Row) -> Result<Claimed> {
 pub struct Room<'a> {
     /// In all.
     pub most: i64,
-    /// Of one vendor.
-    pub per_vendor: i64,
-    /// Vendors that have enough on the way.
+    /// Of one owner.
+    pub per_owner: i64,
+    /// Owners that have enough on the way, by their keys.
     pub busy: &'a [i64],
 }
 
-/// Takes messages that are due, of any active vendor, in turns between vendors. Their next try is put off to `hold`
-/// first: one that is on the way when the service dies is sent again then.
+/// Takes messages that are due, of the platform and of any active vendor, in turns between these. Their next try is put
+/// off to `hold` first: one that is on the way when the service dies is sent again then.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -115,24 +131,24 @@ pub async fn claim(
 ) -> Result<Vec<Claimed>> {
     let sql = "WITH due AS ( \
                  SELECT d.id FROM ( \
-                   SELECT DISTINCT e.vendor_id FROM webhook_endpoints e \
-                   JOIN vendors v ON v.id = e.vendor_id AND v.status = 'active' WHERE e.vendor_id <> ALL($5) \
-                 ) owner CROSS JOIN LATERAL ( \
+                   SELECT DISTINCT e.owner FROM webhook_endpoints e LEFT JOIN vendors v ON v.id = e.owner \
+                   WHERE e.owner <> ALL($5) AND (e.owner = 0 OR v.status = 'active') \
+                 ) one CROSS JOIN LATERAL ( \
                    SELECT q.id, q.next_attempt_at, row_number() OVER (ORDER BY q.next_attempt_at, q.id) AS turn \
-                   FROM webhook_deliveries q WHERE q.vendor_id = owner.vendor_id AND q.next_attempt_at <= $1 \
+                   FROM webhook_deliveries q WHERE q.owner = one.owner AND q.next_attempt_at <= $1 \
                    ORDER BY q.next_attempt_at, q.id LIMIT $4 \
                  ) first JOIN webhook_deliveries d ON d.id = first.id AND d.next_attempt_at <= $1 \
                  ORDER BY first.turn, first.next_attempt_at LIMIT $3 FOR UPDATE OF d SKIP LOCKED) \
                UPDATE webhook_deliveries d SET next_attempt_at = $2, last_attempt_at = $1, attempts = d.attempts + 1 \
                FROM due, webhook_endpoints e \
-               WHERE d.id = due.id AND e.vendor_id = d.vendor_id AND e.id = d.endpoint_id \
-               RETURNING d.vendor_id, d.id, d.endpoint_id, d.body, d.attempts, d.last_attempt_at, \
+               WHERE d.id = due.id AND e.owner = d.owner AND e.id = d.endpoint_id \
+               RETURNING d.owner, d.id, d.endpoint_id, d.type, d.body, d.key_id, d.attempts, d.last_attempt_at, \
                e.url, e.secret_generation, e.former_secret_ends_at";
     let statement = client.prepare_cached(sql).await?;
     let rows = client
         .query(
             &statement,
-            &[&now, &hold, &room.most, &room.per_vendor, &room.busy],
+            &[&now, &hold, &room.most, &room.per_owner, &room.busy],
         )
         .await?;
     rows.iter().map(claimed).collect()
@@ -153,19 +169,19 @@ pub struct Outcome {
     pub dead_at: Option<Timestamp>,
 }
 
-/// Notes what came of an attempt, unless the message was claimed or replayed since.
+/// Notes what came of an attempt; `false` where the message was claimed or replayed since, or is gone.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn note(client: &impl GenericClient, of: &Claimed, outcome: &Outcome) -> Result<()> {
+pub async fn note(client: &impl GenericClient, of: &Claimed, outcome: &Outcome) -> Result<bool> {
     let sql = "UPDATE webhook_deliveries SET last_status = $5, last_problem = $6, next_attempt_at = $7, \
                delivered_at = $8, dead_at = $9 \
-               WHERE vendor_id = $1 AND id = $2 AND last_attempt_at = $3 AND attempts = $4 AND next_attempt_at IS NOT NULL";
-    client
+               WHERE owner = $1 AND id = $2 AND last_attempt_at = $3 AND attempts = $4 AND next_attempt_at IS NOT NULL";
+    let noted = client
         .execute(
             sql,
             &[
-                &of.vendor.0,
+                &of.owner.key(),
                 &of.id.0,
                 &of.claimed_at,
                 &of.attempts,
@@ -177,7 +193,7 @@ pub async fn note(client: &impl GenericClient, of: &Claimed, outcome: &Outcome) 
             ],
         )
         .await?;
-    Ok(())
+    Ok(noted == 1)
 }
 
 /// Gives up what waits for a webhook.
@@ -186,44 +202,44 @@ pub async fn note(client: &impl GenericClient, of: &Claimed, outcome: &Outcome) 
 /// Where the database does not answer.
 pub async fn give_up(
     client: &impl GenericClient,
-    vendor: VendorId,
+    owner: Owner,
     webhook: WebhookId,
     problem: &str,
     now: Timestamp,
 ) -> Result<()> {
     let sql = "UPDATE webhook_deliveries SET next_attempt_at = NULL, dead_at = $4, last_problem = $3 \
-               WHERE vendor_id = $1 AND endpoint_id = $2 AND next_attempt_at IS NOT NULL";
+               WHERE owner = $1 AND endpoint_id = $2 AND next_attempt_at IS NOT NULL";
     client
-        .execute(sql, &[&vendor.0, &webhook.0, &problem, &now])
+        .execute(sql, &[&owner.key(), &webhook.0, &problem, &now])
         .await?;
     Ok(())
 }
 
-/// Gives up the oldest messages of a vendor, so that no more than `most` wait; gives how many.
+/// Gives up the oldest messages of somebody, so that no more than `most` wait; gives how many.
 ///
 /// # Errors
 /// Where the database does not answer.
 pub async fn drop_oldest(
     client: &impl GenericClient,
-    vendor: VendorId,
+    owner: Owner,
     most: i64,
     problem: &str,
     now: Timestamp,
 ) -> Result<u64> {
     let sql = "SELECT count(*) AS number FROM ( \
-               SELECT FROM webhook_deliveries WHERE vendor_id = $1 AND next_attempt_at IS NOT NULL LIMIT $2) AS waiting";
-    let row = client.query_one(sql, &[&vendor.0, &(most + 1)]).await?;
+               SELECT FROM webhook_deliveries WHERE owner = $1 AND next_attempt_at IS NOT NULL LIMIT $2) AS waiting";
+    let row = client.query_one(sql, &[&owner.key(), &(most + 1)]).await?;
     if row.try_get::<_, i64>("number")? <= most {
         return Ok(0);
     }
     // One that is on the way at the moment is left to its sender.
     let sql = "UPDATE webhook_deliveries SET next_attempt_at = NULL, dead_at = $4, last_problem = $3 WHERE id IN ( \
-               SELECT id FROM webhook_deliveries WHERE vendor_id = $1 AND id IN ( \
-                   SELECT id FROM webhook_deliveries WHERE vendor_id = $1 AND next_attempt_at IS NOT NULL \
+               SELECT id FROM webhook_deliveries WHERE owner = $1 AND id IN ( \
+                   SELECT id FROM webhook_deliveries WHERE owner = $1 AND next_attempt_at IS NOT NULL \
                    ORDER BY id DESC OFFSET $2) \
                FOR UPDATE SKIP LOCKED)";
     let dropped = client
-        .execute(sql, &[&vendor.0, &most, &problem, &now])
+        .execute(sql, &[&owner.key(), &most, &problem, &now])
         .await?;
     Ok(dropped)
 }
@@ -234,15 +250,15 @@ pub async fn drop_oldest(
 /// Where the database does not answer.
 pub async fn replay(
     client: &impl GenericClient,
-    vendor: VendorId,
+    owner: Owner,
     webhook: WebhookId,
     id: DeliveryId,
     now: Timestamp,
 ) -> Result<bool> {
     let sql = "UPDATE webhook_deliveries SET next_attempt_at = $4, attempts = 0, delivered_at = NULL, dead_at = NULL \
-               WHERE vendor_id = $1 AND endpoint_id = $2 AND id = $3";
+               WHERE owner = $1 AND endpoint_id = $2 AND id = $3";
     let replayed = client
-        .execute(sql, &[&vendor.0, &webhook.0, &id.0, &now])
+        .execute(sql, &[&owner.key(), &webhook.0, &id.0, &now])
         .await?;
     Ok(replayed == 1)
 }
@@ -253,15 +269,15 @@ pub async fn replay(
 /// Where the database does not answer.
 pub async fn find(
     client: &impl GenericClient,
-    vendor: VendorId,
+    owner: Owner,
     webhook: WebhookId,
     id: DeliveryId,
 ) -> Result<Option<Delivery>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM webhook_deliveries WHERE vendor_id = $1 AND endpoint_id = $2 AND id = $3"
+        "SELECT {COLUMNS} FROM webhook_deliveries WHERE owner = $1 AND endpoint_id = $2 AND id = $3"
     );
     let row = client
-        .query_opt(&sql, &[&vendor.0, &webhook.0, &id.0])
+        .query_opt(&sql, &[&owner.key(), &webhook.0, &id.0])
         .await?;
     row.as_ref().map(delivery).transpose()
 }
@@ -272,18 +288,18 @@ pub async fn find(
 /// Where the database does not answer.
 pub async fn page(
     client: &impl GenericClient,
-    vendor: VendorId,
+    owner: Owner,
     webhook: WebhookId,
     before: Option<DeliveryId>,
     limit: i64,
 ) -> Result<Vec<Delivery>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM webhook_deliveries WHERE vendor_id = $1 AND endpoint_id = $2 AND id < $3 \
+        "SELECT {COLUMNS} FROM webhook_deliveries WHERE owner = $1 AND endpoint_id = $2 AND id < $3 \
          ORDER BY id DESC LIMIT $4"
     );
     let before = before.map_or(Uuid::max(), |id| id.0);
     let rows = client
-        .query(&sql, &[&vendor.0, &webhook.0, &before, &(limit + 1)])
+        .query(&sql, &[&owner.key(), &webhook.0, &before, &(limit + 1)])
         .await?;
     rows.iter().map(delivery).collect()
 }

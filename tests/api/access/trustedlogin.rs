@@ -3,9 +3,18 @@
 use gatehouse::routes::Route;
 use serde_json::{Value, json};
 
-use super::{Case, SITE, case};
+use super::{Case, SITE, Who, case};
 use crate::support::TestVendor;
+use crate::support::callers::Shown;
 use crate::support::trustedlogin::{login_attempt, message};
+
+/// Version 2's bearer proves nothing by itself, and is taken where Connectors call only.
+pub fn seen_as(route: &Route, who: Who, shown: &Shown) -> Who {
+    match shown {
+        Shown::Version2(_) if !route.path.starts_with("/api/v1/") => Who::Refused,
+        _ => who,
+    }
+}
 
 /// `None` where the route is not in this table.
 pub fn request(route: &Route, a: &TestVendor) -> Option<Case> {
@@ -50,6 +59,12 @@ pub fn request(route: &Route, a: &TestVendor) -> Option<Case> {
         ("DELETE", "/api/v1/accounts/{id}/messages/{message}") => {
             case(&of_account("/messages/0"), Value::Null, 200, 404)
         }
+        (_, path) if path.ends_with("/connector") => case(
+            &path.replace("{namespace}", "vendor-a"),
+            Value::Null,
+            200,
+            200,
+        ),
         (method, path) if path.ends_with("/support-pause") => {
             let status = if method == "PUT" { 422 } else { 200 };
             let path = path.replace("{namespace}", "vendor-a");

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+use rcgen::{CertificateParams, CertifiedKey, KeyPair, date_time_ymd, generate_simple_self_signed};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::{WantsServerCert, WebPkiClientVerifier};
 use rustls::{ConfigBuilder, RootCertStore, ServerConfig};
@@ -23,7 +23,14 @@ use super::CANARY;
 pub async fn peer<F: Future<Output = ()> + Send + 'static>(
     answer: impl Fn(TcpStream) -> F + Send + 'static,
 ) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    peer_at("127.0.0.1:0".parse().unwrap(), answer).await
+}
+
+async fn peer_at<F: Future<Output = ()> + Send + 'static>(
+    address: SocketAddr,
+    answer: impl Fn(TcpStream) -> F + Send + 'static,
+) -> SocketAddr {
+    let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -45,14 +52,22 @@ impl Counter {
 
 /// Takes connections, and says nothing.
 pub async fn counting() -> (SocketAddr, Counter) {
+    count_at("127.0.0.1:0".parse().unwrap()).await
+}
+
+/// The same at a given address.
+pub async fn counting_at(address: SocketAddr) -> Counter {
+    count_at(address).await.1
+}
+
+async fn count_at(address: SocketAddr) -> (SocketAddr, Counter) {
     let counter = Counter::default();
     let taken = counter.clone();
-    let address = peer(move |mut stream| {
+    let listening = peer_at(address, move |mut stream| {
         taken.0.fetch_add(1, Ordering::Relaxed);
         async move { until_gone(&mut stream).await }
-    })
-    .await;
-    (address, counter)
+    });
+    (listening.await, counter)
 }
 
 /// Says the same to everybody, and waits until they go.
@@ -125,6 +140,15 @@ impl Certificate {
 
     pub fn new(cert: rcgen::Certificate, signing_key: KeyPair) -> Self {
         Self(CertifiedKey { cert, signing_key })
+    }
+
+    /// One whose time is over.
+    pub fn expired(name: &str) -> Self {
+        let pair = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_before = date_time_ymd(2019, 1, 1);
+        params.not_after = date_time_ymd(2020, 1, 1);
+        Self::new(params.self_signed(&pair).unwrap(), pair)
     }
 
     pub fn pem(&self) -> String {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gatehouse::app::App;
 use gatehouse::bootstrap::{self, Role};
-use gatehouse::config::{BaoConfig, Config, HttpConfig, LimitConfig, Rate};
+use gatehouse::config::{BaoConfig, Config, HttpConfig, LeaseCaps, LimitConfig, Rate};
 use gatehouse::db;
 use gatehouse::egress;
 use gatehouse::server::{self, Running};
@@ -124,10 +124,10 @@ impl Place {
             signup_secrets: vec![SigningSecret::new(SIGNUP_SECRET.to_vec()).unwrap()],
             audit: None,
             limits: limits(100_000),
-            egress: egress::Settings {
-                allow: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
-                authorities: rustls::RootCertStore::empty(),
-            },
+            egress: egress::Settings::new(
+                vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
+                rustls::RootCertStore::empty(),
+            ),
             lockbox: gatehouse::config::LockboxConfig {
                 kdf: gatehouse::lockbox::crypto::Kdf::FLOOR,
             },
@@ -138,6 +138,11 @@ impl Place {
                 base_domain: Some("gatehouse.test".to_owned()),
                 default_vendor: None,
                 strength_waived: false,
+            },
+            access_tokens: gatehouse::config::AccessTokenConfig {
+                issuer: "https://gatehouse.test".to_owned(),
+                life: 600,
+                key_days: 90,
             },
             trial: false,
         }
@@ -163,6 +168,7 @@ pub fn limits(per_second: u32) -> LimitConfig {
         address: rate,
         vendor: rate,
         refused: rate,
+        leases: LeaseCaps::WIDE,
     }
 }
 

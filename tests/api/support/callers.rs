@@ -49,15 +49,19 @@ impl<'a> Call<'a> {
     }
 }
 
+/// Another operator's token, made as the command line makes it.
+pub async fn operator(test: &TestApp, name: &str) -> String {
+    let pool = gatehouse::db::Pool::new(&super::app::db_settings(&test.database_url)).unwrap();
+    let administrator = test.place().administrator();
+    let token = gatehouse::bootstrap::new_operator(&administrator, &pool, name);
+    let token = token.await.unwrap().expose().to_owned();
+    test.keep_secret(&token);
+    token
+}
+
 /// An operator's token that was revoked, once the service knows.
 pub async fn revoked_operator(test: &TestApp) -> String {
-    let pool = gatehouse::db::Pool::new(&super::app::db_settings(&test.database_url)).unwrap();
-    let place = test.place();
-    let token = gatehouse::bootstrap::new_operator(&place.administrator(), &pool, "gone")
-        .await
-        .unwrap();
-    let token = token.expose().to_owned();
-    test.keep_secret(&token);
+    let token = operator(test, "gone").await;
     let status = || async {
         let call = test.get("/api/admin/tasks").bearer(&token);
         call.send().await.status

@@ -154,11 +154,23 @@ impl Answer {
         }
     }
 
+    /// Panics unless the answer is an error as OAuth has it, of this status and code.
+    #[track_caller]
+    pub fn expect_oauth(&self, status: u16, code: &str) {
+        assert_eq!((self.status, self.code()), (status, code), "{self:?}");
+        assert_eq!(self.headers["content-type"], "application/json");
+        assert_eq!(self.headers["cache-control"], "no-store");
+        assert!(!self.text_of("error").is_empty() && !self.text_of("error_description").is_empty());
+        assert_eq!(self.text_of("request_id"), self.headers["x-request-id"]);
+        assert_eq!(self.headers.contains_key("www-authenticate"), status == 401);
+    }
+
     /// Panics unless the answer is an error of this status in the dialect of the path; `RPort`'s has no code.
     #[track_caller]
     pub fn expect_error(&self, path: &str, status: u16, code: &str) {
         match Dialect::of(path) {
             Dialect::Own => self.expect_problem(status, code),
+            Dialect::OAuth => self.expect_oauth(status, code),
             Dialect::RPort => drop(self.expect_faults(status)),
             Dialect::TrustedLogin => self.expect_refusal(status, code),
         }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -22,6 +22,8 @@ use super::{TestApp, TestVendor, servers};
 pub struct Got {
     head: String,
     pub body: Vec<u8>,
+    /// When it was there.
+    pub at: Instant,
 }
 
 impl Got {
@@ -128,6 +130,11 @@ impl Receiver {
         self.state.lock().unwrap().got.clone()
     }
 
+    /// How much came.
+    pub fn len(&self) -> usize {
+        self.state.lock().unwrap().got.len()
+    }
+
     /// Ids of what came, in order.
     pub fn ids(&self) -> Vec<String> {
         let got = self.got();
@@ -151,6 +158,7 @@ where
     let mut got = Got {
         head,
         body: Vec::new(),
+        at: Instant::now(),
     };
     let length: usize = got.header("content-length").parse().ok()?;
     while read.len() < end + length {
@@ -178,9 +186,20 @@ pub struct TestHook {
 }
 
 impl TestApp {
-    /// A webhook that wants to hear of everything.
+    /// A vendor's webhook that wants to hear of everything.
     pub async fn hook(&self, vendor: &TestVendor, url: &str) -> TestHook {
-        let call = self.post("/api/webhooks").bearer(&vendor.private_key);
+        self.hook_at("/api/webhooks", &vendor.private_key, url)
+            .await
+    }
+
+    /// The same of the platform.
+    pub async fn platform_hook(&self, url: &str) -> TestHook {
+        self.hook_at("/api/admin/webhooks", &self.operator, url)
+            .await
+    }
+
+    async fn hook_at(&self, path: &str, key: &str, url: &str) -> TestHook {
+        let call = self.post(path).bearer(key);
         let made = call.json(&json!({ "url": url })).send().await;
         assert_eq!(made.status, 201, "{made:?}");
         TestHook {
@@ -195,6 +214,17 @@ impl TestApp {
         let queued = self.post(&path).bearer(&vendor.private_key).send().await;
         assert_eq!(queued.status, 202, "{queued:?}");
         queued.text_of("id")
+    }
+
+    /// Puts many messages to a vendor's only webhook into the queue, straight into its table.
+    pub async fn fill(&self, vendor: &TestVendor, number: i64) {
+        let sql = "INSERT INTO webhook_deliveries (id, vendor_id, endpoint_id, type, body, created_at, next_attempt_at) \
+                   SELECT ('00000000-0000-7000-8' || lpad(vendor_id::text, 3, '0') || '-' || lpad(n::text, 12, '0'))::uuid, \
+                       vendor_id, id, 'test', '{}', now(), now() \
+                   FROM webhook_endpoints, generate_series(1, $2::bigint) AS n WHERE vendor_id = $1";
+        let client = self.sql().await;
+        let filled = client.execute(sql, &[&vendor.id, &number]).await.unwrap();
+        assert_eq!(filled, u64::try_from(number).unwrap());
     }
 
     /// What was and is to be sent to a webhook, the newest first.

@@ -159,7 +159,7 @@ impl Wire {
     }
 
     /// The calls but those that background work makes at any time: the sweeper's, the look at our own rights, and those
-    /// that sign the trail.
+    /// for the keys that sign the trail and access tokens.
     pub fn deliberate(&self) -> Vec<Seen> {
         let by_itself = [
             "/v1/auth/token/accessors",
@@ -167,6 +167,7 @@ impl Wire {
             "/v1/sys/capabilities-self",
             "/v1/gatehouse-keys/data/event-chain",
             "/v1/gatehouse-keys/data/event-head",
+            "/v1/gatehouse-keys/data/token-signing",
         ];
         let mut calls = self.calls();
         calls.retain(|seen| !by_itself.contains(&seen.path.as_str()));

@@ -155,6 +155,45 @@ pub async fn by_session(
     .transpose()
 }
 
+/// The worker of a live key.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn by_key(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    id: WorkerId,
+    key: i64,
+    now: Timestamp,
+) -> Result<Option<Worker>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM worker_keys k \
+         JOIN workers w ON w.id = k.worker_id AND w.vendor_id = k.vendor_id AND w.removed_at IS NULL \
+         WHERE k.vendor_id = $1 AND k.worker_id = $2 AND k.id = $3 AND (k.ends_at IS NULL OR k.ends_at > $4)"
+    );
+    let statement = client.prepare_cached(&sql).await?;
+    let row = client
+        .query_opt(&statement, &[&vendor.0, &id.0, &key, &now])
+        .await?;
+    row.as_ref().map(worker).transpose()
+}
+
+/// Notes the use of a key, to the minute.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn mark_used(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    key: i64,
+    now: Timestamp,
+) -> Result<()> {
+    let sql = "UPDATE worker_keys SET last_used_at = $3 WHERE vendor_id = $1 AND id = $2 \
+               AND (last_used_at IS NULL OR last_used_at < $3::timestamptz - interval '1 minute')";
+    client.execute(sql, &[&vendor.0, &key, &now]).await?;
+    Ok(())
+}
+
 /// Forgets sessions of any vendor that have ended, and gives how many.
 ///
 /// # Errors

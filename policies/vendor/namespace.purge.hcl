@@ -1,0 +1,2 @@
+path "<namespace>-store/*" { capabilities = ["list", "delete"]}
+path "<namespace>-credentials/secret/metadata/*" { capabilities = ["list", "delete"]}

@@ -1,0 +1,58 @@
+//! `gatehouse vendor repair`.
+
+use reqwest::Method;
+use serde_json::Value;
+
+use super::paged;
+use crate::cli::out;
+use crate::cli::remote::Remote;
+use crate::types::Namespace;
+
+/// Repairs one vendor or, one after the other, all.
+///
+/// # Errors
+/// What the service says; in the end, where something is not as it should be.
+pub async fn run(remote: &Remote, one: Option<&Namespace>, dry_run: bool) -> anyhow::Result<()> {
+    let method = if dry_run { Method::GET } else { Method::POST };
+    let repaired = async |namespace: &str| {
+        let path = format!("/api/admin/vendors/{namespace}/repair");
+        remote.call(method.clone(), &path, None).await
+    };
+    let is_whole = |answer: &Value| answer["whole"].as_bool().unwrap_or(false);
+    if let Some(namespace) = one {
+        let answer = repaired(namespace.as_str()).await?;
+        out::json(&answer)?;
+        anyhow::ensure!(is_whole(&answer), "something is not as it should be");
+        return Ok(());
+    }
+    let (mut cursor, mut left) = (None::<String>, 0);
+    loop {
+        let path = paged("/api/admin/vendors", 100, cursor.as_deref());
+        let page = remote.call(Method::GET, &path, None).await?;
+        for vendor in page["items"].as_array().into_iter().flatten() {
+            if vendor["status"] == "cancelled" {
+                continue;
+            }
+            let namespace = vendor["namespace"].as_str().unwrap_or_default();
+            match repaired(namespace).await {
+                Ok(answer) => {
+                    left += u32::from(!is_whole(&answer));
+                    out::line(&answer.to_string())?;
+                }
+                Err(error) => {
+                    left += 1;
+                    out::note(&format!("{namespace}: {error:#}"));
+                }
+            }
+        }
+        cursor = page["nextCursor"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    anyhow::ensure!(
+        left == 0,
+        "of {left} vendors something is not as it should be"
+    );
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! Forms, as `OAuth` has them (RFC 6749, appendix B).
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use percent_encoding::percent_decode_str;
+
+use super::Decided;
+use super::json::{read, says};
+use crate::error::{Error, OAuthError, Result};
+use crate::types::Secret;
+
+const LIMIT: usize = 16 * 1024;
+const MOST_FIELDS: usize = 32;
+
+/// The fields of a form (`application/x-www-form-urlencoded`, at most 16 KiB). None stands twice, none is empty.
+pub struct Form(Vec<(String, Secret)>);
+
+impl Form {
+    /// Reads a form.
+    ///
+    /// # Errors
+    /// [`OAuthError::InvalidRequest`] where a field stands twice, or is no text.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let refused = |what| Error::OAuth(OAuthError::InvalidRequest(what));
+        let text = std::str::from_utf8(bytes).map_err(|_| refused("The form is not text."))?;
+        let mut fields: Vec<(String, Secret)> = Vec::new();
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let malformed = || refused("A field of the form is not URL-encoded text.");
+            let name = decoded(name).ok_or_else(malformed)?;
+            let value = decoded(value).ok_or_else(malformed)?;
+            if fields.len() >= MOST_FIELDS {
+                return Err(refused("The form has too many fields."));
+            }
+            if fields.iter().any(|(other, _)| *other == name) {
+                return Err(refused("A field of the form stands twice."));
+            }
+            fields.push((name, Secret::new(value)));
+        }
+        // One without a value counts as left out.
+        fields.retain(|(_, value)| !value.expose().is_empty());
+        Ok(Self(fields))
+    }
+
+    /// A field.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.secret(name).map(Secret::expose)
+    }
+
+    /// A field that is secret.
+    #[must_use]
+    pub fn secret(&self, name: &str) -> Option<&Secret> {
+        let found = self.0.iter().find(|(field, _)| field == name);
+        found.map(|(_, value)| value)
+    }
+}
+
+/// A name or a value; `None` where it is not what it stands for, whole.
+#[must_use]
+pub fn decoded(text: &str) -> Option<String> {
+    let escapes = text.split('%').skip(1);
+    let is_escape = |rest: &str| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !escapes.into_iter().all(is_escape) {
+        return None;
+    }
+    let text = text.replace('+', " ");
+    let text = percent_decode_str(&text).decode_utf8().ok()?;
+    (!text.chars().any(char::is_control)).then(|| text.into_owned())
+}
+
+impl FromRequest for Form {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (decided, request, payload) = (Decided::wait(request), request.clone(), payload.take());
+        Box::pin(async move {
+            decided.await;
+            let bytes = read(&request, payload, LIMIT).await?;
+            if !bytes.is_empty() && !says(&request, "application/x-www-form-urlencoded") {
+                return Err(Error::UnsupportedMediaType);
+            }
+            Self::parse(&bytes)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_stand_once_and_are_text() {
+        let form = Form::parse(b"a=1+2&b=%C3%A9%26&c=&d").ok();
+        let get = |name| form.as_ref().and_then(|form| form.get(name));
+        assert_eq!((get("a"), get("b")), (Some("1 2"), Some("é&")));
+        assert_eq!((get("c"), get("d"), get("e")), (None, None, None));
+        let many: Vec<String> = (0..33).map(|n| format!("f{n}=1")).collect();
+        for bad in [
+            "a=1&a=1",
+            "a=1&%61=2",
+            "a=&a=1",
+            "a=%",
+            "a=%4",
+            "a=%zz",
+            "a=%FF",
+            "a=%00",
+            "a=x%0d%0ay",
+            &many.join("&"),
+        ] {
+            assert!(Form::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+        assert!(Form::parse(b"a=\xff").is_err());
+    }
+}

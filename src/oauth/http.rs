@@ -1,0 +1,103 @@
+//! The token endpoint, and what the service says of itself as an authorization server.
+
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "the table in error.rs is the contract of every handler"
+)]
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use serde_json::json;
+
+use super::issue::{self, LIVES};
+use super::keys;
+use crate::app::App;
+use crate::auth::Client;
+use crate::error::{OAuthError, Result};
+use crate::federation;
+use crate::http::{Form, NoQuery};
+use crate::types::Secret;
+
+/// An access token (RFC 6749, 5.1).
+#[derive(Serialize)]
+struct TokenView {
+    #[serde(serialize_with = "Secret::serialize_exposed")]
+    access_token: Secret,
+    token_type: &'static str,
+    expires_in: u32,
+}
+
+/// `POST /oauth/token`: what the kind of grant says.
+pub async fn token(
+    app: web::Data<App>,
+    request: HttpRequest,
+    _query: NoQuery,
+    form: Form,
+) -> Result<HttpResponse> {
+    match form.get("grant_type") {
+        Some("client_credentials") => client_credentials(&app, &request, &form).await,
+        Some(federation::http::GRANT_TYPE) => {
+            federation::http::token_exchange(&app, &request, &form).await
+        }
+        Some(_) => Err(OAuthError::UnsupportedGrantType.into()),
+        None => Err(OAuthError::InvalidRequest("grant_type is missing.").into()),
+    }
+}
+
+/// RFC 6749, 4.4.
+async fn client_credentials(
+    app: &web::Data<App>,
+    request: &HttpRequest,
+    form: &Form,
+) -> Result<HttpResponse> {
+    let app = app.clone().into_inner();
+    let client = Client::of(&app, request, form).await?;
+    if form.get("scope").is_some() {
+        return Err(OAuthError::InvalidScope.into());
+    }
+    let own = app.config.access_tokens.issuer.as_str();
+    for name in ["audience", "resource"] {
+        if form.get(name).is_some_and(|target| target != own) {
+            return Err(OAuthError::InvalidTarget.into());
+        }
+    }
+    let life = wanted_life(form)?.unwrap_or(app.config.access_tokens.life);
+    let worker = std::sync::Arc::clone(&app);
+    let work = async move { issue::issue(&worker, &client, life).await };
+    let made = app.detached(work).await?;
+    Ok(HttpResponse::Ok().json(TokenView {
+        access_token: made.token,
+        token_type: "Bearer",
+        expires_in: made.life,
+    }))
+}
+
+/// `ttl`, which is ours: seconds.
+fn wanted_life(form: &Form) -> Result<Option<u32>> {
+    let Some(text) = form.get("ttl") else {
+        return Ok(None);
+    };
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    let life: Option<u32> = digits.then(|| text.parse().ok()).flatten();
+    let (least, most) = LIVES;
+    let life = life.filter(|life| (least..=most).contains(life));
+    life.map(Some)
+        .ok_or_else(|| OAuthError::InvalidRequest("ttl must be 60 to 3600 seconds.").into())
+}
+
+/// `GET /.well-known/oauth-authorization-server` (RFC 8414).
+pub async fn metadata(app: web::Data<App>) -> Result<HttpResponse> {
+    let issuer = &app.config.access_tokens.issuer;
+    let methods = ["client_secret_basic", "client_secret_post"];
+    let view = json!({
+        "issuer": issuer,
+        "token_endpoint": format!("{issuer}/oauth/token"),
+        "revocation_endpoint": format!("{issuer}/oauth/revoke"),
+        "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
+        "grant_types_supported": ["client_credentials", federation::http::GRANT_TYPE],
+        "response_types_supported": [],
+        "token_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_methods_supported": methods,
+    });
+    Ok(keys::http::cached(HttpResponse::Ok()).json(view))
+}
