@@ -266,10 +266,11 @@ async fn vendor_is_not_told_which_operator_and_from_where() {
 async fn many_operators_at_once_do_not_wait_for_each_other_for_ever() {
     let test = TestApp::start().await;
     test.vendor("gravityview").await;
-    let asking = (0..48).map(|_| async {
+    // Half as many again as there are connections: were two needed for one call, these would wait for each other.
+    let asking = (0..12).map(|_| async {
         let call = test.get("/api/admin/access-logs?vendor=gravityview&limit=1");
         call.bearer(&test.operator).send().await.status
     });
     let statuses = futures_util::future::join_all(asking).await;
-    assert_eq!(statuses, vec![200; 48]);
+    assert_eq!(statuses, vec![200; 12]);
 }

@@ -73,8 +73,7 @@ impl Place {
         let shared = servers::shared();
         let name = format!("t{}-{}", std::process::id(), servers::number());
         let database = name.replace('-', "_");
-        let sql = format!("CREATE DATABASE {database} TEMPLATE {}", servers::TEMPLATE);
-        servers::execute(&shared.database_url, &sql).await;
+        servers::database(&database).await;
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let url = format!("{bao_addr}/v1/sys/namespaces/{name}");
         let made = http

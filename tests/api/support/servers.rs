@@ -1,8 +1,10 @@
 //! Real OpenBao and PostgreSQL, one of each for the whole run, and own ones for tests that stop them.
 
-use std::path::PathBuf;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use gatehouse::dev::openbao::{OpenBao, OpenBaoOptions};
 use gatehouse::dev::postgres::{Postgres, PostgresOptions};
@@ -102,12 +104,28 @@ async fn openbao(folder: &std::path::Path) -> OpenBao {
 
 /// A folder of this run, for data that need not be durable.
 pub fn folder(name: &str) -> PathBuf {
-    static CLEAN: OnceLock<()> = OnceLock::new();
-    let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("servers");
-    CLEAN.get_or_init(|| {
+    static BASE: OnceLock<PathBuf> = OnceLock::new();
+    let base = BASE.get_or_init(|| {
+        let base = base();
         std::fs::remove_dir_all(&base).ok();
+        base
     });
     base.join(format!("{}-{name}", std::process::id()))
+}
+
+/// In memory where there is enough of it, as the servers write much and nothing need last; drills need more than that.
+fn base() -> PathBuf {
+    const MEMORY: &str = "/dev/shm";
+    const ENOUGH: u64 = 4 << 30;
+    let free = rustix::fs::statvfs(MEMORY).map_or(0, |of| of.f_bavail * of.f_frsize);
+    let drill = std::env::vars_os().any(|(name, _)| name.to_string_lossy().starts_with("DRILL_"));
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    if drill || free < ENOUGH {
+        return target.join("servers");
+    }
+    // Of this checkout alone.
+    let name = target.to_string_lossy().replace('/', "-");
+    PathBuf::from(format!("{MEMORY}/gatehouse{name}"))
 }
 
 /// Starts both servers in a folder.
@@ -135,6 +153,34 @@ pub async fn migrate_template(url: &str) {
     let (pool, applied) = gatehouse::bootstrap::migrate(&settings).await.unwrap();
     assert!(!applied.is_empty());
     drop(pool);
+}
+
+/// Makes a copy of the template for the test of this thread, and drops it when the test is over.
+pub async fn database(name: &str) {
+    let sql = format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}");
+    execute(&shared().database_url, &sql).await;
+    OF_TEST.with_borrow_mut(|databases| databases.0.push(name.to_owned()));
+}
+
+thread_local! {
+    static OF_TEST: RefCell<Databases> = const { RefCell::new(Databases(Vec::new())) };
+}
+
+/// The databases of one test: each test has a thread of its own, which ends with it.
+struct Databases(Vec<String>);
+
+impl Drop for Databases {
+    fn drop(&mut self) {
+        let names = std::mem::take(&mut self.0);
+        shared().runtime.spawn(async move {
+            // The service is being stopped: it has time to end in peace.
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            for name in names {
+                let sql = format!("DROP DATABASE {name} WITH (FORCE)");
+                execute(&shared().database_url, &sql).await;
+            }
+        });
+    }
 }
 
 /// The same server, another database.
