@@ -23,7 +23,8 @@ test: tools ## Runs every test against real servers
 	$(CARGO) test --locked
 
 drill: tools ## Repeats what takes many minutes: processes killed again and again, millions of rows
-	DRILL_KILLS=50 $(CARGO) test --locked --test api -- killed_ --skip webhooks_kills --nocapture
+	DRILL_KILLS=50 $(CARGO) test --locked --test api -- killed_ --skip webhooks_kills --skip step_kills --nocapture
+	DRILL_KILLS=20 $(CARGO) test --locked --test api -- step_kills --nocapture
 	DRILL_KILLS=200 $(CARGO) test --locked --test api -- webhooks_kills --nocapture
 	DRILL_MESSAGES=10000 $(CARGO) test --locked --test api -- messages_of_three_days --nocapture
 	DRILL_ROWS=10000000 $(CARGO) test --locked --test api -- scaled_ --nocapture

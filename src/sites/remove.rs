@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::db::GenericClient;
 use crate::error::{Error, Result};
 use crate::events::Event;
+use crate::kill_point::kill_point;
 use crate::tokens::revoke::{self, Order};
 use crate::tokens::{self, Grant, Kind};
 use crate::types::{SecretId, VendorId};
@@ -72,7 +73,9 @@ async fn ask(app: &App, vendor: VendorId, secret_id: &SecretId, actor: &str) -> 
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
     let generation = begin(&transaction, vendor, secret_id, actor, app.clock.now()).await?;
+    kill_point("before asking for a removal");
     transaction.commit().await?;
+    kill_point("after asking for a removal");
     Ok(generation)
 }
 
@@ -155,6 +158,7 @@ pub async fn finish(
         let client = app.db.get().await?;
         if store::claim_removal(&client, vendor.id, secret_id, generation, now, until).await? {
             drop(client);
+            kill_point("after claiming a removal");
             let claim = Claim {
                 vendor,
                 secret_id,
@@ -204,7 +208,7 @@ impl Claim<'_> {
             reason: "site removed",
             at: app.clock.now(),
         };
-        let doomed = revoke::store::mark_site(&client, vendor.id, secret_id, &order).await?;
+        let doomed = revoke::store::mark_removing(&client, vendor.id, secret_id, &order).await?;
         drop(client);
         // Tokens first: one that still lived could write the secret again.
         for token in &doomed {
@@ -220,10 +224,23 @@ impl Claim<'_> {
             // What is being written may come after this. No other one is stored while the site is being removed.
             return Err(Error::RemovalPending);
         }
-        let (client, now) = (app.db.get().await?, app.clock.now());
-        store::mark_removed(&client, vendor.id, secret_id, self.generation, now).await?;
-        let event = Event::done("site.removed", Some(vendor.id), REMOVER);
-        event.about_site(secret_id).record(&client, now).await?;
+        self.note(app).await
+    }
+
+    /// The record and its event, both or neither.
+    async fn note(&self, app: &App) -> Result<()> {
+        let (vendor, secret_id, now) = (self.vendor.id, self.secret_id, app.clock.now());
+        let mut client = app.db.get().await?;
+        let transaction = client.transaction().await?;
+        store::mark_removed(&transaction, vendor, secret_id, self.generation, now).await?;
+        let event = Event::done("site.removed", Some(vendor), REMOVER);
+        event
+            .about_site(secret_id)
+            .record(&transaction, now)
+            .await?;
+        kill_point("before noting a removal");
+        transaction.commit().await?;
+        kill_point("after noting a removal");
         Ok(())
     }
 

@@ -17,6 +17,7 @@ use super::{Kind, SiteVersion, Workload};
 use crate::app::App;
 use crate::db;
 use crate::error::Error;
+use crate::kill_point::kill_point;
 use crate::types::{CredentialId, IssuanceId, KeyId, SecretId, VendorId, WorkerId};
 
 const QUEUE: usize = 1024;
@@ -201,8 +202,10 @@ async fn write(app: &Arc<App>, batch: Vec<Waiting>) {
         let mut client = app.db.get().await?;
         record(&mut client, &rows).await
     };
+    kill_point("before recording tokens");
     match limited(written).await {
         Ok(outcomes) => {
+            kill_point("after recording tokens");
             for (waiting, outcome) in batch.into_iter().zip(outcomes) {
                 waiting.done.send(outcome).ok();
             }
@@ -231,6 +234,7 @@ async fn record(client: &mut db::Client, rows: &[NewIssuance]) -> db::Result<Vec
     }
     let transaction = client.transaction().await?;
     let mut outcomes = store::record(&transaction, rows).await?;
+    kill_point("tokens recorded");
     for (row, outcome) in rows.iter().zip(&mut outcomes) {
         if let (true, Ok(recorded), Some(site)) = (supersedes(row), outcome, &row.secret_id) {
             recorded.superseded = revoke::store::mark_superseded(

@@ -1,6 +1,8 @@
 //! One call to OpenBao: what the client library has no endpoint for, or reads into types that need fields OpenBao
 //! leaves out.
 
+use std::fmt;
+
 use rustify::endpoint::Endpoint;
 use rustify::enums::{RequestMethod, RequestType, ResponseType};
 use rustify::errors::ClientError;
@@ -62,6 +64,16 @@ impl Call {
         self.path
             .split('/')
             .all(|segment| !matches!(segment, "" | "." | "..") && segment.bytes().all(plain))
+    }
+}
+
+/// Before or after a call, as tests name the place.
+pub(super) struct Place<'a, E>(pub &'static str, pub &'a E);
+
+impl<E: Endpoint> fmt::Display for Place<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(side, call) = self;
+        write!(f, "{side} {:?} {}", call.method(), call.path())
     }
 }
 

@@ -17,7 +17,8 @@ use vaultrs::api::EndpointMiddleware;
 use vaultrs::client::{Client, VaultClientSettings};
 
 use super::Error;
-use super::call::Call;
+use super::call::{Call, Place};
+use crate::kill_point::kill_point;
 use crate::types::Secret;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);
@@ -181,10 +182,11 @@ impl Handle {
         if !call.is_plain() {
             return Err(Error::Rejected("a path that is not plain".to_owned()));
         }
-        let result = call
-            .with_middleware(&self.middle)
-            .exec(&self.shared.http)
-            .await?;
+        let call = call.with_middleware(&self.middle);
+        kill_point(Place("before", &call));
+        let result = call.exec(&self.shared.http).await;
+        kill_point(Place("after", &call));
+        let result = result?;
         Ok(zeroize::Zeroizing::new(result.raw()))
     }
 }

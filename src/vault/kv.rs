@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::Error;
 use super::call::Call;
 use super::client::Handle;
+use crate::kill_point::kill_point;
 use crate::types::{Namespace, Secret, SecretId};
 
 /// The engine that holds this service's own keys.
@@ -23,10 +24,10 @@ pub async fn delete_site(
     namespace: &Namespace,
     secret_id: &SecretId,
 ) -> Result<(), Error> {
-    match vaultrs::kv1::delete(handle, &namespace.store(), secret_id.as_str())
-        .await
-        .map_err(Error::from)
-    {
+    kill_point("before DELETE a site's secret");
+    let deleted = vaultrs::kv1::delete(handle, &namespace.store(), secret_id.as_str()).await;
+    kill_point("after DELETE a site's secret");
+    match deleted.map_err(Error::from) {
         Err(Error::NotFound) | Ok(()) => Ok(()),
         Err(error) => Err(error),
     }

@@ -8,6 +8,7 @@ use vaultrs::api::sys::requests::EnableEngineRequest;
 use super::Error;
 use super::call::Call;
 use super::client::Handle;
+use crate::kill_point::kill_point;
 
 /// A mounted secrets engine.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
@@ -36,7 +37,10 @@ pub async fn enable_kv(
     request
         .description(description)
         .options(HashMap::from([("version".to_owned(), version.to_owned())]));
-    Ok(vaultrs::sys::mount::enable(handle, path, "kv", Some(&mut request)).await?)
+    kill_point(format_args!("before POST sys/mounts/{path}"));
+    let enabled = vaultrs::sys::mount::enable(handle, path, "kv", Some(&mut request)).await;
+    kill_point(format_args!("after POST sys/mounts/{path}"));
+    Ok(enabled?)
 }
 
 /// `GET sys/mounts/<path>`; `None` where nothing is mounted there.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::call::Call;
 use super::client::Handle;
+use crate::kill_point::kill_point;
 use crate::types::Secret;
 
 /// The body of `auth/token/create/<role>`, as the seed's calls send it.
@@ -232,10 +233,10 @@ pub async fn lookup_accessor(handle: &Handle, accessor: &str) -> Result<Option<T
 /// # Errors
 /// Where OpenBao does not answer.
 pub async fn revoke_accessor(handle: &Handle, accessor: &str) -> Result<(), Error> {
-    match vaultrs::token::revoke_accessor(handle, accessor)
-        .await
-        .map_err(Error::from)
-    {
+    kill_point("before POST auth/token/revoke-accessor");
+    let revoked = vaultrs::token::revoke_accessor(handle, accessor).await;
+    kill_point("after POST auth/token/revoke-accessor");
+    match revoked.map_err(Error::from) {
         Err(Error::InvalidAccessor | Error::NotFound) | Ok(()) => Ok(()),
         Err(error) => Err(error),
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::kill_point::kill_point;
 use crate::types::Namespace;
 use crate::vault::mounts::{self, Mount};
 use crate::vault::{self, policies, system};
@@ -43,6 +44,7 @@ pub async fn provision(app: &App, vendor: &Vendor) -> Result<()> {
     bring_into_line(app, &vendor.namespace).await?;
     let client = app.db.get().await?;
     store::mark_provisioned(&client, vendor.id, Level::ALL, app.clock.now()).await?;
+    kill_point("after provisioning");
     app.directory.reload(&client, vendor.id).await?;
     tracing::info!(
         vendor.id = vendor.id.0,

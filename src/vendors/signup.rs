@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::db::GenericClient;
 use crate::error::{Error, FieldError, Result};
 use crate::events::Event;
+use crate::kill_point::kill_point;
 use crate::types::{Email, KeyId, Name, Namespace, VendorId};
 use crate::webhooks::MessageType;
 
@@ -174,7 +175,9 @@ async fn first(app: &Arc<App>, id: &str, body: &[u8], digest: &[u8]) -> Result<A
         answer: kept,
     };
     if receipts::insert(&transaction, vendor, id, &receipt, now).await? {
+        kill_point("before adding a vendor");
         transaction.commit().await?;
+        kill_point("after adding a vendor");
         drop(client);
         after(app, loaded.status, follow).await?;
         return Ok(answered);

@@ -93,6 +93,7 @@ mod signed_sets;
 mod signup;
 mod site_scale;
 mod sites;
+mod step_kills;
 mod story;
 mod support_pause;
 mod timeline;

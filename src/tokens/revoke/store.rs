@@ -82,7 +82,7 @@ pub async fn mark_given_back(
     rows.iter().map(doomed).collect()
 }
 
-/// Marks all live tokens of a site for revocation.
+/// Marks all live tokens of a site for revocation, but for those by which it is just being removed.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -92,9 +92,33 @@ pub async fn mark_site(
     secret_id: &SecretId,
     order: &Order<'_>,
 ) -> Result<Vec<Doomed>> {
+    mark_of_site(client, vendor, secret_id, "AND kind <> 'delete'", order).await
+}
+
+/// Marks all live tokens of a site for revocation, those too that were left by a removal that broke off: one call may
+/// have used them up, and no other worker is at it.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn mark_removing(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    secret_id: &SecretId,
+    order: &Order<'_>,
+) -> Result<Vec<Doomed>> {
+    mark_of_site(client, vendor, secret_id, "", order).await
+}
+
+async fn mark_of_site(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    secret_id: &SecretId,
+    which: &'static str,
+    order: &Order<'_>,
+) -> Result<Vec<Doomed>> {
     let sql = format!(
         "{MARK} WHERE vendor_id = $1 AND secret_id = $5 AND revoked_at IS NULL AND max_expires_at > $2 \
-         AND kind <> 'delete' {MARKED}"
+         {which} {MARKED}"
     );
     let Order { by, reason, at } = order;
     let rows = client

@@ -1,0 +1,332 @@
+//! The process is killed at each step of issuing, provisioning and removing, before and after each call to OpenBao and
+//! each commit: what it leaves agrees, another replica completes the work, and nothing is done twice. `make drill` does
+//! it 20 times at each step.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use gatehouse::types::Namespace;
+use gatehouse::vault::policies::{self, TokenMountAccessor};
+use gatehouse::vault::system;
+use gatehouse::webhooks::SigningSecret;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::app::{SIGNUP_SECRET, vendor_of};
+use crate::support::process::{serve, settings};
+use crate::support::{Place, TestApp, TestVendor};
+
+/// A service that stays, beside a process that is killed.
+struct Killing {
+    test: TestApp,
+    settings: Vec<(String, String)>,
+    http: reqwest::Client,
+    number: usize,
+}
+
+/// How often each step is tried.
+fn times() -> usize {
+    let wanted = std::env::var("DRILL_KILLS").ok();
+    wanted.map_or(1, |times| times.parse().unwrap())
+}
+
+impl Killing {
+    async fn start() -> Self {
+        let place = Place::shared().await;
+        let config = place.config().await;
+        let mut settings = settings(&place).await;
+        let secret = format!("whsec_{}", STANDARD.encode(SIGNUP_SECRET));
+        settings.push(("GATEHOUSE_SIGNUP_SECRET".to_owned(), secret));
+        Self {
+            test: TestApp::start_at(place, config).await,
+            settings,
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            number: 0,
+        }
+    }
+
+    /// A number that no other kill of this test has.
+    fn number(&mut self) -> usize {
+        self.number += 1;
+        self.number
+    }
+
+    /// Sends a request to a process that ends at a place, and waits for its end.
+    async fn killed(
+        &self,
+        place: &str,
+        request: impl FnOnce(&reqwest::Client, &str) -> reqwest::RequestBuilder,
+    ) {
+        let mut settings = self.settings.clone();
+        settings.push(("GATEHOUSE_KILL_AT".to_owned(), place.to_owned()));
+        let mut process = serve(&settings, &self.http).await;
+        let answer = request(&self.http, &process.url).send().await;
+        assert!(answer.is_err(), "{place} was never come to: {answer:?}");
+        for _ in 0..1000 {
+            if let Some(status) = process.child.try_wait().unwrap() {
+                assert_eq!(status.signal(), Some(9), "{place}");
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{place}: the process lives");
+    }
+
+    /// Lets the time pass after which what a dead process had in hand is anybody's, and does what is due then.
+    async fn follow(&self) {
+        self.test.app.clock.advance(61);
+        for task in ["remove_sites", "revoke_tokens", "sweep_tokens"] {
+            let report = self.test.pass(task).await;
+            assert_eq!(
+                report["failed"].as_u64().unwrap_or(0),
+                0,
+                "{task}: {report}"
+            );
+        }
+    }
+
+    /// Live tokens of our roles in OpenBao, and those that the ledger takes for alive: the same.
+    async fn assert_ledger_is_true(&self, place: &str) {
+        let method = Method::from_bytes(b"LIST").unwrap();
+        let listed = self.test.bao_root(method, "auth/token/accessors");
+        let listed = listed.send().await.json["data"]["keys"].clone();
+        let mut alive = BTreeSet::new();
+        for accessor in listed.as_array().unwrap() {
+            let call = self
+                .test
+                .bao_root(Method::POST, "auth/token/lookup-accessor");
+            let found = call.json(&json!({ "accessor": accessor })).send().await;
+            if found.json["data"]["meta"]["vendor"].is_string() {
+                alive.insert(accessor.as_str().unwrap().to_owned());
+            }
+        }
+        let sql = self.test.sql().await;
+        let rows = sql
+            .query(
+                "SELECT accessor FROM issuances WHERE revoked_at IS NULL",
+                &[],
+            )
+            .await
+            .unwrap();
+        let recorded: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
+        assert_eq!(alive, recorded, "killed {place}");
+    }
+
+    async fn events(&self, action: &str, of: &str) -> i64 {
+        let sql = "SELECT count(*) FROM events WHERE action = $1 AND (secret_id = $2 OR details->>'namespace' = $2)";
+        let sql_client = self.test.sql().await;
+        let row = sql_client.query_one(sql, &[&action, &of]).await.unwrap();
+        row.get(0)
+    }
+}
+
+#[tokio::test]
+async fn killed_at_each_step_of_issuing_no_token_lives_off_the_record() {
+    let mut killing = Killing::start().await;
+    let vendor = killing.test.vendor("gravityview").await;
+    let places: [(&str, Value); 10] = [
+        (
+            "before POST auth/token/create/gatehouse-write-site",
+            json!({}),
+        ),
+        (
+            "after POST auth/token/create/gatehouse-write-site",
+            json!({}),
+        ),
+        ("before recording tokens", json!({})),
+        ("tokens recorded", json!({})),
+        ("after recording tokens", json!({})),
+        ("before POST auth/token/revoke-accessor", json!({})),
+        ("after POST auth/token/revoke-accessor", json!({})),
+        (
+            "before POST auth/token/lookup-accessor",
+            json!({ "wrapTtl": 60 }),
+        ),
+        (
+            "after POST auth/token/lookup-accessor",
+            json!({ "wrapTtl": 60 }),
+        ),
+        ("after recording tokens", json!({ "wrapTtl": 60 })),
+    ];
+    for _ in 0..times() {
+        for (place, body) in &places {
+            let site = format!("site-of-everybody-{:04}", killing.number());
+            // There is a former one to be superseded.
+            let former = killing.test.write_token(&vendor, &site).await;
+            let mut body = body.clone();
+            body["secretId"] = json!(site);
+            killing
+                .killed(place, |http, url| {
+                    let call = http.post(format!("{url}/api/site"));
+                    call.bearer_auth(&vendor.public_key).json(&body)
+                })
+                .await;
+            let token = killing.test.write_token(&vendor, &site).await;
+            assert!(killing.test.is_alive(&token).await, "{place}");
+            killing.follow().await;
+            assert!(!killing.test.is_alive(&former).await, "{place}");
+            assert!(killing.test.is_alive(&token).await, "{place}");
+            let live = "SELECT count(*) FROM issuances WHERE secret_id = $1 AND revoked_at IS NULL";
+            let sql = killing.test.sql().await;
+            let live: i64 = sql.query_one(live, &[&site]).await.unwrap().get(0);
+            assert_eq!(live, 1, "{place}");
+        }
+        killing.assert_ledger_is_true("while issuing").await;
+    }
+}
+
+/// The places of provisioning, in their order.
+fn provisioning(namespace: &str, accessor: &TokenMountAccessor) -> Vec<String> {
+    let name = Namespace::parse(namespace).unwrap();
+    let mut calls = vec![format!("POST sys/mounts/{}", name.store())];
+    calls.extend(
+        policies::of_vendor(&name, accessor)
+            .iter()
+            .map(|policy| format!("PUT sys/policies/acl/{}", policy.name)),
+    );
+    calls.push(format!("POST sys/mounts/{}", name.credentials()));
+    let mut places = vec![
+        "before adding a vendor".to_owned(),
+        "after adding a vendor".to_owned(),
+        format!("before {}", calls[0]),
+    ];
+    places.extend(calls.iter().map(|call| format!("after {call}")));
+    places.push("after provisioning".to_owned());
+    places
+}
+
+#[tokio::test]
+async fn killed_at_each_step_of_provisioning_the_next_message_completes_it() {
+    let mut killing = Killing::start().await;
+    let administrator = killing.test.place().administrator();
+    let accessor = system::token_mount_accessor(&administrator).await.unwrap();
+    // The task of the service that stays must not be quicker than the message.
+    let held = killing.test.sql().await;
+    let hold = "SELECT pg_advisory_lock(hashtextextended('provision_vendors', 0))";
+    held.batch_execute(hold).await.unwrap();
+    for _ in 0..times() {
+        for step in 0..provisioning("vendor-0000", &accessor).len() {
+            let namespace = format!("vendor-{:04}", killing.number());
+            let place = &provisioning(&namespace, &accessor)[step];
+            let body = json!({
+                "type": "vendor.created", "timestamp": "2026-11-01T00:00:00Z",
+                "data": { "namespace": namespace, "name": "GravityView" },
+            });
+            let bytes = serde_json::to_vec(&body).unwrap();
+            let id = format!("msg_{namespace}");
+            let now = killing.test.app.clock.now().as_second();
+            let signature = SigningSecret::new(SIGNUP_SECRET.to_vec())
+                .unwrap()
+                .sign(&id, now, &bytes);
+            killing
+                .killed(place, |http, url| {
+                    http.post(format!("{url}/webhooks/vendor-signup"))
+                        .header("webhook-id", &id)
+                        .header("webhook-timestamp", now.to_string())
+                        .header("webhook-signature", signature)
+                        .header("content-type", "application/json")
+                        .body(bytes)
+                })
+                .await;
+            let shown = killing.test.operate(Method::GET, &namespace, "").await;
+            let is_known = place != "before adding a vendor";
+            assert_eq!(
+                shown.status,
+                if is_known { 200 } else { 404 },
+                "{place}: {shown:?}"
+            );
+            let answer = killing.test.webhook(&id, &body).await;
+            assert_eq!(answer.status, 200, "{place}: {answer:?}");
+            assert_eq!(answer.json["vendor"]["provisioned"], true, "{place}");
+            let claim = json!({ "claimToken": answer.text_of("claimToken") });
+            let claimed = killing.test.post("/api/vendors/claim").json(&claim);
+            let claimed = claimed.send().await;
+            assert_eq!(claimed.status, 200, "{place}: {claimed:?}");
+            killing.assert_works(&vendor_of(&claimed.json), place).await;
+        }
+    }
+}
+
+impl Killing {
+    /// A vendor with all that belongs to it, once.
+    async fn assert_works(&self, vendor: &TestVendor, place: &str) {
+        let namespace = &vendor.namespace;
+        let compared = self.test.operate(Method::GET, namespace, "/repair").await;
+        assert_eq!(compared.json["found"], json!([]), "{place}: {compared:?}");
+        self.test
+            .site(vendor, "site-of-everybody-01", &"5".repeat(64))
+            .await;
+        assert_eq!(self.events("vendor.created", namespace).await, 1, "{place}");
+        let sql = "SELECT count(*) FROM vendors v JOIN api_keys k ON k.vendor_id = v.id \
+                   JOIN webhook_receipts r ON r.vendor_id = v.id WHERE v.namespace = $1";
+        let client = self.test.sql().await;
+        let rows: i64 = client.query_one(sql, &[namespace]).await.unwrap().get(0);
+        assert_eq!(rows, 1, "{place}");
+    }
+}
+
+#[tokio::test]
+async fn killed_at_each_step_of_a_removal_it_is_refused_at_once_and_finished_later() {
+    let mut killing = Killing::start().await;
+    let vendor = killing.test.vendor("gravityview").await;
+    let places = [
+        "before asking for a removal",
+        "after asking for a removal",
+        "after claiming a removal",
+        "before POST auth/token/revoke-accessor",
+        "after POST auth/token/revoke-accessor",
+        "before POST auth/token/create/gatehouse-delete",
+        "after POST auth/token/create/gatehouse-delete",
+        "before recording tokens",
+        "after recording tokens",
+        "before DELETE a site's secret",
+        "after DELETE a site's secret",
+        "before noting a removal",
+        "after noting a removal",
+    ];
+    for _ in 0..times() {
+        for place in places {
+            let site = format!("site-of-everybody-{:04}", killing.number());
+            let key = format!("{:064x}", killing.number);
+            let token = killing.test.site(&vendor, &site, &key).await;
+            killing
+                .killed(place, |http, url| {
+                    let call = http.delete(format!("{url}/sites/{site}"));
+                    call.bearer_auth(&vendor.private_key)
+                })
+                .await;
+            let path = format!("/sites/{site}");
+            let shown = killing.test.get(&path).bearer(&vendor.private_key);
+            let shown = shown.send().await;
+            let is_asked = place != "before asking for a removal";
+            assert_eq!(
+                shown.status,
+                if is_asked { 404 } else { 200 },
+                "{place}: {shown:?}"
+            );
+            if !is_asked {
+                let removed = killing.test.delete(&path).bearer(&vendor.private_key);
+                assert_eq!(removed.send().await.status, 200, "{place}");
+            }
+            killing.follow().await;
+            assert!(!killing.test.is_alive(&token).await, "{place}");
+            let secret = format!("gravityview-store/{site}");
+            let secret = killing.test.bao_root(Method::GET, &secret).send().await;
+            assert_eq!(secret.status, 404, "{place}: {secret:?}");
+            assert_eq!(killing.events("site.removed", &site).await, 1, "{place}");
+            let again = killing.test.delete(&path).bearer(&vendor.private_key);
+            assert_eq!(again.send().await.status, 200, "{place}");
+        }
+        killing.assert_ledger_is_true("while removing").await;
+    }
+    writeln!(
+        std::io::stderr(),
+        "killed {} times while removing",
+        killing.number
+    )
+    .unwrap();
+}
