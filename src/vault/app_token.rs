@@ -20,6 +20,9 @@ use crate::types::Secret;
 /// where the keeper fails, its word comes at once.
 const LOOK_LIMIT: Duration = Duration::from_secs(3);
 
+/// How often it is said that a right is missing.
+const MISSING_RIGHT_TOLD: Duration = Duration::from_mins(1);
+
 /// Where a token of the service's own comes from.
 #[derive(Clone)]
 pub enum TokenSource {
@@ -101,6 +104,7 @@ pub(super) struct Stats {
     pub failures: u64,
     pub last_renewal: Option<Timestamp>,
     pub next_renewal: Option<Timestamp>,
+    pub missing_right_told: Option<Instant>,
 }
 
 /// What operators see of an app token: everything but the token.
@@ -255,7 +259,25 @@ impl AppToken {
             Err(Error::Denied(_) | Error::NoAppToken) if self.refused(used.as_deref()).await => {
                 call(self.handle()?).await
             }
+            Err(error @ Error::Denied(_)) => {
+                self.tell_of_missing_right();
+                Err(error)
+            }
             result => result,
+        }
+    }
+
+    /// The token lives, and may not do what the service does: said once a minute, counted each time.
+    fn tell_of_missing_right(&self) {
+        metrics::counter!("gatehouse_alarms_total", "alarm" => "right_missing").increment(1);
+        let (now, mut stats) = (Instant::now(), self.stats());
+        let is_told = |at: Instant| now.duration_since(at) < MISSING_RIGHT_TOLD;
+        if !stats.missing_right_told.is_some_and(is_told) {
+            stats.missing_right_told = Some(now);
+            tracing::error!(
+                app_token.name = self.name,
+                "OpenBao refuses a call of the service: a right is missing. `gatehouse doctor` names it"
+            );
         }
     }
 

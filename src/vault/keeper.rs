@@ -101,10 +101,10 @@ impl AppToken {
         match self.renew().await {
             Ok(true) => Ok(self.until_renewal()),
             Ok(false) => self.fetch_or_last(None).await,
-            Err(Error::Denied(_)) => {
-                let next = self.look().await?;
-                Ok(next.unwrap_or_else(|| self.until_renewal()))
-            }
+            Err(error @ Error::Denied(_)) => match self.look().await? {
+                Some(next) => Ok(next),
+                None => self.replace(error).await,
+            },
             Err(error @ Error::Rejected(_)) => self.fetch_or_last(Some(error)).await,
             Err(error) => Err(error),
         }
@@ -130,6 +130,14 @@ impl AppToken {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Fetches another for a token that lives and may not be renewed, which somebody must know.
+    async fn replace(&self, refused: Error) -> Result<Duration, Error> {
+        if !matches!(self.source, TokenSource::Token(_)) {
+            self.failed(&refused);
+        }
+        self.fetch_or_last(Some(refused)).await
     }
 
     /// Fetches a token that lives longer than the held one. Where the source has none, the held one serves to its end.

@@ -72,7 +72,7 @@ async fn revoke(test: &TestApp, accessor: &Value) {
 }
 
 /// Asks for write tokens until the time is over. Gives every status but 200, and how many there were.
-async fn traffic(test: &TestApp, vendor: &TestVendor, time: Duration) -> (Vec<u16>, u32) {
+pub async fn traffic(test: &TestApp, vendor: &TestVendor, time: Duration) -> (Vec<u16>, u32) {
     let (started, mut wrong, mut all) = (Instant::now(), Vec::new(), 0);
     while started.elapsed() < time {
         let answer = test

@@ -14,6 +14,7 @@ mod access_alarms;
 mod access_credentials;
 mod access_logs;
 mod access_users;
+mod app_token_faults;
 mod binding;
 mod canonical_json;
 mod claim;
