@@ -28,6 +28,7 @@ drill: tools ## Repeats what takes many minutes: processes killed again and agai
 	DRILL_KILLS=200 $(CARGO) test --locked --test api -- webhooks_kills --nocapture
 	DRILL_MESSAGES=10000 $(CARGO) test --locked --test api -- messages_of_three_days --nocapture
 	DRILL_ROWS=10000000 $(CARGO) test --locked --test api -- scaled_ --nocapture
+	DRILL_VENDORS=10000 $(CARGO) test --locked --test api -- vendor_scale --nocapture
 	DRILL_TIMES=1000 $(CARGO) test --locked --test api -- repeated_ --nocapture
 	DRILL_VALUES=1000000 $(CARGO) test --locked --test api -- canonical_json --nocapture
 

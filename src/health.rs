@@ -13,8 +13,9 @@ use serde_json::json;
 use tokio::sync::Mutex;
 
 use crate::app::App;
+use crate::clock::Reading;
 use crate::error::{Error, Result};
-use crate::vault::tokens;
+use crate::vault::{system, tokens};
 
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -31,6 +32,9 @@ struct Check {
     /// What is wrong, by a fixed word.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<&'static str>,
+    /// What is served all the same, and somebody must look at, by a fixed word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<&'static str>,
 }
 
 /// What was found last, for a second: whoever asks more often is answered from memory.
@@ -69,15 +73,23 @@ async fn probe(app: &App) -> Vec<Check> {
         return checks.clone();
     }
     let (database, openbao) = tokio::join!(database(app), openbao(app));
+    let clocks = [
+        ("postgresql", database.ok()),
+        ("openbao", openbao.ok().flatten()),
+    ];
     let tokens_fit = app.vault.app_tokens().iter().all(|token| token.is_fit());
     let checks = vec![
-        check("database", database),
-        check("openbao", openbao),
+        check("database", database.map(|_| ())),
+        check("openbao", openbao.map(|_| ())),
         check(
             "app_tokens",
             if tokens_fit { Ok(()) } else { Err("expiring") },
         ),
         check("keys", app.keys().map(|_| ()).map_err(|_| "not_loaded")),
+        Check {
+            warning: clocks_apart(clocks),
+            ..check("clock", Ok(()))
+        },
     ];
     *last = Some((Instant::now(), checks.clone()));
     checks
@@ -88,30 +100,61 @@ fn check(name: &'static str, result: std::result::Result<(), &'static str>) -> C
         name,
         ok: result.is_ok(),
         problem: result.err(),
+        warning: None,
     }
 }
 
-async fn database(app: &App) -> std::result::Result<(), &'static str> {
+/// Whether the clocks of the servers are too far from ours. It keeps nobody from being served: lives are counted by
+/// each server's own clock, and what is signed with a time is refused where it is too old or too new.
+fn clocks_apart(clocks: [(&'static str, Option<Reading>); 2]) -> Option<&'static str> {
+    let mut is_apart = false;
+    for (of, reading) in clocks {
+        let Some(reading) = reading else { continue };
+        let ahead = Duration::from_millis(reading.ahead().unsigned_abs()).as_secs_f64();
+        metrics::gauge!("gatehouse_clock_ahead_seconds", "of" => of)
+            .set(ahead.copysign(if reading.ahead() < 0 { -1.0 } else { 1.0 }));
+        is_apart |= reading.is_apart();
+    }
+    is_apart.then_some("apart")
+}
+
+async fn database(app: &App) -> std::result::Result<Reading, &'static str> {
     app.directory.fresh().await.map_err(|_| "out_of_sight")?;
     let query = async {
         let client = app.db.get().await?;
-        client
-            .query_one("SELECT 1 FROM vendors UNION ALL SELECT 1 LIMIT 1", &[])
-            .await?;
-        Ok::<(), Error>(())
+        let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS clock \
+                   FROM (SELECT 1 FROM vendors UNION ALL SELECT 1 LIMIT 1) AS one";
+        let asked = app.clock.now().as_millisecond();
+        let said = client.query_one(sql, &[]).await?.try_get("clock")?;
+        Ok::<_, Error>(Reading {
+            asked,
+            said,
+            answered: app.clock.now().as_millisecond(),
+            step: 1,
+        })
     };
     match tokio::time::timeout(PATIENCE * 2, query).await {
-        Ok(Ok(())) => Ok(()),
+        Ok(Ok(reading)) => Ok(reading),
         Ok(Err(_)) => Err("unavailable"),
         Err(_) => Err("timeout"),
     }
 }
 
-async fn openbao(app: &App) -> std::result::Result<(), &'static str> {
+/// The clock too, where it can be had.
+async fn openbao(app: &App) -> std::result::Result<Option<Reading>, &'static str> {
     let handle = app.vault.issuer.handle().map_err(|_| "no_app_token")?;
-    let look = async move { Ok(tokens::lookup_self(&handle).await.map(|_| ())?) };
+    let asked = app.clock.now().as_millisecond();
+    let look = async move {
+        tokens::lookup_self(&handle).await?;
+        Ok(system::health(handle).await.ok())
+    };
     match tokio::time::timeout(PATIENCE, app.detached(look)).await {
-        Ok(Ok(())) => Ok(()),
+        Ok(Ok(health)) => Ok(health.map(|health| Reading {
+            asked,
+            said: health.server_time_utc * 1000,
+            answered: app.clock.now().as_millisecond(),
+            step: 1000,
+        })),
         Ok(Err(Error::Vault(crate::vault::Error::Sealed))) => Err("sealed"),
         Ok(Err(Error::Vault(crate::vault::Error::Denied(_)))) => Err("app_token_refused"),
         Ok(Err(_)) => Err("unavailable"),

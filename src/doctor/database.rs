@@ -1,7 +1,9 @@
 //! PostgreSQL.
 
-use super::clock::{Reading, now};
+use jiff::Timestamp;
+
 use super::{Findings, Level, in_time};
+use crate::clock::Reading;
 use crate::db::{self, Facts, Pool, Schema};
 
 /// Asked only of a PostgreSQL that answers.
@@ -16,12 +18,12 @@ const FURTHER: &[&str] = &[
 
 pub(super) async fn examine(settings: &db::Settings) -> (Findings, Option<Reading>) {
     let mut found = Findings::of("database");
-    let asked = now();
+    let asked = Timestamp::now().as_millisecond();
     let facts = match Pool::new(settings) {
         Ok(pool) => in_time(db::inspect(&pool)).await,
         Err(error) => Err(error.to_string()),
     };
-    let answered = now();
+    let answered = Timestamp::now().as_millisecond();
     match facts {
         Ok(facts) => {
             say(&facts, &mut found);

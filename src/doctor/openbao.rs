@@ -1,9 +1,11 @@
 //! OpenBao: its state, the service's keys, token roles and audit devices.
 
-use super::clock::{Reading, now};
+use jiff::Timestamp;
+
 use super::tokens::{self, Got};
 use super::{Findings, Level, in_time};
 use crate::auth::KeyRing;
+use crate::clock::Reading;
 use crate::config::Config;
 use crate::events::chain;
 use crate::lockbox;
@@ -78,7 +80,7 @@ async fn state(config: &Config, found: &mut Findings) -> (Option<Connection>, Op
             return (None, None);
         }
     };
-    let asked = now();
+    let asked = Timestamp::now().as_millisecond();
     let health = match in_time(system::health(connection.anonymous())).await {
         Ok(health) => health,
         Err(why) => {
@@ -94,7 +96,7 @@ async fn state(config: &Config, found: &mut Findings) -> (Option<Connection>, Op
     let reading = Reading {
         asked,
         said: health.server_time_utc.saturating_mul(1000),
-        answered: now(),
+        answered: Timestamp::now().as_millisecond(),
         step: 1000,
     };
     found.say(

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use gatehouse::webhooks::SigningSecret;
+use serde_json::Value;
+
+use crate::support::app::SIGNUP_SECRET;
 use crate::support::{Place, TestApp, Wire};
 
 #[tokio::test]
@@ -21,6 +25,38 @@ async fn readiness_is_proved_at_most_once_a_second_however_many_ask() {
         (1..=2 + seconds).contains(&proofs),
         "{proofs} in {seconds} s"
     );
+}
+
+#[tokio::test]
+async fn clock_that_is_wrong_is_warned_of_and_what_is_signed_with_a_time_refused() {
+    let test = TestApp::start().await;
+    let clock = async || {
+        // What was found is kept for a second.
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+        let ready = test.get("/readyz").send().await;
+        assert_eq!(ready.status, 200, "{ready:?}");
+        let checks = ready.json["checks"].as_array().unwrap();
+        let check = checks.iter().find(|check| check["name"] == "clock");
+        check.unwrap()["warning"].clone()
+    };
+    assert_eq!(clock().await, Value::Null);
+    let signed_at = test.app.clock.now().as_second();
+    for off in [3600, -7200] {
+        test.app.clock.advance(off);
+        assert_eq!(clock().await, "apart", "{off}");
+        let body = br#"{"type":"vendor.created","timestamp":"2026-11-01T00:00:00Z","data":{"namespace":"gravityview","name":"G"}}"#;
+        let secret = SigningSecret::new(SIGNUP_SECRET.to_vec()).unwrap();
+        let call = test.post("/webhooks/vendor-signup").body(body.to_vec());
+        let refused = call
+            .header("webhook-id", "msg_1")
+            .header("webhook-timestamp", &signed_at.to_string())
+            .header("webhook-signature", &secret.sign("msg_1", signed_at, body))
+            .send()
+            .await;
+        assert_eq!(refused.status, 401, "{refused:?}");
+    }
+    test.app.clock.advance(3600);
+    assert_eq!(clock().await, Value::Null);
 }
 
 #[tokio::test]

@@ -124,6 +124,7 @@ mod users_totp;
 mod vendor_cancel;
 mod vendor_kills;
 mod vendor_life;
+mod vendor_scale;
 mod vendor_suspend;
 mod vendors;
 mod webhooks;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::process::{Process, serve, settings};
+use crate::support::process::{serve, settings};
 use crate::support::receiver::Reply;
 use crate::support::wait::until;
 use crate::support::{Place, TestApp};
@@ -242,17 +242,6 @@ async fn harmful(harm: Harm) -> (String, Arc<AtomicU64>) {
     (url, taken)
 }
 
-/// Resident memory of a process, KiB.
-fn memory(process: &Process) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", process.child.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.unwrap()
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_without_end_take_neither_time_nor_memory() {
     const EACH: usize = 16;
@@ -281,7 +270,7 @@ async fn answers_without_end_take_neither_time_nor_memory() {
         assert!(answer.status().is_success(), "{answer:?}");
         answer.json::<Value>().await.unwrap()
     };
-    let (started, before) = (Instant::now(), memory(&process));
+    let (started, before) = (Instant::now(), process.memory());
     for _ in 0..EACH {
         for (_, hook, _) in &hooks {
             call(reqwest::Method::POST, format!("/{}/test", hook.id)).await;
@@ -302,7 +291,7 @@ async fn answers_without_end_take_neither_time_nor_memory() {
             Harm::SlowHead => json!("timed_out"),
         };
         loop {
-            most = most.max(memory(&process));
+            most = most.max(process.memory());
             let all = tried().await;
             let first = all.iter().map(|one| match one["state"].as_str() {
                 Some("delivered") => &one["state"],

@@ -20,6 +20,14 @@ impl Process {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
+
+    /// Resident memory, KiB.
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.unwrap().trim().trim_end_matches(" kB");
+        number.parse().unwrap()
+    }
 }
 
 impl Drop for Process {
@@ -34,10 +42,6 @@ pub async fn settings(place: &Place) -> Vec<(String, String)> {
     let handle: Handle = place.administrator();
     let mut settings = vec![
         ("GATEHOUSE_BAO_ADDR".to_owned(), place.bao.addr.clone()),
-        (
-            "GATEHOUSE_BAO_NAMESPACE".to_owned(),
-            place.bao.namespace.clone().unwrap(),
-        ),
         ("DATABASE_URL".to_owned(), place.database_url.clone()),
         (
             "GATEHOUSE_SIGNUP_SECRET".to_owned(),
@@ -50,6 +54,9 @@ pub async fn settings(place: &Place) -> Vec<(String, String)> {
         ("GATEHOUSE_LIMIT_ADDRESS".to_owned(), "9999/9999".to_owned()),
         ("GATEHOUSE_LIMIT_VENDOR".to_owned(), "9999/9999".to_owned()),
     ];
+    if let Some(namespace) = place.bao.namespace.clone() {
+        settings.push(("GATEHOUSE_BAO_NAMESPACE".to_owned(), namespace));
+    }
     for (name, role) in [
         ("ISSUER", Role::Issuer),
         ("REVOKER", Role::Revoker),
