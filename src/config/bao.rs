@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::env::invalid;
 use super::{ConfigError, Env, Result};
 use crate::types::Secret;
-use crate::vault::{TokenSource, TokenSources, WrappedSecretId};
+use crate::vault::{Kubernetes, TokenSource, TokenSources, WrappedSecretId};
 
 /// One token with all rights (`GATEHOUSE_BAO_TOKEN…`, `GATEHOUSE_BAO_ROLE_ID`), or three apart
 /// (`GATEHOUSE_BAO_ISSUER_…`, `_REVOKER_…`, `_PROVISIONER_…`).
@@ -19,6 +19,7 @@ pub(super) fn token_sources(env: &Env) -> Result<TokenSources> {
             "GATEHOUSE_BAO_ROLE_ID",
             "GATEHOUSE_BAO_SECRET_ID",
             "GATEHOUSE_BAO_SECRET_ID_WRAPPED",
+            "GATEHOUSE_BAO_KUBERNETES_ROLE",
         ],
     )?;
     let issuer = token_source(
@@ -29,6 +30,7 @@ pub(super) fn token_sources(env: &Env) -> Result<TokenSources> {
             "GATEHOUSE_BAO_ISSUER_ROLE_ID",
             "GATEHOUSE_BAO_ISSUER_SECRET_ID",
             "GATEHOUSE_BAO_ISSUER_SECRET_ID_WRAPPED",
+            "GATEHOUSE_BAO_ISSUER_KUBERNETES_ROLE",
         ],
     )?;
     let revoker = token_source(
@@ -39,6 +41,7 @@ pub(super) fn token_sources(env: &Env) -> Result<TokenSources> {
             "GATEHOUSE_BAO_REVOKER_ROLE_ID",
             "GATEHOUSE_BAO_REVOKER_SECRET_ID",
             "GATEHOUSE_BAO_REVOKER_SECRET_ID_WRAPPED",
+            "GATEHOUSE_BAO_REVOKER_KUBERNETES_ROLE",
         ],
     )?;
     let provisioner = token_source(
@@ -49,6 +52,7 @@ pub(super) fn token_sources(env: &Env) -> Result<TokenSources> {
             "GATEHOUSE_BAO_PROVISIONER_ROLE_ID",
             "GATEHOUSE_BAO_PROVISIONER_SECRET_ID",
             "GATEHOUSE_BAO_PROVISIONER_SECRET_ID_WRAPPED",
+            "GATEHOUSE_BAO_PROVISIONER_KUBERNETES_ROLE",
         ],
     )?;
     match (one, issuer, revoker, provisioner) {
@@ -66,18 +70,26 @@ pub(super) fn token_sources(env: &Env) -> Result<TokenSources> {
     }
 }
 
-/// A token, a token file (read again when needed), or AppRole, whose secret id may be wrapped.
+/// A token, a token file (read again when needed), AppRole, whose secret id may be wrapped, or Kubernetes.
 fn token_source(
     env: &Env,
     name: &'static str,
-    [token, role_id, secret_id, wrapped]: [&'static str; 4],
+    [token, role_id, secret_id, wrapped, kubernetes]: [&'static str; 5],
 ) -> Result<Option<TokenSource>> {
     let file = env.text(&format!("{token}_FILE")).map(PathBuf::from);
-    match (env.text(token), file, env.text(role_id)) {
-        (None, None, None) => Ok(None),
-        (Some(text), None, None) => Ok(Some(TokenSource::Token(Secret::new(text)))),
-        (None, Some(path), None) => Ok(Some(TokenSource::File(path))),
-        (None, None, Some(role_id)) => match (env.secret(secret_id)?, env.secret(wrapped)?) {
+    match (
+        env.text(token),
+        file,
+        env.text(role_id),
+        env.text(kubernetes),
+    ) {
+        (None, None, None, None) => Ok(None),
+        (Some(text), None, None, None) => Ok(Some(TokenSource::Token(Secret::new(text)))),
+        (None, Some(path), None, None) => Ok(Some(TokenSource::File(path))),
+        (None, None, None, Some(role)) => {
+            Ok(Some(TokenSource::Kubernetes(service_account(env, role)?)))
+        }
+        (None, None, Some(role_id), None) => match (env.secret(secret_id)?, env.secret(wrapped)?) {
             (None, None) => Err(ConfigError::Missing(secret_id)),
             (Some(secret_id), None) => Ok(Some(TokenSource::AppRole { role_id, secret_id })),
             (None, Some(wrapping)) => Ok(Some(TokenSource::Wrapped {
@@ -88,9 +100,33 @@ fn token_source(
         },
         _ => Err(invalid(
             token,
-            &"give a token, a token file or an AppRole, one of them",
+            &"give a token, a token file, an AppRole or a Kubernetes role, one of them",
         )),
     }
+}
+
+/// A role of the Kubernetes method, which is mounted at `GATEHOUSE_BAO_KUBERNETES_MOUNT`, default `kubernetes`. The token
+/// of the service account is in `GATEHOUSE_BAO_KUBERNETES_TOKEN_FILE`, by default where the kubelet puts it.
+fn service_account(env: &Env, role: String) -> Result<Kubernetes> {
+    const MOUNT: &str = "GATEHOUSE_BAO_KUBERNETES_MOUNT";
+    let mount = env.text(MOUNT);
+    let mount = mount.unwrap_or_else(|| "kubernetes".to_owned());
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-".contains(&b);
+    let is_segment = |part: &str| !part.is_empty() && part.bytes().all(plain);
+    if !mount.split('/').all(is_segment) {
+        return Err(invalid(
+            MOUNT,
+            &"must be the path below auth/, as kubernetes or k8s/eu",
+        ));
+    }
+    let file = env.text("GATEHOUSE_BAO_KUBERNETES_TOKEN_FILE");
+    let file =
+        file.unwrap_or_else(|| "/var/run/secrets/kubernetes.io/serviceaccount/token".to_owned());
+    Ok(Kubernetes {
+        mount,
+        role,
+        token_file: PathBuf::from(file),
+    })
 }
 
 /// The source of the issuer's token, as `gatehouse serve` has it, for `gatehouse events verify`.

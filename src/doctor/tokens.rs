@@ -77,7 +77,11 @@ pub(super) async fn examine(
     if is_fit {
         others(&handle, name, found).await;
     }
-    let made = matches!(source, TokenSource::AppRole { .. }).then(|| info.accessor.clone());
+    let is_made = matches!(
+        source,
+        TokenSource::AppRole { .. } | TokenSource::Kubernetes(_)
+    );
+    let made = is_made.then(|| info.accessor.clone());
     Some(Got { name, token, made })
 }
 
@@ -86,6 +90,7 @@ fn kind_of(source: &TokenSource) -> &'static str {
         TokenSource::Token(_) => "the environment",
         TokenSource::File(_) => "a token file",
         TokenSource::AppRole { .. } | TokenSource::Wrapped { .. } => "AppRole",
+        TokenSource::Kubernetes(_) => "Kubernetes",
     }
 }
 

@@ -300,7 +300,7 @@ pub async fn mark_removed(
     now: Timestamp,
 ) -> Result<()> {
     let sql = "UPDATE sites SET state = 'removed', removed_at = $4, removal_claimed_until = NULL, site_url = NULL, \
-               metadata = '{}' \
+               metadata = '{}', wp_user_id = NULL, client_version = NULL \
                WHERE vendor_id = $1 AND secret_id = $2 AND generation = $3 AND state = 'removing'";
     client
         .execute(sql, &[&vendor.0, &id.as_str(), &generation, &now])
@@ -355,14 +355,16 @@ pub async fn expired(client: &impl GenericClient, now: Timestamp, limit: i64) ->
     rows.iter().map(due).collect()
 }
 
-/// Forgets sites that were removed before `before`, and gives how many.
+/// Forgets sites that were removed before `before`, and those that no token has named since then and that were never
+/// registered, and gives how many. `before` is further back than any token lives.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn purge_removed(client: &impl GenericClient, before: Timestamp) -> Result<u64> {
+pub async fn purge(client: &impl GenericClient, before: Timestamp) -> Result<u64> {
     Ok(client
         .execute(
-            "DELETE FROM sites WHERE state = 'removed' AND removed_at < $1",
+            "DELETE FROM sites WHERE state = 'removed' AND removed_at < $1 \
+             OR state = 'reserved' AND touched_at < $1 AND storing_until IS NULL",
             &[&before],
         )
         .await?)

@@ -23,7 +23,7 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
     let before = app.clock.now().checked_sub(KEEP)?;
     let client = app.db.get().await?;
     let receipts = vendors::receipts::purge(&client, before).await?;
-    let sites = sites::store::purge_removed(&client, before).await?;
+    let sites = sites::store::purge(&client, before).await?;
     let messages = deliveries::store::purge(&client, before).await?;
     let nonces = connector::store::purge_nonces(&client, before).await?;
     let attempts = sites::attempts::store::purge(&client, before).await?;

@@ -1,6 +1,6 @@
 //! A token of the service's own: what is held of it, and how calls use it. Its keeper is [`super::keeper`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use super::client::{Connection, Handle};
 use super::fitness::Unfit;
 use super::tokens::TokenInfo;
-use super::{Error, Result, WrappedSecretId, approle};
+use super::{Error, Kubernetes, Result, WrappedSecretId, approle};
 use crate::types::Secret;
 
 /// How long a refused call waits for the keeper, which logs in meanwhile where the token is lost. Where it is not, or
@@ -44,22 +44,30 @@ pub enum TokenSource {
         /// The secret id.
         secret_id: Arc<WrappedSecretId>,
     },
+    /// The service account of the pod.
+    Kubernetes(Kubernetes),
+}
+
+/// The token in a file.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub(super) async fn token_file(path: &Path) -> Result<Secret> {
+    let text = tokio::fs::read_to_string(path).await;
+    let text = text.map_err(|e| Error::Unavailable(format!("token file: {}", e.kind())))?;
+    Ok(Secret::new(text.trim().to_owned()))
 }
 
 impl TokenSource {
-    /// Gets a token: by logging in where it is an AppRole. A wrapped secret id is used up by the first time.
+    /// Gets a token: by logging in where it is an AppRole or a service account. A wrapped secret id is used up by the first time.
     ///
     /// # Errors
     /// Where the file cannot be read, or OpenBao refuses or does not answer.
     pub async fn obtain(&self, connection: &Connection) -> Result<Secret> {
         match self {
             Self::Token(token) => Ok(token.clone()),
-            Self::File(path) => {
-                let text = tokio::fs::read_to_string(path).await;
-                let text =
-                    text.map_err(|e| Error::Unavailable(format!("token file: {}", e.kind())))?;
-                Ok(Secret::new(text.trim().to_owned()))
-            }
+            Self::File(path) => token_file(path).await,
+            Self::Kubernetes(role) => Ok(role.login(&connection.anonymous()).await?.client_token),
             Self::AppRole { role_id, secret_id } => {
                 let auth = approle::login(&connection.anonymous(), role_id, secret_id).await?;
                 Ok(auth.client_token)

@@ -18,6 +18,7 @@ mod error;
 mod fitness;
 pub mod identity;
 mod keeper;
+mod kubernetes;
 pub mod kv;
 pub mod kv2;
 pub mod mounts;
@@ -31,10 +32,12 @@ mod wrapping;
 
 use std::sync::Arc;
 
+use app_token::token_file;
 pub use app_token::{AppToken, AppTokenState, TokenSource};
 pub use client::{Connection, Handle, Server};
 pub use error::Error;
 pub use fitness::Unfit;
+pub use kubernetes::Kubernetes;
 pub use signing_key::SigningKey;
 pub use wrapping::WrappedSecretId;
 

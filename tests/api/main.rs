@@ -55,6 +55,7 @@ mod issuances;
 mod issuances_revoke;
 mod keeper;
 mod key_pairs;
+mod kubernetes;
 mod layers;
 mod lease_budget;
 mod ledger;

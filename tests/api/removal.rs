@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::callers::delete_key;
 use crate::support::http::Answer;
+use crate::support::trustedlogin::envelope;
 use crate::support::valve::Valve;
 use crate::support::wait::{suspend, until};
 use crate::support::{Place, TestApp, TestVendor};
@@ -276,4 +277,27 @@ async fn entity_goes_once_no_vendors_token_uses_its_alias() {
     let anew = test.site(&vendor, SITE, ACCESS).await;
     assert!(test.is_alive(&anew).await);
     assert_eq!(entity_ids(&test).await.len(), 2);
+}
+
+#[tokio::test]
+async fn records_of_removed_sites_name_nobody_and_those_never_registered_are_forgotten() {
+    let (test, vendor) = start().await;
+    let body = envelope(&vendor, SITE, &"5".repeat(64));
+    let stored = test.post("/api/v1/sites").bearer(&vendor.public_key);
+    assert_eq!(stored.json(&body).send().await.status, 201);
+    assert_eq!(remove(&test, &vendor.private_key, SITE).await.status, 200);
+    let sql = test.sql().await;
+    let named = "SELECT count(*) FROM sites WHERE site_url IS NOT NULL OR wp_user_id IS NOT NULL \
+                 OR client_version IS NOT NULL OR metadata <> '{}'";
+    let named: i64 = sql.query_one(named, &[]).await.unwrap().get(0);
+    assert_eq!(named, 0);
+
+    test.write_token(&vendor, OTHER).await;
+    assert_eq!(test.pass("purge").await["sites"], 0);
+    test.app.clock.advance(31 * 24 * 3600);
+    assert_eq!(test.pass("purge").await["sites"], 2);
+    // It can be stored all the same.
+    test.site(&vendor, OTHER, ACCESS).await;
+    test.app.clock.advance(31 * 24 * 3600);
+    assert_eq!(test.pass("purge").await["sites"], 0);
 }

@@ -456,7 +456,7 @@ impl Drop for TestApp {
             servers::shared().runtime.spawn(running.stop());
         }
         if std::thread::panicking() {
-            for line in logs::lines_with(self.log_start, "error.cause")
+            for line in logs::lines_with(self.log_start, "\"error")
                 .iter()
                 .rev()
                 .take(10)
