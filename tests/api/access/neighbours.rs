@@ -55,45 +55,45 @@ async fn named(test: &TestApp, them: &TestVendor, admin: &TestUser) -> Named {
     let read = "SELECT max(id) FROM client_messages";
     let posted: i64 = test.sql().await.query_one(read, &[]).await.unwrap().get(0);
     let first = |list: &Value| list["items"][0]["id"].as_str().unwrap().to_owned();
-    let text = str::to_owned;
-    let nobodys = text("00000000-0000-7000-8000-000000000000");
+    let plain = str::to_owned;
+    let nobodys = plain("00000000-0000-7000-8000-000000000000");
     BTreeMap::from([
         (
             "{secretId}",
-            [text(secret_id), text("site-of-nobodys-012345678")],
+            [plain(secret_id), plain("site-of-nobodys-012345678")],
         ),
-        ("{key}", [text("only-theirs"), text("only-nobody")]),
+        ("{key}", [plain("only-theirs"), plain("only-nobody")]),
         (
             "{login}",
             [worker.login, format!("w0000000000000001@{THEIRS}")],
         ),
-        ("{user}", [text("only-theirs"), text("only-nobody")]),
+        ("{user}", [plain("only-theirs"), plain("only-nobody")]),
         (
             "{session}",
-            [first(&sessions.json), text("00000000000000ff")],
+            [first(&sessions.json), plain("00000000000000ff")],
         ),
         (
             "{issuance}",
             [issued.text_of("issuanceId"), nobodys.clone()],
         ),
-        ("{webhook}", [hook.id, text("wh00000000000000ff")]),
+        ("{webhook}", [hook.id, plain("wh00000000000000ff")]),
         ("{delivery}", [delivery, nobodys]),
-        ("{pair}", [first(&pairs.json), text("00000000000000ff")]),
+        ("{pair}", [first(&pairs.json), plain("00000000000000ff")]),
         (
             "{jwtKey}",
             [
                 test.register_key(them, &Signer::ed25519()).await,
-                text("jk00000000000000ff"),
+                plain("jk00000000000000ff"),
             ],
         ),
-        ("{entry}", [last.to_string(), text("4711")]),
-        ("{message}", [posted.to_string(), text("4711")]),
-        ("{account}", [them.id.to_string(), text("4711")]),
-        ("{id}", [them.id.to_string(), text("4711")]),
+        ("{entry}", [last.to_string(), plain("4711")]),
+        ("{message}", [posted.to_string(), plain("4711")]),
+        ("{account}", [them.id.to_string(), plain("4711")]),
+        ("{id}", [them.id.to_string(), plain("4711")]),
         // `federation_policies.rs`.
         (
             "{policy}",
-            [text("tp0000000000000001"), text("tp0000000000000001")],
+            [plain("tp0000000000000001"), plain("tp0000000000000001")],
         ),
     ])
 }
@@ -211,14 +211,14 @@ async fn what_is_the_neighbours_is_not_there_for_anybody() {
             if !parameter.starts_with('{') || parameter == "{version}" {
                 continue;
             }
-            let names = if route.path.starts_with("/api/v1/vault/") {
+            let pair = if route.path.starts_with("/api/v1/vault/") {
                 &named["{entry}"]
             } else {
                 &named[parameter]
             };
             for (who, shown) in &askers {
                 let mut answers = Vec::new();
-                for name in names {
+                for name in pair {
                     let path = path_of(route, &us, at, name);
                     let answer = send(&test, route, &path, &body_of(route), shown).await;
                     let what = format!("{} {path} as {who}", route.method);

@@ -187,10 +187,10 @@ async fn unsigned_forged_and_stale_webhooks_are_refused() {
     let at = |time: i64| (time.to_string(), secret.sign("m", time, &body));
     let long = "m".repeat(257);
     let spaced = [body.as_slice(), b" "].concat();
-    let text = String::from_utf8(body.clone()).unwrap();
-    let escaped = text.replace("A Vendor", "\\u0041 Vendor").into_bytes();
+    let plain = String::from_utf8(body.clone()).unwrap();
+    let escaped = plain.replace("A Vendor", "\\u0041 Vendor").into_bytes();
     let forged = wrong.sign("m", now, &body);
-    let hex: String = tag.bytes().map(|b| format!("{b:02x}")).collect();
+    let hex = sha256_hex(&[tag]).expose().to_owned();
     let url_safe = good.replace('+', "-").replace('/', "_");
     let mut rows: Vec<(&str, [String; 3], &[u8])> = Vec::new();
     let mut row = |id, headers: [&str; 3], body| rows.push((id, headers.map(str::to_owned), body));
