@@ -4,12 +4,12 @@
 //! refused with 400, but where the line says `query`.
 
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{FromRequest, Handler, HttpResponse, Resource};
+use actix_web::{HttpResponse, Resource};
 
 use crate::access_logs::{nodes, timeline};
 use crate::error::Error;
 use crate::federation::{issuers, policies};
-use crate::http::NoQuery;
+use crate::http::without_query;
 use crate::lockbox::rport;
 use crate::trustedlogin::{connector, signing};
 use crate::users::accounts::{manage as user_accounts, own as account, sessions as user_sessions};
@@ -66,7 +66,6 @@ pub struct Route {
     pub operation: fn() -> String,
     add: fn(Resource) -> Resource,
 }
-
 /// A handler whose call takes no query, or one that looks at its query itself, or leaves it unread: probes and clients of
 /// borrowed dialects send what they like.
 macro_rules! behind_rules {
@@ -86,10 +85,7 @@ macro_rules! routes {
             path: $path,
             caller: Caller::$caller,
             operation: || operation(stringify!($handler)),
-            add: |resource| {
-                let route = web::method(actix_web::http::Method::$method);
-                resource.route(route.to(behind_rules!($handler $(, $query)?)))
-            },
+            add: |resource| resource.route(web::method(actix_web::http::Method::$method).to(behind_rules!($handler $(, $query)?))),
         }),*];
     };
 }
@@ -98,12 +94,9 @@ routes! {
     GET    "/healthz"                                          Anyone          health::alive, query;
     GET    "/readyz"                                           Anyone          health::ready, query;
     GET    "/metrics"                                          Anyone          health::metrics, query;
-
     GET    "/openapi.json"                                     Anyone          openapi::http::document, query;
-
     POST   "/webhooks/vendor-signup"                           Billing         vendors::http::vendor_signup;
     POST   "/api/vendors/claim"                                ClaimHolder     vendors::http::claim;
-
     POST   "/api/site"                                         PluginOrVendor  tokens::http::issue_write;
     POST   "/sites"                                            StorerOrBody    sites::http::register;
     GET    "/sites"                                            Vendor          sites::http::list, query;
@@ -111,7 +104,6 @@ routes! {
     POST   "/sites/search"                                     Vendor          sites::http::search;
     GET    "/sites/{secretId}"                                 Vendor          sites::http::show;
     DELETE "/sites/{secretId}"                                 Remover         sites::http::delete;
-
     GET    "/sites/{secretId}/access-logs"                     Vendor          timeline::http::of_site, query;
     GET    "/api/access-logs"                                  Vendor          timeline::http::of_vendor, query;
     GET    "/sites/{secretId}/login-attempts"                  Vendor          sites::attempts::http::of_site, query;
@@ -120,7 +112,6 @@ routes! {
     PUT    "/api/support-pause"                                Vendor          vendors::pause::http::set;
     PATCH  "/api/support-pause"                                Vendor          vendors::pause::http::change;
     DELETE "/api/support-pause"                                Vendor          vendors::pause::http::end;
-
     GET    "/api/key-pairs"                                    Vendor          vendors::keys::http::list, query;
     POST   "/api/key-pairs"                                    Vendor          vendors::keys::http::create;
     PATCH  "/api/key-pairs/{pair}"                             Vendor          vendors::keys::http::update;
@@ -201,15 +192,12 @@ routes! {
     POST   "/api/webhooks/{webhook}/test"                     Vendor          webhooks::deliveries::http::test;
     GET    "/api/webhooks/{webhook}/deliveries"               Vendor          webhooks::deliveries::http::list, query;
     POST   "/api/webhooks/{webhook}/deliveries/{delivery}/replay" Vendor          webhooks::deliveries::http::replay;
-
     GET    "/api/lockbox/settings"                             LockboxAdmin    lockbox::settings::http::show;
     PATCH  "/api/lockbox/settings"                             LockboxAdmin    lockbox::settings::http::update;
     PUT    "/api/lockbox/password"                             LockboxAdmin    lockbox::rekey::http::change_password;
     POST   "/api/lockbox/rotate"                               LockboxAdmin    lockbox::rekey::http::rotate;
     GET    "/api/lockbox/backup"                               LockboxAdmin    lockbox::backup::http::write;
     POST   "/api/lockbox/restore"                              LockboxAdmin    lockbox::backup::http::read, query;
-
-
     GET    "/api/admin/issuers"                                Operator        issuers::http::list, query;
     POST   "/api/admin/issuers"                                Operator        issuers::http::create;
     GET    "/api/admin/issuers/{issuer}"                       Operator        issuers::http::show;
@@ -310,7 +298,6 @@ routes! {
     POST   "/api/admin/explain"                                Operator        tokens::explain::http::explain;
     GET    "/api/admin/findings"                               Operator        vendors::repair::http::findings, query;
     GET    "/api/admin/tasks"                                  Operator        tasks::http::list;
-
     GET    "/api/lockbox"                                      User            lockbox::http::status;
     POST   "/api/lockbox/init"                                 LockboxAdmin    lockbox::http::init;
     POST   "/api/lockbox/unlock"                               LockboxAdmin    lockbox::http::unlock;
@@ -321,7 +308,6 @@ routes! {
     PUT    "/api/lockbox/entries/{entry}"                      User            lockbox::http::replace;
     DELETE "/api/lockbox/entries/{entry}"                      User            lockbox::http::delete;
     GET    "/api/lockbox/entries/{entry}/history"              User            lockbox::http::history, query;
-
     GET    "/api/v1/accounts/{id}"                             Connector       trustedlogin::http::account, query;
     GET    "/api/v1/envelope-signing-pubkey"                   Anyone          signing::http::pubkey, query;
     GET    "/api/v1/envelope-signing-public-key"               Anyone          signing::http::public_key, query;
@@ -336,7 +322,6 @@ routes! {
     POST   "/api/v1/accounts/{id}/messages"                    PluginOrVendor  trustedlogin::messages::http::post, query;
     GET    "/api/v1/accounts/{id}/messages"                    Connector       trustedlogin::messages::http::list, query;
     DELETE "/api/v1/accounts/{id}/messages/{message}"          Connector       trustedlogin::messages::http::delete, query;
-
     GET    "/api/v1/vault-admin"                               User            rport::http::status, query;
     POST   "/api/v1/vault-admin/init"                          LockboxAdmin    rport::http::init, query;
     POST   "/api/v1/vault-admin/sesame"                        LockboxAdmin    rport::http::open, query;
@@ -346,15 +331,6 @@ routes! {
     GET    "/api/v1/vault/{id}"                                User            rport::http::show, query;
     PUT    "/api/v1/vault/{id}"                                User            rport::http::replace, query;
     DELETE "/api/v1/vault/{id}"                                User            rport::http::delete, query;
-}
-
-/// A handler that is called only where there is no query; a stranger is told so first.
-fn without_query<F, Args>(handler: F) -> impl Handler<(Args, NoQuery), Output = F::Output>
-where
-    F: Handler<Args>,
-    Args: FromRequest + 'static,
-{
-    move |args: Args, _: NoQuery| handler.call(args)
 }
 
 /// A handler's path without what every handler's has.

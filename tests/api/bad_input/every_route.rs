@@ -6,6 +6,7 @@ use gatehouse::routes::{Caller, ROUTES, Route};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::known_fields::fields;
 use super::{JSON, LOGGED, fault, report};
 use crate::access::{self, Case};
 use crate::support::callers::Shown;
@@ -16,7 +17,7 @@ use crate::support::{TestApp, TestVendor, TestWorker, Wire};
 use crate::{access_users, issuances};
 
 /// Everybody who may call anything, of one vendor.
-struct Bench {
+pub struct Bench {
     test: TestApp,
     wire: Wire,
     vendor: TestVendor,
@@ -84,7 +85,13 @@ impl Bench {
         }
     }
 
-    async fn send(&self, route: &Route, path: &str, kind: Option<&str>, body: Vec<u8>) -> Answer {
+    pub async fn send(
+        &self,
+        route: &Route,
+        path: &str,
+        kind: Option<&str>,
+        body: Vec<u8>,
+    ) -> Answer {
         let method = Method::from_bytes(route.method.as_bytes()).unwrap();
         let mut call = self.test.call(method, path).shown(&self.rightful(route));
         if let Some(kind) = kind {
@@ -111,7 +118,7 @@ fn routes() -> impl Iterator<Item = &'static Route> {
     first.into_iter().chain(last)
 }
 
-fn is_borrowed(route: &Route) -> bool {
+pub fn is_borrowed(route: &Route) -> bool {
     route.path.starts_with("/api/v1/")
 }
 
@@ -268,51 +275,6 @@ async fn no_body_is_taken_that_is_not_what_it_says() {
         bench.forgive().await;
     }
     report(&faults);
-}
-
-/// The fields that the body of a route has, as the service itself says of one that it has not. In borrowed dialects, where
-/// others are let be, those that clients send.
-async fn fields(bench: &Bench, route: &Route, path: &str) -> Vec<String> {
-    let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    match route.path {
-        path if path.starts_with("/api/v1/vault-admin") => return own(&["password"]),
-        path if path.starts_with("/api/v1/vault") => {
-            return own(&["key", "value", "type", "required_group", "client_id"]);
-        }
-        "/api/v1/accounts/{id}" => return own(&["api_endpoint"]),
-        "/api/v1/accounts/{id}/sites" => return own(&["searchKeys"]),
-        "/api/v1/accounts/{id}/messages" => {
-            return own(&["envelope", "nonce", "client_public_key", "action", "ref"]);
-        }
-        path if path.ends_with("/get-envelope") => return own(&["nonce", "signedNonce"]),
-        "/api/v1/sites" => {
-            return own(&[
-                "publicKey",
-                "accessKey",
-                "siteUrl",
-                "secretId",
-                "expiresAt",
-                "metaData",
-            ]);
-        }
-        path if is_borrowed(route) && !path.is_empty() => {
-            return own(&["identifier", "siteUrl", "timestamp", "user", "action"]);
-        }
-        _ => {}
-    }
-    let answer = bench
-        .send(route, path, JSON, b"{\"canary\":1}".to_vec())
-        .await;
-    let detail = answer
-        .text
-        .split("known here; known: ")
-        .nth(1)
-        .unwrap_or_default();
-    let known = detail.split('"').next().unwrap_or_default().split(", ");
-    known
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
-        .collect()
 }
 
 /// D-09, D-11, D-12 and D-21 for each field of each body.

@@ -15,6 +15,7 @@ mod credentials;
 mod every_route;
 mod fields;
 mod framing;
+mod known_fields;
 mod urls;
 
 use gatehouse::webhooks::SigningSecret;
