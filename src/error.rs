@@ -59,6 +59,12 @@ pub enum Error {
     /// Larger than the limit.
     #[error("the body is too large")]
     BodyTooLarge,
+    /// The headers are more, or larger, than allowed.
+    #[error("the headers are too large")]
+    HeadersTooLarge,
+    /// The target of the request is longer than allowed.
+    #[error("the target is too long")]
+    TargetTooLong,
     /// The body did not arrive in time.
     #[error("the body did not arrive in time")]
     BodyTimeout,

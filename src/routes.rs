@@ -1,6 +1,7 @@
 //! Every route on one line: method, path, who may call, handler.
 //!
-//! `tests/api/access.rs` tries each as every caller. What begins with `/sites` answers below `/api/sites` too.
+//! `tests/api/access.rs` tries each as every caller. What begins with `/sites` answers below `/api/sites` too. A query is
+//! refused with 400, but where the line says `query`.
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
@@ -8,6 +9,7 @@ use actix_web::{HttpResponse, Resource};
 use crate::access_logs::{nodes, timeline};
 use crate::error::Error;
 use crate::federation::{issuers, policies};
+use crate::http::without_query;
 use crate::lockbox::rport;
 use crate::trustedlogin::{connector, signing};
 use crate::users::accounts::{manage as user_accounts, own as account, sessions as user_sessions};
@@ -64,48 +66,53 @@ pub struct Route {
     pub operation: fn() -> String,
     add: fn(Resource) -> Resource,
 }
+/// A handler whose call takes no query, or one that looks at its query itself, or leaves it unread: probes and clients of
+/// borrowed dialects send what they like.
+macro_rules! behind_rules {
+    ($handler:path) => {
+        without_query($handler)
+    };
+    ($handler:path, query) => {
+        $handler
+    };
+}
 
 macro_rules! routes {
-    ($($method:ident $path:literal $caller:ident $handler:path;)*) => {
+    ($($method:ident $path:literal $caller:ident $handler:path $(, $query:ident)?;)*) => {
         /// The table.
         pub static ROUTES: &[Route] = &[$(Route {
             method: stringify!($method),
             path: $path,
             caller: Caller::$caller,
             operation: || operation(stringify!($handler)),
-            add: |resource| resource.route(web::method(actix_web::http::Method::$method).to($handler)),
+            add: |resource| resource.route(web::method(actix_web::http::Method::$method).to(behind_rules!($handler $(, $query)?))),
         }),*];
     };
 }
 
 routes! {
-    GET    "/healthz"                                          Anyone          health::alive;
-    GET    "/readyz"                                           Anyone          health::ready;
-    GET    "/metrics"                                          Anyone          health::metrics;
-
-    GET    "/openapi.json"                                     Anyone          openapi::http::document;
-
+    GET    "/healthz"                                          Anyone          health::alive, query;
+    GET    "/readyz"                                           Anyone          health::ready, query;
+    GET    "/metrics"                                          Anyone          health::metrics, query;
+    GET    "/openapi.json"                                     Anyone          openapi::http::document, query;
     POST   "/webhooks/vendor-signup"                           Billing         vendors::http::vendor_signup;
     POST   "/api/vendors/claim"                                ClaimHolder     vendors::http::claim;
-
     POST   "/api/site"                                         PluginOrVendor  tokens::http::issue_write;
     POST   "/sites"                                            StorerOrBody    sites::http::register;
-    GET    "/sites"                                            Vendor          sites::http::list;
+    GET    "/sites"                                            Vendor          sites::http::list, query;
     POST   "/sites/token"                                      Vendor          tokens::http::issue_read;
     POST   "/sites/search"                                     Vendor          sites::http::search;
     GET    "/sites/{secretId}"                                 Vendor          sites::http::show;
     DELETE "/sites/{secretId}"                                 Remover         sites::http::delete;
-
-    GET    "/sites/{secretId}/access-logs"                     Vendor          timeline::http::of_site;
-    GET    "/api/access-logs"                                  Vendor          timeline::http::of_vendor;
-    GET    "/sites/{secretId}/login-attempts"                  Vendor          sites::attempts::http::of_site;
-    GET    "/api/login-attempts"                               Vendor          sites::attempts::http::of_vendor;
+    GET    "/sites/{secretId}/access-logs"                     Vendor          timeline::http::of_site, query;
+    GET    "/api/access-logs"                                  Vendor          timeline::http::of_vendor, query;
+    GET    "/sites/{secretId}/login-attempts"                  Vendor          sites::attempts::http::of_site, query;
+    GET    "/api/login-attempts"                               Vendor          sites::attempts::http::of_vendor, query;
     GET    "/api/support-pause"                                Vendor          vendors::pause::http::show;
     PUT    "/api/support-pause"                                Vendor          vendors::pause::http::set;
     PATCH  "/api/support-pause"                                Vendor          vendors::pause::http::change;
     DELETE "/api/support-pause"                                Vendor          vendors::pause::http::end;
-
-    GET    "/api/key-pairs"                                    Vendor          vendors::keys::http::list;
+    GET    "/api/key-pairs"                                    Vendor          vendors::keys::http::list, query;
     POST   "/api/key-pairs"                                    Vendor          vendors::keys::http::create;
     PATCH  "/api/key-pairs/{pair}"                             Vendor          vendors::keys::http::update;
     DELETE "/api/key-pairs/{pair}"                             Vendor          vendors::keys::http::remove;
@@ -115,8 +122,8 @@ routes! {
     PATCH  "/api/connector"                                    Vendor          connector::http::update;
     POST   "/oauth/token"                                      LogIn           oauth::http::token;
     POST   "/oauth/revoke"                                     LogIn           oauth::revoke::http::revoke;
-    GET    "/.well-known/jwks.json"                            Anyone          oauth::keys::http::published;
-    GET    "/.well-known/oauth-authorization-server"           Anyone          oauth::http::metadata;
+    GET    "/.well-known/jwks.json"                            Anyone          oauth::keys::http::published, query;
+    GET    "/.well-known/oauth-authorization-server"           Anyone          oauth::http::metadata, query;
     POST   "/api/access-tokens/revoke"                         Vendor          oauth::revoke::http::end_all;
     GET    "/api/jwt-keys"                                     Vendor          oauth::signed::http::list;
     POST   "/api/jwt-keys"                                     Vendor          oauth::signed::http::create;
@@ -128,8 +135,8 @@ routes! {
     POST   "/api/sessions"                                     LogIn           users::http::log_in;
     GET    "/api/credential-types"                             Reader          credentials::http::types;
     GET    "/api/credential-file"                              Vendor          credentials::file::http::export;
-    POST   "/api/credential-file"                              Vendor          credentials::file::http::import;
-    GET    "/api/credentials"                                  Vendor          credentials::http::list;
+    POST   "/api/credential-file"                              Vendor          credentials::file::http::import, query;
+    GET    "/api/credentials"                                  Vendor          credentials::http::list, query;
     POST   "/api/credentials"                                  Vendor          credentials::http::create;
     POST   "/api/credentials/token"                            Reader          credentials::token::http::issue;
     GET    "/api/credentials/{key}"                            Reader          credentials::http::show;
@@ -141,7 +148,7 @@ routes! {
     POST   "/api/credentials/{key}/rollback"                   Vendor          credentials::versions::http::roll_back;
     GET    "/api/credentials/{key}/versions"                   Vendor          credentials::versions::http::list;
     GET    "/api/credentials/{key}/versions/{version}"         Reader          credentials::versions::http::show;
-    GET    "/api/workers"                                      Vendor          workers::http::list;
+    GET    "/api/workers"                                      Vendor          workers::http::list, query;
     POST   "/api/workers"                                      Vendor          workers::http::create;
     GET    "/api/workers/{login}"                              Vendor          workers::http::show;
     PATCH  "/api/workers/{login}"                              Vendor          workers::http::update;
@@ -152,120 +159,117 @@ routes! {
     POST   "/api/user/totp"                                    EnrollingUser   account::http::begin_totp;
     PUT    "/api/user/totp"                                    EnrollingUser   account::http::confirm_totp;
     DELETE "/api/user/totp"                                    User            account::http::remove_totp;
-    GET    "/api/user/sessions"                                User            user_sessions::http::list;
+    GET    "/api/user/sessions"                                User            user_sessions::http::list, query;
     POST   "/api/user/sessions"                                User            user_sessions::http::create;
     DELETE "/api/user/sessions"                                User            user_sessions::http::remove_all;
     DELETE "/api/user/sessions/{session}"                      EnrollingUser   user_sessions::http::remove;
-    GET    "/api/users"                                        UserAdmin       user_accounts::http::list;
+    GET    "/api/users"                                        UserAdmin       user_accounts::http::list, query;
     POST   "/api/users"                                        UserAdmin       user_accounts::http::create;
     GET    "/api/users/{user}"                                 UserAdmin       user_accounts::http::show;
     PATCH  "/api/users/{user}"                                 UserAdmin       user_accounts::http::update;
     DELETE "/api/users/{user}"                                 UserAdmin       user_accounts::http::remove;
-    GET    "/api/users/{user}/sessions"                        UserAdmin       user_sessions::http::list_of_user;
+    GET    "/api/users/{user}/sessions"                        UserAdmin       user_sessions::http::list_of_user, query;
     DELETE "/api/users/{user}/sessions"                        UserAdmin       user_sessions::http::remove_all_of_user;
     DELETE "/api/users/{user}/sessions/{session}"              UserAdmin       user_sessions::http::remove_of_user;
-    GET    "/api/groups"                                       UserAdmin       user_accounts::http::groups;
+    GET    "/api/groups"                                       UserAdmin       user_accounts::http::groups, query;
     GET    "/api/user-rules"                                   UserAdmin       user_accounts::http::show_rules;
     PATCH  "/api/user-rules"                                   UserAdmin       user_accounts::http::update_rules;
-    GET    "/api/issuances"                                    Vendor          tokens::issuances::http::list;
+    GET    "/api/issuances"                                    Vendor          tokens::issuances::http::list, query;
     POST   "/api/issuances/revoke"                             Vendor          tokens::issuances::http::revoke_many;
     GET    "/api/issuances/{issuance}"                         Vendor          tokens::issuances::http::show;
     DELETE "/api/issuances/{issuance}"                         Vendor          tokens::issuances::http::revoke;
-    GET    "/api/trust-policies"                               Vendor          policies::http::list;
+    GET    "/api/trust-policies"                               Vendor          policies::http::list, query;
     POST   "/api/trust-policies"                               Vendor          policies::http::create;
     GET    "/api/trust-policies/{policy}"                      Vendor          policies::http::show;
     PATCH  "/api/trust-policies/{policy}"                      Vendor          policies::http::update;
     DELETE "/api/trust-policies/{policy}"                      Vendor          policies::http::remove;
-    GET    "/api/webhooks"                                    Vendor          webhooks::http::list;
+    GET    "/api/webhooks"                                    Vendor          webhooks::http::list, query;
     POST   "/api/webhooks"                                    Vendor          webhooks::http::create;
     GET    "/api/webhooks/{webhook}"                          Vendor          webhooks::http::show;
     PATCH  "/api/webhooks/{webhook}"                          Vendor          webhooks::http::update;
     DELETE "/api/webhooks/{webhook}"                          Vendor          webhooks::http::remove;
     POST   "/api/webhooks/{webhook}/secret"                   Vendor          webhooks::http::rotate_secret;
     POST   "/api/webhooks/{webhook}/test"                     Vendor          webhooks::deliveries::http::test;
-    GET    "/api/webhooks/{webhook}/deliveries"               Vendor          webhooks::deliveries::http::list;
+    GET    "/api/webhooks/{webhook}/deliveries"               Vendor          webhooks::deliveries::http::list, query;
     POST   "/api/webhooks/{webhook}/deliveries/{delivery}/replay" Vendor          webhooks::deliveries::http::replay;
-
     GET    "/api/lockbox/settings"                             LockboxAdmin    lockbox::settings::http::show;
     PATCH  "/api/lockbox/settings"                             LockboxAdmin    lockbox::settings::http::update;
     PUT    "/api/lockbox/password"                             LockboxAdmin    lockbox::rekey::http::change_password;
     POST   "/api/lockbox/rotate"                               LockboxAdmin    lockbox::rekey::http::rotate;
     GET    "/api/lockbox/backup"                               LockboxAdmin    lockbox::backup::http::write;
-    POST   "/api/lockbox/restore"                              LockboxAdmin    lockbox::backup::http::read;
-
-
-    GET    "/api/admin/issuers"                                Operator        issuers::http::list;
+    POST   "/api/lockbox/restore"                              LockboxAdmin    lockbox::backup::http::read, query;
+    GET    "/api/admin/issuers"                                Operator        issuers::http::list, query;
     POST   "/api/admin/issuers"                                Operator        issuers::http::create;
     GET    "/api/admin/issuers/{issuer}"                       Operator        issuers::http::show;
     PATCH  "/api/admin/issuers/{issuer}"                       Operator        issuers::http::update;
     DELETE "/api/admin/issuers/{issuer}"                       Operator        issuers::http::remove;
-    GET    "/api/admin/vendors"                                Operator        vendors::http::list;
+    GET    "/api/admin/vendors"                                Operator        vendors::http::list, query;
     POST   "/api/admin/vendors"                                Operator        vendors::http::create;
     GET    "/api/admin/vendors/{namespace}"                    Operator        vendors::http::show;
     PATCH  "/api/admin/vendors/{namespace}"                    Operator        vendors::http::update;
-    DELETE "/api/admin/vendors/{namespace}"                    Operator        vendors::life::http::cancel;
+    DELETE "/api/admin/vendors/{namespace}"                    Operator        vendors::life::http::cancel, query;
     POST   "/api/admin/vendors/{namespace}/suspend"            Operator        vendors::life::http::suspend;
     POST   "/api/admin/vendors/{namespace}/resume"             Operator        vendors::life::http::resume;
-    GET    "/api/admin/vendors/{namespace}/key-pairs"          Operator        vendors::keys::http::list;
+    GET    "/api/admin/vendors/{namespace}/key-pairs"          Operator        vendors::keys::http::list, query;
     POST   "/api/admin/vendors/{namespace}/key-pairs"          Operator        vendors::keys::http::create;
     PATCH  "/api/admin/vendors/{namespace}/key-pairs/{pair}"   Operator        vendors::keys::http::update;
     DELETE "/api/admin/vendors/{namespace}/key-pairs/{pair}"   Operator        vendors::keys::http::remove;
     POST   "/api/admin/vendors/{namespace}/key-pairs/{pair}/private-key" Operator vendors::keys::http::replace_private_key;
     GET    "/api/admin/vendors/{namespace}/repair"             Operator        vendors::repair::http::show;
     POST   "/api/admin/vendors/{namespace}/repair"             Operator        vendors::repair::http::run;
-    GET    "/api/admin/vendors/{namespace}/sites"              Operator        sites::http::list_for_operator;
+    GET    "/api/admin/vendors/{namespace}/sites"              Operator        sites::http::list_for_operator, query;
     DELETE "/api/admin/vendors/{namespace}/sites/{secretId}"   Operator        sites::http::delete_for_operator;
-    GET    "/api/admin/vendors/{namespace}/trust-policies"     Operator        policies::http::list;
+    GET    "/api/admin/vendors/{namespace}/trust-policies"     Operator        policies::http::list, query;
     POST   "/api/admin/vendors/{namespace}/trust-policies"     Operator        policies::http::create;
     GET    "/api/admin/vendors/{namespace}/trust-policies/{policy}" Operator   policies::http::show;
     PATCH  "/api/admin/vendors/{namespace}/trust-policies/{policy}" Operator   policies::http::update;
     DELETE "/api/admin/vendors/{namespace}/trust-policies/{policy}" Operator   policies::http::remove;
-    GET    "/api/admin/vendors/{namespace}/workers"            Operator        workers::http::list;
+    GET    "/api/admin/vendors/{namespace}/workers"            Operator        workers::http::list, query;
     POST   "/api/admin/vendors/{namespace}/workers"            Operator        workers::http::create;
     GET    "/api/admin/vendors/{namespace}/workers/{login}"    Operator        workers::http::show;
     PATCH  "/api/admin/vendors/{namespace}/workers/{login}"    Operator        workers::http::update;
     DELETE "/api/admin/vendors/{namespace}/workers/{login}"    Operator        workers::http::remove;
     POST   "/api/admin/vendors/{namespace}/workers/{login}/keys" Operator      workers::http::rotate_key;
-    GET    "/api/admin/vendors/{namespace}/users"              Operator        user_accounts::http::list;
+    GET    "/api/admin/vendors/{namespace}/users"              Operator        user_accounts::http::list, query;
     POST   "/api/admin/vendors/{namespace}/users"              Operator        user_accounts::http::create;
     GET    "/api/admin/vendors/{namespace}/users/{user}"       Operator        user_accounts::http::show;
     PATCH  "/api/admin/vendors/{namespace}/users/{user}"       Operator        user_accounts::http::update;
     DELETE "/api/admin/vendors/{namespace}/users/{user}"       Operator        user_accounts::http::remove;
-    GET    "/api/admin/vendors/{namespace}/users/{user}/sessions" Operator     user_sessions::http::list_of_user;
+    GET    "/api/admin/vendors/{namespace}/users/{user}/sessions" Operator     user_sessions::http::list_of_user, query;
     DELETE "/api/admin/vendors/{namespace}/users/{user}/sessions" Operator     user_sessions::http::remove_all_of_user;
     DELETE "/api/admin/vendors/{namespace}/users/{user}/sessions/{session}" Operator user_sessions::http::remove_of_user;
-    GET    "/api/admin/vendors/{namespace}/groups"             Operator        user_accounts::http::groups;
+    GET    "/api/admin/vendors/{namespace}/groups"             Operator        user_accounts::http::groups, query;
     GET    "/api/admin/vendors/{namespace}/user-rules"         Operator        user_accounts::http::show_rules;
     PATCH  "/api/admin/vendors/{namespace}/user-rules"         Operator        user_accounts::http::update_rules;
-    GET    "/api/admin/vendors/{namespace}/webhooks"          Operator        webhooks::http::list;
+    GET    "/api/admin/vendors/{namespace}/webhooks"          Operator        webhooks::http::list, query;
     POST   "/api/admin/vendors/{namespace}/webhooks"          Operator        webhooks::http::create;
     GET    "/api/admin/vendors/{namespace}/webhooks/{webhook}" Operator        webhooks::http::show;
     PATCH  "/api/admin/vendors/{namespace}/webhooks/{webhook}" Operator        webhooks::http::update;
     DELETE "/api/admin/vendors/{namespace}/webhooks/{webhook}" Operator        webhooks::http::remove;
     POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/secret" Operator        webhooks::http::rotate_secret;
     POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/test" Operator        webhooks::deliveries::http::test;
-    GET    "/api/admin/vendors/{namespace}/webhooks/{webhook}/deliveries" Operator        webhooks::deliveries::http::list;
+    GET    "/api/admin/vendors/{namespace}/webhooks/{webhook}/deliveries" Operator        webhooks::deliveries::http::list, query;
     POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/deliveries/{delivery}/replay" Operator        webhooks::deliveries::http::replay;
-    GET    "/api/admin/webhooks"                              Operator        webhooks::http::list;
+    GET    "/api/admin/webhooks"                              Operator        webhooks::http::list, query;
     POST   "/api/admin/webhooks"                              Operator        webhooks::http::create;
     GET    "/api/admin/webhooks/{webhook}"                    Operator        webhooks::http::show;
     PATCH  "/api/admin/webhooks/{webhook}"                    Operator        webhooks::http::update;
     DELETE "/api/admin/webhooks/{webhook}"                    Operator        webhooks::http::remove;
     POST   "/api/admin/webhooks/{webhook}/secret"             Operator        webhooks::http::rotate_secret;
     POST   "/api/admin/webhooks/{webhook}/test"               Operator        webhooks::deliveries::http::test;
-    GET    "/api/admin/webhooks/{webhook}/deliveries"         Operator        webhooks::deliveries::http::list;
+    GET    "/api/admin/webhooks/{webhook}/deliveries"         Operator        webhooks::deliveries::http::list, query;
     POST   "/api/admin/webhooks/{webhook}/deliveries/{delivery}/replay" Operator        webhooks::deliveries::http::replay;
-    GET    "/api/admin/vendors/{namespace}/issuances"          Operator        tokens::issuances::http::list;
+    GET    "/api/admin/vendors/{namespace}/issuances"          Operator        tokens::issuances::http::list, query;
     POST   "/api/admin/vendors/{namespace}/issuances/revoke"   Operator        tokens::issuances::http::revoke_many;
     GET    "/api/admin/vendors/{namespace}/issuances/{issuance}" Operator      tokens::issuances::http::show;
     DELETE "/api/admin/vendors/{namespace}/issuances/{issuance}" Operator      tokens::issuances::http::revoke;
-    GET    "/api/admin/issuances"                              Operator        tokens::issuances::http::list_all;
+    GET    "/api/admin/issuances"                              Operator        tokens::issuances::http::list_all, query;
     POST   "/api/admin/issuances/revoke"                       Operator        tokens::issuances::http::revoke_all;
-    GET    "/api/admin/vendors/{namespace}/sites/{secretId}/access-logs" Operator timeline::http::of_site_for_operator;
-    GET    "/api/admin/vendors/{namespace}/access-logs"        Operator        timeline::http::of_vendor_for_operator;
-    GET    "/api/admin/access-logs"                            Operator        timeline::http::of_all;
-    GET    "/api/admin/vendors/{namespace}/sites/{secretId}/login-attempts" Operator sites::attempts::http::of_site;
-    GET    "/api/admin/vendors/{namespace}/login-attempts"     Operator        sites::attempts::http::of_vendor;
+    GET    "/api/admin/vendors/{namespace}/sites/{secretId}/access-logs" Operator timeline::http::of_site_for_operator, query;
+    GET    "/api/admin/vendors/{namespace}/access-logs"        Operator        timeline::http::of_vendor_for_operator, query;
+    GET    "/api/admin/access-logs"                            Operator        timeline::http::of_all, query;
+    GET    "/api/admin/vendors/{namespace}/sites/{secretId}/login-attempts" Operator sites::attempts::http::of_site, query;
+    GET    "/api/admin/vendors/{namespace}/login-attempts"     Operator        sites::attempts::http::of_vendor, query;
     GET    "/api/admin/vendors/{namespace}/support-pause"      Operator        vendors::pause::http::show;
     PUT    "/api/admin/vendors/{namespace}/support-pause"      Operator        vendors::pause::http::set;
     PATCH  "/api/admin/vendors/{namespace}/support-pause"      Operator        vendors::pause::http::change;
@@ -292,44 +296,41 @@ routes! {
     GET    "/api/admin/audit-nodes"                            Operator        nodes::http::list;
     POST   "/api/admin/audit-nodes/remove"                     Operator        nodes::http::remove;
     POST   "/api/admin/explain"                                Operator        tokens::explain::http::explain;
-    GET    "/api/admin/findings"                               Operator        vendors::repair::http::findings;
+    GET    "/api/admin/findings"                               Operator        vendors::repair::http::findings, query;
     GET    "/api/admin/tasks"                                  Operator        tasks::http::list;
-
     GET    "/api/lockbox"                                      User            lockbox::http::status;
     POST   "/api/lockbox/init"                                 LockboxAdmin    lockbox::http::init;
     POST   "/api/lockbox/unlock"                               LockboxAdmin    lockbox::http::unlock;
     POST   "/api/lockbox/lock"                                 LockboxAdmin    lockbox::http::lock;
-    GET    "/api/lockbox/entries"                              User            lockbox::http::list;
+    GET    "/api/lockbox/entries"                              User            lockbox::http::list, query;
     POST   "/api/lockbox/entries"                              User            lockbox::http::create;
     GET    "/api/lockbox/entries/{entry}"                      User            lockbox::http::show;
     PUT    "/api/lockbox/entries/{entry}"                      User            lockbox::http::replace;
     DELETE "/api/lockbox/entries/{entry}"                      User            lockbox::http::delete;
-    GET    "/api/lockbox/entries/{entry}/history"              User            lockbox::http::history;
-
-    GET    "/api/v1/accounts/{id}"                             Connector       trustedlogin::http::account;
-    GET    "/api/v1/envelope-signing-pubkey"                   Anyone          signing::http::pubkey;
-    GET    "/api/v1/envelope-signing-public-key"               Anyone          signing::http::public_key;
-    POST   "/api/v1/accounts/{id}"                             Connector       trustedlogin::http::register;
-    POST   "/api/v1/sites"                                     PluginOrVendor  trustedlogin::sites::http::register;
-    DELETE "/api/v1/sites/{secretId}"                          Remover         trustedlogin::sites::http::delete;
-    POST   "/api/v1/accounts/{id}/sites"                       Connector       trustedlogin::sites::http::find;
-    POST   "/api/v1/sites/{account}/{secretId}/get-envelope"   Connector       trustedlogin::sites::http::open;
-    POST   "/api/v1/report-brute-force"                        PluginOrVendor  trustedlogin::reports::http::lockdown;
-    POST   "/api/v1/sites/{secretId}/login-attempts"           PluginOrVendor  trustedlogin::reports::http::failed;
-    POST   "/api/v1/sites/{secretId}/verify-identifier"        PluginOrVendor  trustedlogin::reports::http::verify;
-    POST   "/api/v1/accounts/{id}/messages"                    PluginOrVendor  trustedlogin::messages::http::post;
-    GET    "/api/v1/accounts/{id}/messages"                    Connector       trustedlogin::messages::http::list;
-    DELETE "/api/v1/accounts/{id}/messages/{message}"          Connector       trustedlogin::messages::http::delete;
-
-    GET    "/api/v1/vault-admin"                               User            rport::http::status;
-    POST   "/api/v1/vault-admin/init"                          LockboxAdmin    rport::http::init;
-    POST   "/api/v1/vault-admin/sesame"                        LockboxAdmin    rport::http::open;
-    DELETE "/api/v1/vault-admin/sesame"                        LockboxAdmin    rport::http::close;
-    GET    "/api/v1/vault"                                     User            rport::http::list;
-    POST   "/api/v1/vault"                                     User            rport::http::store;
-    GET    "/api/v1/vault/{id}"                                User            rport::http::show;
-    PUT    "/api/v1/vault/{id}"                                User            rport::http::replace;
-    DELETE "/api/v1/vault/{id}"                                User            rport::http::delete;
+    GET    "/api/lockbox/entries/{entry}/history"              User            lockbox::http::history, query;
+    GET    "/api/v1/accounts/{id}"                             Connector       trustedlogin::http::account, query;
+    GET    "/api/v1/envelope-signing-pubkey"                   Anyone          signing::http::pubkey, query;
+    GET    "/api/v1/envelope-signing-public-key"               Anyone          signing::http::public_key, query;
+    POST   "/api/v1/accounts/{id}"                             Connector       trustedlogin::http::register, query;
+    POST   "/api/v1/sites"                                     PluginOrVendor  trustedlogin::sites::http::register, query;
+    DELETE "/api/v1/sites/{secretId}"                          Remover         trustedlogin::sites::http::delete, query;
+    POST   "/api/v1/accounts/{id}/sites"                       Connector       trustedlogin::sites::http::find, query;
+    POST   "/api/v1/sites/{account}/{secretId}/get-envelope"   Connector       trustedlogin::sites::http::open, query;
+    POST   "/api/v1/report-brute-force"                        PluginOrVendor  trustedlogin::reports::http::lockdown, query;
+    POST   "/api/v1/sites/{secretId}/login-attempts"           PluginOrVendor  trustedlogin::reports::http::failed, query;
+    POST   "/api/v1/sites/{secretId}/verify-identifier"        PluginOrVendor  trustedlogin::reports::http::verify, query;
+    POST   "/api/v1/accounts/{id}/messages"                    PluginOrVendor  trustedlogin::messages::http::post, query;
+    GET    "/api/v1/accounts/{id}/messages"                    Connector       trustedlogin::messages::http::list, query;
+    DELETE "/api/v1/accounts/{id}/messages/{message}"          Connector       trustedlogin::messages::http::delete, query;
+    GET    "/api/v1/vault-admin"                               User            rport::http::status, query;
+    POST   "/api/v1/vault-admin/init"                          LockboxAdmin    rport::http::init, query;
+    POST   "/api/v1/vault-admin/sesame"                        LockboxAdmin    rport::http::open, query;
+    DELETE "/api/v1/vault-admin/sesame"                        LockboxAdmin    rport::http::close, query;
+    GET    "/api/v1/vault"                                     User            rport::http::list, query;
+    POST   "/api/v1/vault"                                     User            rport::http::store, query;
+    GET    "/api/v1/vault/{id}"                                User            rport::http::show, query;
+    PUT    "/api/v1/vault/{id}"                                User            rport::http::replace, query;
+    DELETE "/api/v1/vault/{id}"                                User            rport::http::delete, query;
 }
 
 /// A handler's path without what every handler's has.

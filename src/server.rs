@@ -20,7 +20,7 @@ use crate::error::cause_chain;
 use crate::events::chain;
 use crate::events::http::keep_refusals;
 use crate::events::refused;
-use crate::http::{harden, limit, time_limit};
+use crate::http::{harden, head_limit, limit, time_limit};
 use crate::tasks::TASKS;
 use crate::telemetry::{RequestSpan, with_request_id};
 use crate::vault::Vault;
@@ -73,6 +73,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             .app_data(data.clone())
             .configure(routes::configure)
             .wrap(from_fn(time_limit))
+            .wrap(from_fn(head_limit))
             .wrap(from_fn(limit::by_address))
             .wrap(from_fn(keep_refusals))
             .wrap(from_fn(with_request_id))

@@ -179,7 +179,7 @@ impl StorerOrBody {
     /// The caller by header, or else by the public key in the body. `true` where it was the body's.
     ///
     /// # Errors
-    /// As for a public key in the header.
+    /// As for a public key in the header, and where a key stands in both places: it would not be looked at.
     pub async fn or_public_key(
         self,
         app: &Arc<App>,
@@ -187,7 +187,11 @@ impl StorerOrBody {
         in_body: Option<&Secret>,
     ) -> Result<(PluginOrVendor, bool)> {
         match (self.0, in_body) {
-            (Some(caller), _) => Ok((caller, false)),
+            (Some(_), Some(_)) => Err(Error::field(
+                "publicKey",
+                "must not be sent beside Authorization",
+            )),
+            (Some(caller), None) => Ok((caller, false)),
             (None, None) => Err(Error::CredentialsMissing),
             (None, Some(key)) => {
                 let bearer = Bearer::PublicKey(key.clone());

@@ -43,6 +43,8 @@ impl Error {
                 "The body must be application/json (a file of lines: application/x-ndjson) in UTF-8, not compressed.",
             ),
             Self::BodyTooLarge => (413, "body_too_large", "The body is larger than allowed."),
+            Self::HeadersTooLarge => (431, "headers_too_large", "At most 64, with 32 KiB."),
+            Self::TargetTooLong => (414, "target_too_long", "At most 16 KiB."),
             Self::BodyTimeout => (408, "body_timeout", "The body did not arrive in time."),
             Self::CredentialsMissing => {
                 (401, "credentials_missing", "This call needs credentials.")

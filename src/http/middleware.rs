@@ -10,6 +10,10 @@ use actix_web::middleware::Next;
 
 use crate::error::Error;
 
+/// The HTTP library itself takes 96 headers, and 128 KiB of the whole head. What is beyond that it answers with a bare 431.
+const MOST_HEADERS: usize = 64;
+const HEADER_BYTES: usize = 32 * 1024;
+const TARGET_BYTES: usize = 16 * 1024;
 const WHOLE_REQUEST: Duration = Duration::from_secs(10);
 /// For the one call whose body is a backup.
 const WHOLE_RESTORE: Duration = Duration::from_mins(2);
@@ -60,6 +64,34 @@ pub fn answered(error: actix_web::Error, change: impl FnOnce(&mut HeaderMap)) ->
     let mut response = error.error_response();
     change(response.headers_mut());
     InternalError::from_response(error, response).into()
+}
+
+/// No request's head has more than 64 headers, 32 KiB in them, or a target of more than 16 KiB.
+///
+/// # Errors
+/// [`Error::HeadersTooLarge`], [`Error::TargetTooLong`], or those of the request.
+pub async fn head_limit(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    judge_head(&request)?;
+    next.call(request).await
+}
+
+fn judge_head(request: &ServiceRequest) -> Result<(), Error> {
+    let target = request.path().len() + request.query_string().len();
+    if target > TARGET_BYTES {
+        return Err(Error::TargetTooLong);
+    }
+    let headers = request.headers();
+    let bytes: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if headers.len() > MOST_HEADERS || bytes > HEADER_BYTES {
+        return Err(Error::HeadersTooLarge);
+    }
+    Ok(())
 }
 
 /// No request takes longer than 10 seconds, a restore of a lockbox no longer than two minutes, and what TrustedLogin's

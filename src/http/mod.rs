@@ -15,8 +15,8 @@ pub use form::{Form, decoded};
 pub use json::{
     ENTRY_LIMIT, FileBody, Json, LIMIT as BODY_LIMIT, RawBody, parse as parse_json, read_value,
 };
-pub use middleware::{answered, harden, time_limit};
-pub use paging::{Confirmed, Cursor, NoQuery, Page, PageRequest};
+pub use middleware::{answered, harden, head_limit, time_limit};
+pub use paging::{Confirmed, Cursor, NoQuery, Page, PageRequest, without_query};
 pub use path::{
     DeliveryPath, EntryPath, IssuancePath, IssuerPath, JwtKeyPath, KeyPairPath, KeyPath,
     KeyVersionPath, NamespacePath, NamespaceSitePath, SessionPath, SiteId, TrustPolicyPath,

@@ -1,5 +1,6 @@
 //! Pages by cursor.
 
+use actix_web::{FromRequest, Handler};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Serialize;
@@ -125,6 +126,15 @@ after_caller!(NoQuery, |request| if request.query_string().is_empty() {
         "this call takes no query parameters",
     ))
 });
+
+/// A handler that is called only where there is no query; a stranger is told so first.
+pub fn without_query<F, Args>(handler: F) -> impl Handler<(Args, NoQuery), Output = F::Output>
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+{
+    move |args: Args, _: NoQuery| handler.call(args)
+}
 
 /// `?confirm=`: what a call that cannot be undone is about, said once more.
 pub struct Confirmed(Option<String>);

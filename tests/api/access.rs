@@ -1,7 +1,8 @@
 //! Every route as every caller.
 
 mod federation;
-mod lockbox;
+pub mod lockbox;
+mod neighbours;
 mod oauth;
 mod operators;
 mod trustedlogin;
@@ -22,10 +23,10 @@ const SITE: &str = "site-of-a-0123456789";
 
 /// A request that its rightful callers are served: path, body, and the answers to vendor A and to vendor B.
 pub struct Case {
-    path: String,
-    body: Value,
-    own: u16,
-    others: u16,
+    pub path: String,
+    pub body: Value,
+    pub own: u16,
+    pub others: u16,
 }
 
 pub fn case(path: &str, body: Value, own: u16, others: u16) -> Case {
@@ -40,7 +41,12 @@ pub fn case(path: &str, body: Value, own: u16, others: u16) -> Case {
 
 /// The request to a route; `None` where the table below does not know it.
 #[expect(clippy::match_same_arms, reason = "one line a route, or a rule")]
-fn request(route: &Route, a: &TestVendor, worker: &TestWorker, hook: &TestHook) -> Option<Case> {
+pub fn request(
+    route: &Route,
+    a: &TestVendor,
+    worker: &TestWorker,
+    hook: &TestHook,
+) -> Option<Case> {
     let none = || Value::Null;
     Some(match (route.method, route.path) {
         ("GET", "/healthz" | "/readyz" | "/metrics" | "/openapi.json") => {
@@ -183,6 +189,7 @@ async fn callers(
         "data": { "namespace": "vendor-c", "name": "C" },
     });
     let claim = test.webhook("msg_1", &sign_up).await.text_of("claimToken");
+    let hook = test.hook(a, "http://127.0.0.1:9/secret").await;
     let session = test.session(worker).await;
     let other = test.session(&test.worker(b, &["*"]).await).await;
     let mut crossed = a.clone();
@@ -214,6 +221,7 @@ async fn callers(
         ),
         (Who::Refused, "crossed version 2", Shown::Version2(crossed)),
         (Who::Refused, "claim token", bearer(&claim)),
+        (Who::Refused, "a webhook's secret", bearer(&hook.secret)),
         (
             Who::Refused,
             "revoked operator",
@@ -239,7 +247,13 @@ async fn callers(
     ]
 }
 
-async fn send(test: &TestApp, route: &Route, path: &str, body: &Value, shown: &Shown) -> Answer {
+pub async fn send(
+    test: &TestApp,
+    route: &Route,
+    path: &str,
+    body: &Value,
+    shown: &Shown,
+) -> Answer {
     let method = Method::from_bytes(route.method.as_bytes()).unwrap();
     let call = test.call(method, path).shown(shown);
     let call = if body.is_null() {
@@ -251,7 +265,7 @@ async fn send(test: &TestApp, route: &Route, path: &str, body: &Value, shown: &S
 }
 
 /// The places a route answers at, for one request to it.
-fn places(route: &Route, case: &Case) -> Vec<String> {
+pub fn places(route: &Route, case: &Case) -> Vec<String> {
     let place = |path: String| {
         let (before, behind) = path.split_once(route.path).unwrap();
         format!("{before}{}{behind}", case.path)

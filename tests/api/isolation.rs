@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::support::http::Answer;
 use crate::support::{TestApp, TestVendor};
 
+// The neighbour's name begins as ours does: a glob or a prefix that is one sign too short would show.
 const THEIRS: &str = "site-of-b-0123456789";
 const ABSENT: &str = "site-of-nobody-01234";
 const THEIR_KEY: &str = "access-key-of-b-0123456789";
@@ -13,17 +14,25 @@ const NO_KEY: &str = "access-key-of-no-one-01234";
 
 async fn start() -> (TestApp, TestVendor, TestVendor) {
     let test = TestApp::start().await;
-    let (a, b) = (test.vendor("vendor-a").await, test.vendor("vendor-b").await);
+    let (a, b) = (
+        test.vendor("vendor-a").await,
+        test.vendor("vendor-a-x").await,
+    );
     test.site(&b, THEIRS, THEIR_KEY).await;
     (test, a, b)
 }
 
 /// Everything of an answer that does not differ from request to request, with the name that was asked for blanked.
-fn blank(answer: &Answer, asked: &str) -> String {
+pub fn blank(answer: &Answer, asked: &str) -> String {
     let mut headers: Vec<String> = answer
         .headers
         .iter()
-        .filter(|(name, _)| !matches!(name.as_str(), "date" | "x-request-id"))
+        .filter(|(name, _)| {
+            !matches!(
+                name.as_str(),
+                "date" | "x-request-id" | "ratelimit" | "connection"
+            )
+        })
         .map(|(name, value)| format!("{name}: {value:?}"))
         .collect();
     headers.sort();
@@ -96,7 +105,7 @@ async fn removing_another_vendors_site_removes_nothing_of_it() {
     }
     let shown = test.get(&paths[0]).bearer(&b.private_key).send().await;
     assert_eq!(shown.status, 200, "{shown:?}");
-    let stored = format!("vendor-b-store/{THEIRS}");
+    let stored = format!("vendor-a-x-store/{THEIRS}");
     let read = test.bao_root(Method::GET, &stored).send().await;
     assert_eq!(read.json["data"]["identifier"], "canary");
     assert!(test.is_alive(&token).await);
@@ -139,8 +148,8 @@ async fn a_secret_id_of_another_vendor_is_free_to_use() {
     let gone = test.get(path).bearer(&a.private_key).send().await;
     gone.expect_problem(404, "not_found");
     let shown = test.get(path).bearer(&b.private_key).send().await;
-    assert!(shown.text_of("store").ends_with("/vendor-b-store"));
-    let stored = "vendor-b-store/same-id-0123456789";
+    assert!(shown.text_of("store").ends_with("/vendor-a-x-store"));
+    let stored = "vendor-a-x-store/same-id-0123456789";
     let written = test.bao(Method::POST, stored, &theirs);
     let written = written.json(&json!({ "still": "mine" })).send().await;
     assert_eq!(written.status, 204, "{written:?}");
@@ -185,7 +194,7 @@ async fn tokens_of_a_vendor_open_no_other_store() {
             (Method::POST, &one),
             (Method::PUT, &one),
             (Method::DELETE, &one),
-            (list.clone(), "vendor-b-store"),
+            (list.clone(), "vendor-a-x-store"),
             (Method::GET, "sys/mounts"),
             (Method::POST, "auth/token/create"),
             (list.clone(), "sys/policies/acl"),

@@ -142,6 +142,7 @@ fn nobodys() -> Vec<Try> {
         ("DELETE", "gatehouse-keys/metadata/digest"),
     ]);
     all.extend(ends_of_the_trail());
+    all.extend(further());
     all.extend([
         with_body(
             "POST",
@@ -212,6 +213,74 @@ fn nobodys() -> Vec<Try> {
     all
 }
 
+/// What else OpenBao has in a namespace. `sys/generate-root`, `sys/rekey` and unwrapping are for whoever has a share of
+/// the key, or the wrapping token itself: no right of a token is asked for, so none could be refused.
+fn further() -> Vec<Try> {
+    let mut all = tries(&[
+        ("LIST", "sys/policies/password"),
+        ("GET", "sys/policies/password/any"),
+        ("DELETE", "sys/policies/password/any"),
+        ("GET", "sys/auth/token/tune"),
+        ("GET", "sys/mounts/acme-one-store/tune"),
+        ("LIST", "sys/plugins/catalog/auth"),
+        ("GET", "sys/plugins/catalog"),
+        ("LIST", "sys/locked-users"),
+        ("GET", "sys/locked-users"),
+        ("GET", "identity/oidc/config"),
+        ("LIST", "identity/oidc/key"),
+        ("LIST", "identity/entity-alias/id"),
+        ("LIST", "identity/group-alias/id"),
+        ("LIST", "identity/mfa/method"),
+        ("GET", "auth/approle/role/gatehouse-issuer"),
+        ("DELETE", "auth/approle/role/gatehouse-issuer"),
+        ("GET", "auth/approle/tidy/secret-id"),
+        ("LIST", "auth/approle/role/gatehouse-issuer/secret-id"),
+        ("DELETE", "auth/token/roles/another"),
+        ("LIST", "acme-one-credentials/secret/metadata"),
+        ("GET", "acme-one-credentials/secret/data/any"),
+        ("DELETE", "acme-one-credentials/secret/metadata/any"),
+        ("GET", "acme-one-credentials/secret/config"),
+    ]);
+    let glob = json!({ "allowed_policies_glob": "*" });
+    let secret = json!({ "data": { "a": "b" } });
+    all.extend([
+        with_body("POST", "auth/token/tidy", json!({})),
+        with_body("POST", "auth/token/create/root", json!({})),
+        with_body("POST", "auth/token/roles/another", glob),
+        with_body("POST", "sys/policies/password/any", json!({ "policy": "" })),
+        with_body("PUT", "sys/policies/egp/any", json!({ "policy": "" })),
+        with_body("PUT", "sys/policies/rgp/any", json!({ "policy": "" })),
+        with_body("POST", "sys/tools/random", json!({})),
+        with_body("POST", "sys/tools/hash", json!({ "input": "YQ==" })),
+        with_body(
+            "POST",
+            "sys/auth/token/tune",
+            json!({ "max_lease_ttl": "9999h" }),
+        ),
+        with_body(
+            "POST",
+            "sys/mounts/acme-one-store/tune",
+            json!({ "description": "x" }),
+        ),
+        with_body("POST", "identity/lookup/entity", json!({ "name": "x" })),
+        with_body("POST", "identity/lookup/group", json!({ "name": "x" })),
+        with_body(
+            "POST",
+            "identity/entity/merge",
+            json!({ "to_entity_id": "x" }),
+        ),
+        with_body(
+            "POST",
+            "identity/entity/batch-delete",
+            json!({ "entity_ids": ["x"] }),
+        ),
+        with_body("POST", "identity/oidc/key/any", json!({})),
+        with_body("POST", "auth/approle/role/another", json!({})),
+        with_body("POST", "acme-one-credentials/secret/data/any", secret),
+    ]);
+    all
+}
+
 /// What OpenBao has only outside its namespaces. Within one it is 400 to everybody.
 fn servers_own() -> Vec<Try> {
     let mut all = tries(&[
@@ -228,6 +297,18 @@ fn servers_own() -> Vec<Try> {
         ("PUT", "sys/step-down"),
         ("PUT", "sys/rotate"),
         ("GET", "sys/rotate/config"),
+        ("GET", "sys/config/auditing/request-headers"),
+        ("GET", "sys/config/ui/headers"),
+        ("GET", "sys/internal/counters/activity"),
+        ("LIST", "sys/quotas/rate-limit"),
+        ("GET", "sys/storage/raft/autopilot/state"),
+        ("GET", "sys/pprof/heap"),
+        ("GET", "sys/in-flight-req"),
+        ("GET", "sys/metrics"),
+        ("GET", "sys/host-info"),
+        ("GET", "sys/monitor"),
+        ("GET", "sys/loggers"),
+        ("DELETE", "sys/plugins/catalog/auth/any"),
     ]);
     all.extend([
         with_body("PUT", "sys/audit/second", json!({ "type": "file" })),
@@ -238,6 +319,25 @@ fn servers_own() -> Vec<Try> {
             json!({ "server_id": "dev" }),
         ),
         with_body("PUT", "sys/config/cors", json!({ "enabled": true })),
+        with_body("POST", "sys/audit-hash/file", json!({ "input": "x" })),
+        with_body(
+            "PUT",
+            "sys/config/auditing/request-headers/x-any",
+            json!({ "hmac": false }),
+        ),
+        with_body(
+            "PUT",
+            "sys/config/ui/headers/x-any",
+            json!({ "values": [] }),
+        ),
+        with_body(
+            "POST",
+            "sys/plugins/reload/backend",
+            json!({ "plugin": "kv" }),
+        ),
+        with_body("POST", "sys/loggers", json!({ "level": "trace" })),
+        with_body("POST", "sys/quotas/rate-limit/any", json!({ "rate": 1 })),
+        with_body("POST", "sys/quotas/config", json!({})),
     ]);
     all
 }
@@ -855,6 +955,7 @@ fn no_plugins(other: &str) -> Vec<Try> {
             && !path.starts_with("acme-one-store/f")
             && !path.starts_with("cubbyhole")
             && path != "sys/wrapping/wrap"
+            && path != "sys/tools/hash"
             && path != "sys/leases/lookup"
     });
     all.extend(on_secret(other, SITE));
@@ -1045,7 +1146,9 @@ async fn purge_token_lists_and_deletes_what_one_vendor_has_and_reads_nothing() {
     refused(&test, "purge", token, vec![create, update, read]).await;
     let mut may_not = no_plugins("other-two");
     // Its own store's calls are asked here.
-    may_not.retain(|(_, path, _)| !path.starts_with("acme-one-store"));
+    may_not.retain(|(_, path, _)| {
+        !path.starts_with("acme-one-store") && !path.starts_with("acme-one-credentials")
+    });
     refused(&test, "purge", token, may_not).await;
     refused(&test, "purge", token, side_doors()).await;
     let may = tries(&[

@@ -13,8 +13,8 @@ use crate::faults::own_servers;
 use crate::support::app::{SIGNUP_SECRET, TestVendor, vendor_of};
 use crate::support::process::{Process, serve, settings};
 
-/// MiB.
-const MEMORY: u64 = 96;
+/// MiB. A debug build has some thirty more by itself.
+const MEMORY: u64 = if cfg!(debug_assertions) { 128 } else { 96 };
 const AT_ONCE: usize = 4;
 
 struct Scale {
@@ -140,7 +140,11 @@ async fn scaled_vendors_are_provisioned_started_with_and_looked_up_as_quickly_as
     .unwrap();
     assert!(memory <= MEMORY, "{memory} MiB");
     if wanted.is_some() {
-        assert!(tenths[9] < tenths[0] * 2, "{tenths:?}");
+        let (early, late) = tenths.split_at(5);
+        assert!(
+            median(late.to_vec()) < median(early.to_vec()) * 2,
+            "{tenths:?}"
+        );
         assert!(ready < Duration::from_secs(2), "{ready:?}");
     }
     drop(own);

@@ -2,7 +2,7 @@
 
 use gatehouse::error::Dialect;
 use reqwest::RequestBuilder;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -53,6 +53,14 @@ impl<'a> Call<'a> {
     }
 
     pub fn header(self, name: &str, value: &str) -> Self {
+        Self {
+            request: self.request.header(name, value),
+            ..self
+        }
+    }
+
+    /// A header whose value may be no text.
+    pub fn value(self, name: &str, value: HeaderValue) -> Self {
         Self {
             request: self.request.header(name, value),
             ..self
