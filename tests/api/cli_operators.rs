@@ -57,7 +57,7 @@ async fn operators_are_made_reset_suspended_and_removed_from_the_command_line() 
             .envs(&env)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut stdin = child.stdin.take().unwrap();

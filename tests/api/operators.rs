@@ -49,7 +49,7 @@ async fn first_log_in_changes_the_password_and_sets_up_the_second_factor() {
         "short 7 pfau &",
         "Password1234567",
         "trustedlogin1trustedlogin1",
-        "gatehouse-operator-ann",
+        "operatorgatehouse",
         "aaaaaaaaaaaaaaaaaaaa",
         "wolkenbruch\0 7 pfau & ziegel",
         &"x9 K".repeat(257),
@@ -303,7 +303,7 @@ async fn sessions_end_by_rest_by_age_and_by_their_owner() {
             > 0
     );
     test.app.clock.advance(13 * 3600);
-    test.pass("follow-workers").await;
+    test.pass("follow_workers").await;
     assert_eq!(
         test.sql()
             .await
