@@ -25,7 +25,7 @@ pub enum Args {
         #[arg(value_parser = name)]
         name: UserName,
         #[command(flatten)]
-        password: Password,
+        password: NewPassword,
     },
     /// List operators
     List {
@@ -40,7 +40,7 @@ pub enum Args {
         #[arg(value_parser = name)]
         name: UserName,
         #[command(flatten)]
-        password: Password,
+        password: NewPassword,
     },
     /// The second factor of an operator
     Totp {
@@ -102,7 +102,7 @@ pub struct Format {
 
 /// Where a password comes from.
 #[derive(clap::Args)]
-pub struct Password {
+pub struct NewPassword {
     /// Take the first line of standard input
     #[arg(long)]
     password_stdin: bool,
@@ -131,7 +131,7 @@ impl Format {
     }
 }
 
-impl Password {
+impl NewPassword {
     fn chosen(&self) -> anyhow::Result<Option<Secret>> {
         if self.password_stdin {
             Ok(Some(Secret::new(user::password()?)))
