@@ -13,7 +13,7 @@ use crate::oauth;
 use crate::tokens::ROLES;
 use crate::trustedlogin::signing;
 use crate::types::Secret;
-use crate::users;
+use crate::users::{self, operators};
 use crate::vault::approle::{self, Credentials, Life};
 use crate::vault::{Connection, Handle, Server, kv, mounts, policies, roles};
 
@@ -128,21 +128,32 @@ pub fn administrator(server: &Server, token: &Secret) -> anyhow::Result<Handle> 
     Ok(Connection::new(server)?.with_token(token))
 }
 
+/// The keys that everything in the database is digested and sealed with.
+///
+/// # Errors
+/// Where OpenBao does not answer, or holds none.
+pub async fn key_ring(handle: &Handle) -> anyhow::Result<KeyRing> {
+    let stored = kv::read_key(handle, KeyRing::NAME)
+        .await?
+        .context("OpenBao holds no digest key")?;
+    KeyRing::from_hex(&stored.key).context("the digest key is not 64 hexadecimal digits")
+}
+
 /// Makes an operator's token and records its digest. The token is shown once.
 ///
 /// # Errors
 /// Where OpenBao or the database does not answer.
 pub async fn new_operator(handle: &Handle, pool: &Pool, name: &str) -> anyhow::Result<Secret> {
-    let stored = kv::read_key(handle, KeyRing::NAME)
-        .await?
-        .context("OpenBao holds no digest key")?;
-    let ring =
-        KeyRing::from_hex(&stored.key).context("the digest key is not 64 hexadecimal digits")?;
+    let ring = key_ring(handle).await?;
     let id = new_id();
     let token = ring.new_access_token(id);
     let mut client = pool.get().await?;
     let now = jiff::Timestamp::now();
     let transaction = client.transaction().await.map_err(db::Error::from)?;
+    operators::store::lock_names(&transaction).await?;
+    if operators::store::is_person(&transaction, name).await? {
+        bail!("there is an operator called {name}: name the token after the script it is for");
+    }
     let digest = ring.digest(token.expose());
     users::store::add_operator_token(&transaction, id, name, &digest, now).await?;
     let mut event = Event::done("operator.added", None, COMMAND_LINE);
@@ -171,7 +182,7 @@ pub async fn revoke_operator(pool: &Pool, name: &str) -> anyhow::Result<u64> {
 }
 
 /// As the events name whoever works on the database itself.
-const COMMAND_LINE: &str = "command-line";
+pub const COMMAND_LINE: &str = "command-line";
 
 /// Brings the schema up to date.
 ///

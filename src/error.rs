@@ -104,6 +104,9 @@ pub enum Error {
     /// The session is good for setting up a second factor and for nothing else.
     #[error("the session is for setting up a second factor only")]
     EnrolmentOnly,
+    /// The password was made by the service, and must be changed before anything else.
+    #[error("the password is temporary")]
+    PasswordTemporary,
     /// What was shown as the present password is not it.
     #[error("the password is wrong")]
     PasswordWrong,

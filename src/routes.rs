@@ -3,6 +3,8 @@
 //! `tests/api/access.rs` tries each as every caller. What begins with `/sites` answers below `/api/sites` too. A query is
 //! refused with 400, but where the line says `query`.
 
+mod caller;
+
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
 
@@ -13,46 +15,13 @@ use crate::http::without_query;
 use crate::lockbox::rport;
 use crate::trustedlogin::{connector, signing};
 use crate::users::accounts::{manage as user_accounts, own as account, sessions as user_sessions};
-use crate::users::{self, workers};
+use crate::users::{self, operators, workers};
 use crate::{
     credentials, health, lockbox, oauth, openapi, sites, tasks, tokens, trustedlogin, vendors,
     webhooks,
 };
 
-/// Who may call a route. The handler's signature holds the same, as a type; this is what people and tests read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Caller {
-    /// Anyone.
-    Anyone,
-    /// The billing system, by signature.
-    Billing,
-    /// Whoever holds a claim token.
-    ClaimHolder,
-    /// A client plugin (public key), or the vendor.
-    PluginOrVendor,
-    /// The same, with the public key in the body too.
-    StorerOrBody,
-    /// The same, or the holder of the site's delete key, in every status of the vendor.
-    Remover,
-    /// The vendor.
-    Vendor,
-    /// The vendor, or a worker of it.
-    Reader,
-    /// Whoever knows a worker's name and key, or a user's name and password.
-    LogIn,
-    /// A user.
-    User,
-    /// The same, also with a session that is good for setting up a second factor only.
-    EnrollingUser,
-    /// The vendor, or a user in `Administrators`.
-    UserAdmin,
-    /// The vendor, in TrustedLogin's dialect.
-    Connector,
-    /// An operator.
-    Operator,
-    /// A user in the group `Administrators`, for the lockbox.
-    LockboxAdmin,
-}
+pub use caller::Caller;
 
 /// A line of the table.
 pub struct Route {
@@ -203,6 +172,16 @@ routes! {
     GET    "/api/admin/issuers/{issuer}"                       Operator        issuers::http::show;
     PATCH  "/api/admin/issuers/{issuer}"                       Operator        issuers::http::update;
     DELETE "/api/admin/issuers/{issuer}"                       Operator        issuers::http::remove;
+    POST   "/api/admin/sessions"                               LogIn           operators::http::log_in;
+    GET    "/api/admin/sessions"                               Person          operators::http::list;
+    DELETE "/api/admin/sessions"                               Person          operators::http::remove_all;
+    DELETE "/api/admin/sessions/{session}"                     EnrollingPerson operators::http::remove;
+    GET    "/api/admin/account"                                EnrollingPerson operators::http::show;
+    PUT    "/api/admin/account/password"                       EnrollingPerson operators::http::change_password;
+    POST   "/api/admin/account/totp"                           EnrollingPerson operators::http::begin_totp;
+    PUT    "/api/admin/account/totp"                           EnrollingPerson operators::http::confirm_totp;
+    DELETE "/api/admin/account/totp"                           Person          operators::http::remove_totp;
+    POST   "/api/admin/account/recovery-codes"                 Person          operators::http::renew_recovery_codes;
     GET    "/api/admin/vendors"                                Operator        vendors::http::list, query;
     POST   "/api/admin/vendors"                                Operator        vendors::http::create;
     GET    "/api/admin/vendors/{namespace}"                    Operator        vendors::http::show;

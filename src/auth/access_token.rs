@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::oauth::claims::{AccessToken, Source, TYPE};
 use crate::types::{KeyId, Secret, SessionId, WorkerId};
-use crate::users::accounts::{Origin, sessions};
+use crate::users::accounts::{Origin, USERS, sessions};
 use crate::users::workers;
 use crate::vendors::Vendor;
 
@@ -91,7 +91,7 @@ async fn of_user(
     origin: &Origin,
 ) -> Result<Option<Known>> {
     let client = app.db.get().await?;
-    let found = sessions::store::by_id(&client, session.0, app.clock.now()).await?;
+    let found = sessions::store::by_id(&client, USERS, session.0, app.clock.now()).await?;
     let found = found.filter(|found| {
         let account = &found.account;
         account.vendor == vendor.id

@@ -9,6 +9,7 @@ use actix_web::http::Method;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::bearer::Bearer;
+use super::person::{EnrollingPerson, Person};
 use super::plugin::ClientPlugin;
 use super::user::{Administrator, EnrollingUser, User, UserAdmin};
 use super::verify::{Known, active, admit, authenticate, authenticate_active, known, origin};
@@ -32,7 +33,7 @@ pub struct VendorCaller {
 /// The vendor, where refused keys answer 403, as TrustedLogin's clients expect.
 pub struct ConnectorVendor(pub VendorCaller);
 
-/// A person who runs the platform.
+/// Whoever runs the platform: a person who logged in, or a token for scripts.
 pub struct Operator {
     /// By name.
     pub name: String,
@@ -237,6 +238,14 @@ extract!(VendorCaller, |app, request| authenticate_active(
 extract!(Operator, |app, request| authenticate_active(&app, &request)
     .await?
     .operator());
+extract!(EnrollingPerson, |app, request| authenticate_active(
+    &app, &request
+)
+.await?
+.enrolling_person());
+extract!(Person, |app, request| authenticate_active(&app, &request)
+    .await?
+    .person());
 extract!(PluginOrVendor, |app, request| {
     let known = authenticate_active(&app, &request).await?;
     known.plugin_or_vendor()?.at(&request)

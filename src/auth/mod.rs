@@ -8,6 +8,7 @@ mod directory;
 pub mod jwks;
 pub mod jwt;
 mod keys;
+mod person;
 mod plugin;
 pub mod seal;
 mod user;
@@ -21,6 +22,7 @@ pub use caller::{
 pub use client::{Client, ClientKind, Shown as ClientShown};
 pub use directory::Directory;
 pub use keys::{Claim, KeyRing, KeyedDigest, new_id, new_ring_key, sha256_hex};
+pub use person::{EnrollingPerson, Person};
 pub use plugin::{ClientPlugin, PUBLIC_KEY, SIGNED_CLIENT, Signed};
 pub use user::{Administrator, EnrollingUser, Proof, User, UserAdmin};
 pub use verify::{origin, refused};

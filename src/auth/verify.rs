@@ -6,6 +6,7 @@ use actix_web::HttpRequest;
 
 use super::bearer::Bearer;
 use super::caller::{CredentialReader, Operator, PluginOrVendor, VendorAdmin, VendorCaller};
+use super::person::Person;
 use super::plugin::{ClientPlugin, Signed};
 use super::user::{Administrator, EnrollingUser, User, UserAdmin};
 use super::{KeyedDigest, access_token};
@@ -27,6 +28,7 @@ pub(super) enum Known {
     Plugin(ClientPlugin),
     Vendor(VendorCaller),
     Operator(Operator),
+    Person(Box<Person>),
     Worker(Arc<Vendor>, Box<Worker>),
     User(Box<User>),
     DeleteKey(Secret),
@@ -50,10 +52,10 @@ impl Known {
     }
 
     pub fn operator(self) -> Result<Operator> {
-        if let Self::Operator(operator) = self {
-            Ok(operator)
-        } else {
-            Err(Error::CallerNotAllowed)
+        match self {
+            Self::Operator(operator) => Ok(operator),
+            Self::Person(person) => person.operator(),
+            _ => Err(Error::CallerNotAllowed),
         }
     }
 
@@ -116,7 +118,7 @@ impl Known {
             Self::Vendor(caller) => Some(&caller.vendor),
             Self::Worker(vendor, _) => Some(vendor),
             Self::User(user) => Some(&user.vendor),
-            Self::Operator(_) | Self::DeleteKey(_) => None,
+            Self::Operator(_) | Self::Person(_) | Self::DeleteKey(_) => None,
         }
     }
 
@@ -128,6 +130,7 @@ impl Known {
             Self::Worker(_, worker) => Some(worker.actor()),
             Self::User(user) => Some(user.account.actor()),
             Self::Operator(operator) => Some(operator.actor()),
+            Self::Person(person) => Some(person.account.actor()),
             Self::DeleteKey(_) => None,
         }
     }
@@ -275,13 +278,15 @@ pub(super) async fn known(app: &Arc<App>, bearer: Bearer, origin: &Origin) -> Re
                 return Ok(worker);
             }
             match user_session(app, &text, origin).await {
-                // One that was made a moment ago may not be in memory yet.
-                Err(Error::CredentialsInvalid) => {
-                    let newer = app.directory.newer_operator(&app.db, id).await?;
-                    proven(newer, &digest).ok_or(Error::CredentialsInvalid)
-                }
-                known => known,
+                Err(Error::CredentialsInvalid) => {}
+                known => return known,
             }
+            if let Some(person) = accounts::sessions::person_of(app, &text, origin).await? {
+                return Ok(Known::Person(Box::new(person)));
+            }
+            // One that was made a moment ago may not be in memory yet.
+            let newer = app.directory.newer_operator(&app.db, id).await?;
+            proven(newer, &digest).ok_or(Error::CredentialsInvalid)
         }
         Bearer::BareAccessToken(text) => worker_session(app, &text)
             .await?

@@ -60,6 +60,10 @@ GATEHOUSE_AUDIT_PROXIES names proxies through which OpenBao sees its clients.";
 const BOOTSTRAP_HELP: &str = "\
 Needs DATABASE_URL, GATEHOUSE_BAO_ADDR, and an administrator's token in GATEHOUSE_BAO_ADMIN_TOKEN (or its _FILE).";
 
+const OPERATOR_HELP: &str = "\
+Needs DATABASE_URL; add, create and password also GATEHOUSE_BAO_ADDR, and an administrator's token in
+GATEHOUSE_BAO_ADMIN_TOKEN (or its _FILE), to read the keys that passwords and tokens are digested with.";
+
 const EVENTS_HELP: &str = "\
 Works on the database and OpenBao, with or without a running service. Needs DATABASE_URL, GATEHOUSE_BAO_ADDR, and a
 token of OpenBao as `gatehouse serve` has it: GATEHOUSE_BAO_{ISSUER,REVOKER,PROVISIONER}_{ROLE_ID,SECRET_ID} or
@@ -116,8 +120,10 @@ enum Command {
     /// The trail of what the service did
     #[command(subcommand, after_help = EVENTS_HELP)]
     Events(events::Args),
-    /// Make and revoke operators' tokens
-    #[command(subcommand, after_help = BOOTSTRAP_HELP)]
+    /// Operators: people who log in with a second factor, and tokens for their scripts
+    ///
+    /// Works on the database itself, also where nobody can log in any more.
+    #[command(subcommand, after_help = OPERATOR_HELP)]
     Operator(operator::Args),
     /// Vendors of a running service
     #[command(subcommand, after_help = REMOTE_HELP)]

@@ -1,25 +1,158 @@
 //! `gatehouse operator`: works on the database, as the first operator has nobody to ask.
 
 use clap::Subcommand;
+use serde_json::{Value, json};
 
-use super::out;
+use super::{out, user};
+use crate::auth::KeyRing;
 use crate::bootstrap;
 use crate::config::{self, Env};
 use crate::db::Pool;
+use crate::types::{Secret, SessionId, UserName};
+use crate::users::accounts::Account;
+use crate::users::accounts::sessions::Session;
+use crate::users::operators::manage::{self, Change};
 
 /// What to do.
 #[derive(Subcommand)]
 pub enum Args {
-    /// Make a token for an operator; it is shown once
+    /// Make an operator, who logs in with a password and a second factor
+    ///
+    /// Without --password-stdin a password is made and shown once; it must be changed at the first log-in, within 72
+    /// hours.
+    Create {
+        /// What it logs in with; stands in every event
+        #[arg(value_parser = name)]
+        name: UserName,
+        #[command(flatten)]
+        password: NewPassword,
+    },
+    /// List operators
+    List {
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Set another password; sessions end, the second factor stays
+    ///
+    /// Wrong tries to log in are forgotten. Without --password-stdin as for `create`.
+    Password {
+        /// Whose
+        #[arg(value_parser = name)]
+        name: UserName,
+        #[command(flatten)]
+        password: NewPassword,
+    },
+    /// The second factor of an operator
+    Totp {
+        /// Whose
+        #[arg(value_parser = name)]
+        name: UserName,
+        /// Remove it, with the recovery codes: the next log-in sets up another; sessions end
+        #[arg(long, required = true)]
+        reset: bool,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Shut an operator out; sessions end
+    Suspend(One),
+    /// Let a suspended operator in again
+    Resume(One),
+    /// Remove an operator; the name is free again
+    Remove(One),
+    /// The sessions of an operator: list or end them
+    Sessions {
+        #[command(flatten)]
+        of: One,
+        /// End one, by its id
+        #[arg(long, value_name = "ID", value_parser = user::session, conflicts_with = "end_all")]
+        end: Option<SessionId>,
+        /// End all
+        #[arg(long)]
+        end_all: bool,
+    },
+    /// Make a token for a script; it is shown once
     Add {
-        /// Who it is for; stands in every event
+        /// What it is for; stands in every event
         name: String,
     },
-    /// Revoke all tokens of an operator
+    /// Revoke all tokens of a name
     Revoke {
-        /// Who
+        /// Which
         name: String,
     },
+}
+
+/// An operator.
+#[derive(clap::Args)]
+pub struct One {
+    /// Who
+    #[arg(value_parser = name)]
+    name: UserName,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// How the result is written.
+#[derive(Clone, Copy, clap::Args)]
+pub struct Format {
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Where a password comes from.
+#[derive(clap::Args)]
+pub struct NewPassword {
+    /// Take the first line of standard input
+    #[arg(long)]
+    password_stdin: bool,
+    #[command(flatten)]
+    format: Format,
+}
+
+fn name(text: &str) -> Result<UserName, String> {
+    UserName::try_from(text.to_owned()).map_err(|error| error.to_string())
+}
+
+impl Format {
+    fn write(self, value: &Value, text: &str) -> anyhow::Result<()> {
+        if self.json {
+            out::json(value)
+        } else if text.is_empty() {
+            Ok(())
+        } else {
+            out::line(text)
+        }
+    }
+
+    fn ended(self, name: &UserName, ended: u64) -> anyhow::Result<()> {
+        let value = json!({ "name": name, "sessionsEnded": ended });
+        self.write(&value, &format!("{name}: {ended} sessions ended"))
+    }
+}
+
+impl NewPassword {
+    fn chosen(&self) -> anyhow::Result<Option<Secret>> {
+        if self.password_stdin {
+            Ok(Some(Secret::new(user::password()?)))
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// A password that was made is shown; of one that came in nothing is.
+    fn shown(&self, name: &UserName, made: Option<&Secret>) -> anyhow::Result<()> {
+        let text = made.map_or("", Secret::expose);
+        let password = made.map(Secret::expose);
+        let value = json!({ "name": name, "password": password });
+        self.format.write(&value, text)
+    }
+}
+
+async fn ring(env: &Env<'_>) -> anyhow::Result<KeyRing> {
+    let token = config::administrator_token(env)?;
+    let handle = bootstrap::administrator(&config::server(env)?, &token)?;
+    bootstrap::key_ring(&handle).await
 }
 
 /// Runs it.
@@ -30,6 +163,22 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let env = Env::process();
     let pool = Pool::new(&config::db_settings(&env)?)?;
     match args {
+        Args::Create { name, password } => {
+            let (ring, chosen) = (ring(&env).await?, password.chosen()?);
+            let made = manage::create(&pool, &ring, &name, chosen.as_ref()).await?;
+            password.shown(&name, made.as_ref())
+        }
+        Args::Password { name, password } => {
+            let (ring, chosen) = (ring(&env).await?, password.chosen()?);
+            let made = manage::reset_password(&pool, &ring, &name, chosen.as_ref()).await?;
+            password.shown(&name, made.as_ref())
+        }
+        Args::List { format } => list(&manage::list(&pool).await?, format),
+        Args::Totp { name, format, .. } => change(&pool, &name, Change::ResetTotp, format).await,
+        Args::Suspend(one) => change(&pool, &one.name, Change::Suspend, one.format).await,
+        Args::Resume(one) => change(&pool, &one.name, Change::Resume, one.format).await,
+        Args::Remove(one) => change(&pool, &one.name, Change::Remove, one.format).await,
+        Args::Sessions { of, end, end_all } => sessions(&pool, &of, end, end_all).await,
         Args::Add { name } => {
             let token = config::administrator_token(&env)?;
             let handle = bootstrap::administrator(&config::server(&env)?, &token)?;
@@ -43,4 +192,81 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+async fn change(pool: &Pool, name: &UserName, to: Change, format: Format) -> anyhow::Result<()> {
+    let ended = manage::change(pool, name, to).await?;
+    format.ended(name, ended)
+}
+
+async fn sessions(
+    pool: &Pool,
+    of: &One,
+    end: Option<SessionId>,
+    end_all: bool,
+) -> anyhow::Result<()> {
+    if end.is_some() || end_all {
+        let ended = manage::end_sessions(pool, &of.name, end).await?;
+        return of.format.ended(&of.name, ended);
+    }
+    let found = manage::sessions(pool, &of.name).await?;
+    let value: Vec<Value> = found.iter().map(session_value).collect();
+    let lines: Vec<String> = found
+        .iter()
+        .map(|one| {
+            let (id, from, end) = (one.id, &one.address, one.expires_at);
+            format!("{id}  {from}  since {}  until {end}", one.created_at)
+        })
+        .collect();
+    of.format
+        .write(&json!({ "items": value }), &lines.join("\n"))
+}
+
+fn session_value(one: &Session) -> Value {
+    json!({
+        "id": one.id.to_string(),
+        "address": one.address,
+        "userAgent": one.user_agent,
+        "createdAt": one.created_at,
+        "lastUsedAt": one.last_used_at,
+        "expiresAt": one.expires_at,
+    })
+}
+
+/// What an operator can do now, in a word.
+fn state(one: &Account) -> &'static str {
+    if one.disabled_at.is_some() {
+        "suspended"
+    } else if one.password_temporary {
+        "password-temporary"
+    } else if one.totp_confirmed_at.is_none() {
+        "no-second-factor"
+    } else {
+        "active"
+    }
+}
+
+fn list(found: &[Account], format: Format) -> anyhow::Result<()> {
+    let value: Vec<Value> = found
+        .iter()
+        .map(|one| {
+            json!({
+                "name": one.name,
+                "state": state(one),
+                "totp": one.totp_confirmed_at.is_some(),
+                "createdAt": one.created_at,
+                "passwordChangedAt": one.password_changed_at,
+                "lastLoginAt": one.last_login_at,
+            })
+        })
+        .collect();
+    let lines: Vec<String> = found
+        .iter()
+        .map(|one| {
+            let seen = one.last_login_at.map(|at| at.to_string());
+            let seen = seen.unwrap_or_else(|| "never".to_owned());
+            format!("{}  {}  last log-in: {seen}", one.name, state(one))
+        })
+        .collect();
+    format.write(&json!({ "items": value }), &lines.join("\n"))
 }

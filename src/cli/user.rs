@@ -176,12 +176,13 @@ fn user(text: &str) -> Result<User, String> {
     })
 }
 
-fn session(text: &str) -> Result<SessionId, String> {
+/// The id of a session.
+pub(super) fn session(text: &str) -> Result<SessionId, String> {
     SessionId::parse(text).ok_or_else(|| "must be an id of 16 hexadecimal digits".to_owned())
 }
 
 /// The first line of standard input, without its end and otherwise as it is.
-fn password() -> anyhow::Result<String> {
+pub(super) fn password() -> anyhow::Result<String> {
     let mut line = String::new();
     std::io::stdin()
         .read_line(&mut line)

@@ -92,6 +92,7 @@ impl Error {
                 "totp_enrolment_only",
                 "This session is for setting up a second factor, and nothing else.",
             ),
+            Self::PasswordTemporary => (403, "password_temporary", "Change the password first."),
             Self::PasswordWrong => (403, "password_wrong", "The password is wrong."),
             Self::TotpWrong => (403, "totp_wrong", "The code is wrong, or was used already."),
             Self::TokenNotAllowed => (

@@ -16,7 +16,8 @@ pub(super) async fn pass(app: Arc<App>) -> Report {
     let client = app.db.get().await?;
     let now = app.clock.now();
     let sessions = store::purge_sessions(&client, now).await?;
-    let of_users = accounts::sessions::store::purge(&client, now).await?;
-    let ended = sessions + of_users;
+    let of_users = accounts::sessions::store::purge(&client, accounts::USERS, now).await?;
+    let of_operators = accounts::sessions::store::purge(&client, accounts::OPERATORS, now).await?;
+    let ended = sessions + of_users + of_operators;
     Ok(json!({ "followed": written, "failed": failed, "sessionsEnded": ended }))
 }

@@ -1,8 +1,9 @@
-//! People and machines with accounts: the operators who run the platform, by their tokens, vendors' users
-//! ([`accounts`]) and vendors' workers ([`workers`]).
+//! People and machines with accounts: the operators who run the platform, as people ([`operators`]) and by tokens for
+//! their scripts, vendors' users ([`accounts`]) and vendors' workers ([`workers`]).
 
 pub mod accounts;
 pub mod http;
+pub mod operators;
 pub mod store;
 pub mod workers;
 

@@ -5,6 +5,7 @@ pub mod lockbox;
 mod neighbours;
 mod oauth;
 mod operators;
+mod persons;
 mod trustedlogin;
 
 use std::collections::BTreeSet;
@@ -85,7 +86,8 @@ pub fn request(
             return access_credentials::request(route, worker);
         }
         _ => {
-            let found = federation::request(route).or_else(|| operators::request(route));
+            let found = federation::request(route).or_else(|| persons::request(route));
+            let found = found.or_else(|| operators::request(route));
             return found.or_else(|| trustedlogin::request(route, a));
         }
     })
@@ -101,6 +103,10 @@ pub enum Who {
     OtherPublicKey,
     OtherVendor,
     Operator,
+    /// An operator who logged in.
+    Person,
+    /// The same, before all is done that the first log-in is for.
+    EnrollingPerson,
     DeleteKey,
     /// Of vendor A; may read what it has.
     Worker,
@@ -146,9 +152,9 @@ impl Who {
 #[expect(clippy::match_same_arms, reason = "one line a route, or a rule")]
 fn refusal(route: Caller, who: Who) -> Option<u16> {
     use Who::{
-        Administrator, DeleteKey, EnrollingUser, Nobody, Operator, OtherAdministrator,
-        OtherPublicKey, OtherVendor, OtherWorker, PublicKey, Refused, TokenAdministrator, Vendor,
-        Worker,
+        Administrator, DeleteKey, EnrollingPerson, EnrollingUser, Nobody, Operator,
+        OtherAdministrator, OtherPublicKey, OtherVendor, OtherWorker, Person, PublicKey, Refused,
+        TokenAdministrator, Vendor, Worker,
     };
     match (route, who) {
         (Caller::Anyone | Caller::Billing | Caller::ClaimHolder | Caller::LogIn, _) => None,
@@ -156,6 +162,9 @@ fn refusal(route: Caller, who: Who) -> Option<u16> {
         // TrustedLogin's dialect knows no 401.
         (Caller::Connector, _) => Some(403),
         (_, Nobody | Refused) => Some(401),
+        (Caller::Person | Caller::EnrollingPerson | Caller::Operator, Person) => None,
+        (Caller::EnrollingPerson, EnrollingPerson) => None,
+        (Caller::Person | Caller::EnrollingPerson, _) | (_, Person | EnrollingPerson) => Some(403),
         (Caller::User, EnrollingUser) => Some(403),
         (Caller::User | Caller::EnrollingUser, who) => (!who.is_user()).then_some(403),
         (Caller::UserAdmin, Administrator | TokenAdministrator | OtherAdministrator) => None,
@@ -296,13 +305,17 @@ async fn every_route_serves_its_callers_and_nobody_else() {
     access_users::prepare(&test, &a, &b).await;
     let machines = callers(&test, &a, &b, &worker).await;
     let users = async |round: usize| access_users::callers(&test, &a, &b, round).await;
-    let mut callers = [machines.clone(), users(0).await].concat();
+    let people = async |round: usize| persons::callers(&test, round).await;
+    let mut callers = [machines.clone(), people(0).await, users(0).await].concat();
     let mut unauthorized = Vec::new();
     for route in ROUTES.iter().filter(|route| !lockbox::has(route)) {
         let case = request(route, &a, &worker, &hook)
             .unwrap_or_else(|| panic!("{} {} is not in the table", route.method, route.path));
         for path in places(route, &case) {
-            for (who, name, shown) in &callers {
+            let asked = callers
+                .iter()
+                .filter(|(who, ..)| !persons::passes(route, *who));
+            for (who, name, shown) in asked {
                 let who = &trustedlogin::seen_as(route, *who, shown);
                 let right = if who.is_other() {
                     case.others
@@ -311,6 +324,7 @@ async fn every_route_serves_its_callers_and_nobody_else() {
                 };
                 let refused = refusal(route.caller, *who);
                 let refused = refused.or_else(|| access_users::refusal(route, *who));
+                let refused = refused.or_else(|| persons::refusal(route, *who));
                 let expected = refused.unwrap_or(right);
                 let answer = send(&test, route, &path, &case.body, shown).await;
                 let what = format!("{} {path} as {name}", route.method);
@@ -330,7 +344,10 @@ async fn every_route_serves_its_callers_and_nobody_else() {
             }
         }
         if access_users::logs_out(route) {
-            callers = [machines.clone(), users(1).await].concat();
+            callers = [machines.clone(), people(1).await, users(1).await].concat();
+        }
+        if persons::logs_out(route) {
+            callers = [machines.clone(), people(2).await, users(2).await].concat();
         }
     }
     // Unknown, forged, revoked: nobody is told which.

@@ -33,9 +33,11 @@ pub async fn user_of(app: &Arc<App>, shown: &Shown, origin: &Origin) -> Result<U
         return token_user(app, shown, origin).await;
     }
     let host = shown.host.as_deref();
-    let met = proof::meet(app, &shown.login, &shown.password, host, origin).await?;
+    let named = proof::named(app, &shown.login, host, origin).await?;
+    let vendor = named.vendor.clone();
+    let met = proof::meet(app, named, &shown.password, origin).await?;
     let attempt = met.attempt;
-    let Some((secrets, vendor)) = met.found else {
+    let Some((secrets, vendor)) = met.found.zip(vendor) else {
         proof::prove(app, attempt, Second::Missing).await?;
         return Err(Error::CredentialsInvalid);
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::proof::{self, Second};
 use super::sessions::{self, Kind, Made, NewSession};
 use super::store::Secrets;
+use super::whose::tables;
 use super::{Origin, event, store};
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -37,9 +38,11 @@ pub struct LoggedIn {
 /// As for [`proof::prove`], and where the vendor is not active.
 pub async fn log_in(app: &Arc<App>, shown: Shown, origin: &Origin) -> Result<LoggedIn> {
     let host = shown.host.as_deref();
-    let met = proof::meet(app, &shown.login, &shown.password, host, origin).await?;
+    let named = proof::named(app, &shown.login, host, origin).await?;
+    let vendor = named.vendor.clone();
+    let met = proof::meet(app, named, &shown.password, origin).await?;
     let attempt = met.attempt;
-    let Some((secrets, vendor)) = met.found else {
+    let Some((secrets, vendor)) = met.found.zip(vendor) else {
         proof::prove(app, attempt, Second::Missing).await?;
         return Err(Error::CredentialsInvalid);
     };
@@ -59,7 +62,11 @@ pub async fn log_in(app: &Arc<App>, shown: Shown, origin: &Origin) -> Result<Log
         .await
 }
 
-async fn begin(app: &App, secrets: &Secrets, origin: &Origin) -> Result<LoggedIn> {
+/// Begins a session of somebody whose password was verified.
+///
+/// # Errors
+/// [`Error::CredentialsInvalid`] where the account changed meanwhile.
+pub async fn begin(app: &App, secrets: &Secrets, origin: &Origin) -> Result<LoggedIn> {
     let (now, account) = (app.clock.now(), &secrets.account);
     let enrolling = secrets.totp_demanded && account.totp_confirmed_at.is_none();
     let _turn = app.passwords.sessions.take(&account.id.0).await?;
@@ -73,12 +80,12 @@ async fn begin(app: &App, secrets: &Secrets, origin: &Origin) -> Result<LoggedIn
         kind: Kind::Session,
         name: None,
         enrolling,
-        life: sessions::SESSION_LIFE,
+        life: tables(account.vendor).life,
     };
     let made = sessions::make(app, &transaction, account, &new, origin).await?;
     store::mark_log_in(&transaction, account.vendor, account.id, now).await?;
     let actor = account.actor();
-    let event = event::own("user.logged_in", account, &actor);
+    let event = event::own(event::LOGGED_IN, account, &actor);
     event::with(event, "address", origin.address.to_string())
         .record(&transaction, now)
         .await?;

@@ -1,22 +1,25 @@
-//! Accounts of a vendor's users: their passwords, groups, and what they are known by.
+//! Accounts of a vendor's users: their passwords, groups, and what they are known by. Those of operators
+//! ([`super::operators`]) are of the same kind, under [`PLATFORM`] in the place of a vendor.
 //!
 //! A password is verified in [`proof`], after the try was counted in [`tries`]: by HTTP Basic ([`basic`]) or for a
 //! session ([`log_in`]). Users manage what is theirs in [`own`], administrators manage users in [`manage`].
 
 pub mod basic;
-mod event;
+pub(in crate::users) mod event;
 mod hashing;
 pub mod log_in;
 pub mod manage;
 pub mod own;
-mod password;
+pub(in crate::users) mod password;
 pub mod proof;
+pub mod recovery;
 pub mod rules;
 pub mod sessions;
 pub mod store;
 pub mod totp;
 pub mod tries;
 mod turns;
+mod whose;
 
 use std::net::IpAddr;
 
@@ -26,6 +29,7 @@ use crate::http::limit::network;
 use crate::types::{GroupName, Namespace, UserId, UserLogin, UserName, VendorId};
 
 pub use hashing::Passwords;
+pub use whose::{OPERATORS, PLATFORM, USERS};
 
 /// A user that was not removed.
 #[derive(Clone)]
@@ -42,6 +46,8 @@ pub struct Account {
     pub password_edition: i32,
     /// When it was set.
     pub password_changed_at: Timestamp,
+    /// Whether it must be changed before anything else. Operators' only.
+    pub password_temporary: bool,
     /// When the second factor came into force.
     pub totp_confirmed_at: Option<Timestamp>,
     /// Since when the user may not log in.
@@ -61,10 +67,21 @@ impl Account {
         self.groups.iter().any(|one| one.as_str() == group)
     }
 
-    /// As events name the user.
+    /// Whether it is an operator's.
+    #[must_use]
+    pub fn is_operator(&self) -> bool {
+        self.vendor == PLATFORM
+    }
+
+    /// As events name the user, or the operator.
     #[must_use]
     pub fn actor(&self) -> String {
-        format!("user:{}", self.name)
+        let kind = if self.is_operator() {
+            "operator"
+        } else {
+            "user"
+        };
+        format!("{kind}:{}", self.name)
     }
 
     /// `name@namespace`.

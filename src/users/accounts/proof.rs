@@ -6,18 +6,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::hashing::Slot;
 use super::store::{self, Secrets};
 use super::tries::{self, Counted, LOCKED_OUT, Place, folded};
 use super::turns::Turn;
-use super::{Account, Origin, event, password, totp};
+use super::{Account, Origin, PLATFORM, event, password, recovery, totp};
 use crate::app::App;
 use crate::db::Client;
 use crate::error::{Error, Result};
 use crate::events::Outcome;
 use crate::telemetry;
-use crate::types::{Namespace, Secret, UserLogin, VendorId};
+use crate::types::{Namespace, Secret, UserLogin, UserName, VendorId};
 use crate::vendors::Vendor;
+
+/// How long a password that the service made for an operator is good for the first log-in.
+pub const TEMPORARY: SignedDuration = SignedDuration::from_hours(72);
 
 /// A name as it was typed, and whose user it can mean.
 pub struct Named {
@@ -25,7 +30,8 @@ pub struct Named {
     pub vendor: Option<Arc<Vendor>>,
     /// Who tries.
     pub place: Place,
-    login: Option<UserLogin>,
+    /// In whose table the name stands, and as what, where it can be one.
+    account: Option<(VendorId, UserName)>,
 }
 
 /// Finds out whose user a name means.
@@ -54,8 +60,30 @@ pub async fn named(app: &App, typed: &str, host: Option<&str>, origin: &Origin) 
             name: app.keys()?.name_digest(id, counted),
             network: origin.network(),
         },
+        account: vendor
+            .as_ref()
+            .zip(UserLogin::parse(typed))
+            .map(|(vendor, login)| (vendor.id, login.name)),
         vendor,
-        login: UserLogin::parse(typed),
+    })
+}
+
+/// The same for the name of an operator.
+///
+/// # Errors
+/// Where the service cannot see its database, or has not its keys.
+pub async fn named_operator(app: &App, typed: &str, origin: &Origin) -> Result<Named> {
+    app.directory.fresh().await?;
+    Ok(Named {
+        place: Place {
+            vendor: PLATFORM,
+            name: app.keys()?.name_digest(PLATFORM, &folded(typed)),
+            network: origin.network(),
+        },
+        vendor: None,
+        account: UserName::try_from(typed.to_owned())
+            .ok()
+            .map(|name| (PLATFORM, name)),
     })
 }
 
@@ -77,10 +105,10 @@ impl Named {
     /// # Errors
     /// Where the database does not answer.
     pub async fn secrets(&self, client: &Client) -> Result<Option<Secrets>> {
-        let (Some(vendor), Some(login)) = (&self.vendor, &self.login) else {
+        let Some((vendor, name)) = &self.account else {
             return Ok(None);
         };
-        Ok(store::with_secrets(client, vendor.id, &login.name).await?)
+        Ok(store::with_secrets(client, *vendor, name).await?)
     }
 }
 
@@ -102,8 +130,8 @@ pub struct Try {
 pub struct Met {
     /// What was tried.
     pub attempt: Try,
-    /// The user of that name, where there is one.
-    pub found: Option<(Secrets, Arc<Vendor>)>,
+    /// Whoever has that name.
+    pub found: Option<Secrets>,
 }
 
 /// Waits for the turn of those who try this name from this network: until one is decided the next is not looked at, so
@@ -116,19 +144,12 @@ pub async fn turn(app: &App, place: &Place) -> Result<Turn> {
     app.passwords.tries.take(&thing).await
 }
 
-/// Finds the user a log-in name means. Whoever is shut out gets no further, whatever is shown: so what is remembered
+/// Finds whom a name means. Whoever is shut out gets no further, whatever is shown: so what is remembered
 /// of right passwords is no way around a block.
 ///
 /// # Errors
 /// [`Error::RateLimited`], [`Error::LockedOut`], [`Error::PasswordsBusy`], or trouble with the database.
-pub async fn meet(
-    app: &App,
-    login: &str,
-    password: &Secret,
-    host: Option<&str>,
-    origin: &Origin,
-) -> Result<Met> {
-    let named = named(app, login, host, origin).await?;
+pub async fn meet(app: &App, named: Named, password: &Secret, origin: &Origin) -> Result<Met> {
     let turn = turn(app, &named.place).await?;
     let client = app.db.get().await?;
     tries::look(&client, &named.place, app.clock.now()).await?;
@@ -143,7 +164,7 @@ pub async fn meet(
     };
     Ok(Met {
         attempt,
-        found: secrets.zip(named.vendor),
+        found: secrets,
     })
 }
 
@@ -154,6 +175,8 @@ pub enum Second {
     None,
     /// A code, where a second factor is in force.
     Code(Option<Secret>),
+    /// A recovery code, in its place.
+    Recovery(Secret),
     /// Whatever it is, it was not shown: the password counts for nothing.
     Missing,
 }
@@ -210,16 +233,26 @@ async fn is_right(app: &Arc<App>, slot: Slot, shown: &Try, second: &Second) -> R
     let stored = secrets.map(|secrets| secrets.password.as_str());
     let right = app.passwords.verify(app, slot, &shown.password, stored);
     let right = right.await?;
-    let Some(secrets) = secrets.filter(|found| right && found.account.disabled_at.is_none()) else {
+    let may =
+        |account: &Account| account.disabled_at.is_none() && !is_over(account, app.clock.now());
+    let Some(secrets) = secrets.filter(|found| right && may(&found.account)) else {
         return Ok(false);
     };
     match second {
         Second::None => Ok(true),
         Second::Missing => Ok(false),
-        Second::Code(_) if secrets.account.totp_confirmed_at.is_none() => Ok(true),
+        Second::Code(_) | Second::Recovery(_) if secrets.account.totp_confirmed_at.is_none() => {
+            Ok(true)
+        }
         Second::Code(None) => Err(Error::TotpRequired),
         Second::Code(Some(code)) => totp::accept(app, secrets, code).await,
+        Second::Recovery(code) => recovery::accept(app, &secrets.account, code).await,
     }
+}
+
+/// Whether a password is one that the service made, and was not changed in time.
+fn is_over(account: &Account, now: Timestamp) -> bool {
+    account.password_temporary && now.duration_since(account.password_changed_at) > TEMPORARY
 }
 
 /// Counts a try.
@@ -282,13 +315,13 @@ async fn record(
 ) -> Result<()> {
     let (now, actor) = (app.clock.now(), account.actor());
     let client = app.db.get().await?;
-    let event = event::own("user.login_refused", account, &actor);
+    let event = event::own(event::REFUSED, account, &actor);
     let event = event::with(event, "failures", counted.failures);
     let mut event = event::with(event, "address", origin.address.to_string());
     event.outcome = Outcome::Refused(code);
     event.record(&client, now).await?;
     if counted.source.is_empty() && counted.failures >= LOCKED_OUT {
-        event::own("user.locked_out", account, &actor)
+        event::own(event::LOCKED_OUT, account, &actor)
             .record(&client, now)
             .await?;
     }

@@ -1,18 +1,18 @@
-//! Statements on users.
+//! Statements on users, and on operators, who lie in a table of their own.
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use super::Account;
+use super::whose::{USERS, tables};
 use crate::db::{Error, GenericClient, Result};
 use crate::types::{GroupName, UserId, UserName, VendorId};
 
 /// Of a user called `u`.
-pub(super) const COLUMNS: &str = "u.id, u.vendor_id, u.name, u.groups, u.password_edition, u.password_changed_at, \
-    u.totp_confirmed_at, u.disabled_at, u.created_at, u.updated_at, u.last_login_at";
+pub(super) const COLUMNS: &str = USERS.columns;
 
 /// Reads [`COLUMNS`].
-pub(super) fn account(row: &Row) -> Result<Account> {
+pub(in crate::users) fn account(row: &Row) -> Result<Account> {
     let groups: Vec<String> = row.try_get("groups")?;
     let groups: std::result::Result<Vec<GroupName>, _> =
         groups.into_iter().map(GroupName::try_from).collect();
@@ -24,6 +24,7 @@ pub(super) fn account(row: &Row) -> Result<Account> {
         groups: groups.map_err(|_| Error::Corrupt("users.groups"))?,
         password_edition: row.try_get("password_edition")?,
         password_changed_at: row.try_get("password_changed_at")?,
+        password_temporary: row.try_get("password_temporary")?,
         totp_confirmed_at: row.try_get("totp_confirmed_at")?,
         disabled_at: row.try_get("disabled_at")?,
         created_at: row.try_get("created_at")?,
@@ -62,10 +63,11 @@ pub async fn with_secrets(
     vendor: VendorId,
     name: &UserName,
 ) -> Result<Option<Secrets>> {
+    let of = tables(vendor);
     let sql = format!(
-        "SELECT {COLUMNS}, u.password, u.totp_sealed, coalesce(r.require_totp, false) AS demanded \
-         FROM users u LEFT JOIN user_rules r ON r.vendor_id = u.vendor_id \
-         WHERE u.vendor_id = $1 AND u.name = $2 AND u.removed_at IS NULL"
+        "SELECT {}, u.password, u.totp_sealed, {} AS demanded FROM {} u \
+         WHERE {} = $1 AND u.name = $2 AND u.removed_at IS NULL",
+        of.columns, of.demanded, of.people, of.vendor
     );
     let statement = client.prepare_cached(&sql).await?;
     let row = client
@@ -126,11 +128,15 @@ pub async fn hold(
     vendor: VendorId,
     as_read: &Account,
 ) -> Result<bool> {
-    let sql = "SELECT 1 FROM users WHERE vendor_id = $1 AND id = $2 AND removed_at IS NULL AND disabled_at IS NULL \
-               AND password_edition = $3 AND totp_confirmed_at IS NOT DISTINCT FROM $4 FOR UPDATE";
+    let of = tables(vendor);
+    let sql = format!(
+        "SELECT 1 FROM {} WHERE {} = $1 AND id = $2 AND removed_at IS NULL AND disabled_at IS NULL \
+         AND password_edition = $3 AND totp_confirmed_at IS NOT DISTINCT FROM $4 FOR UPDATE",
+        of.people, of.vendor
+    );
     let row = client
         .query_opt(
-            sql,
+            &sql,
             &[
                 &vendor.0,
                 &as_read.id.0,
@@ -152,8 +158,12 @@ pub async fn mark_log_in(
     id: UserId,
     now: Timestamp,
 ) -> Result<()> {
-    let sql = "UPDATE users SET last_login_at = $3 WHERE vendor_id = $1 AND id = $2";
-    client.execute(sql, &[&vendor.0, &id.0, &now]).await?;
+    let of = tables(vendor);
+    let sql = format!(
+        "UPDATE {} SET last_login_at = $3 WHERE {} = $1 AND id = $2",
+        of.people, of.vendor
+    );
+    client.execute(&sql, &[&vendor.0, &id.0, &now]).await?;
     Ok(())
 }
 
@@ -168,8 +178,14 @@ pub async fn rehash(
     from: &str,
     to: &str,
 ) -> Result<()> {
-    let sql = "UPDATE users SET password = $4 WHERE vendor_id = $1 AND id = $2 AND password = $3";
-    client.execute(sql, &[&vendor.0, &id.0, &from, &to]).await?;
+    let of = tables(vendor);
+    let sql = format!(
+        "UPDATE {} SET password = $4 WHERE {} = $1 AND id = $2 AND password = $3",
+        of.people, of.vendor
+    );
+    client
+        .execute(&sql, &[&vendor.0, &id.0, &from, &to])
+        .await?;
     Ok(())
 }
 
@@ -184,11 +200,15 @@ pub async fn set_password(
     hash: &str,
     now: Timestamp,
 ) -> Result<bool> {
-    let sql = "UPDATE users SET password = $4, password_edition = password_edition + 1, password_changed_at = $5, \
-               updated_at = $5 WHERE vendor_id = $1 AND id = $2 AND password_edition = $3 AND removed_at IS NULL";
+    let of = tables(vendor);
+    let sql = format!(
+        "UPDATE {} SET password = $4, password_edition = password_edition + 1, password_changed_at = $5, \
+         updated_at = $5{} WHERE {} = $1 AND id = $2 AND password_edition = $3 AND removed_at IS NULL",
+        of.people, of.chosen, of.vendor
+    );
     let edition = as_read.password_edition;
     let set = client
-        .execute(sql, &[&vendor.0, &as_read.id.0, &edition, &hash, &now])
+        .execute(&sql, &[&vendor.0, &as_read.id.0, &edition, &hash, &now])
         .await?;
     Ok(set == 1)
 }

@@ -12,6 +12,7 @@ pub mod lockbox;
 pub mod logs;
 pub mod names;
 pub mod oauth;
+pub mod operators;
 pub mod php;
 pub mod process;
 pub mod receiver;

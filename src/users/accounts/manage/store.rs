@@ -7,8 +7,9 @@ use crate::db::{GenericClient, Result};
 use crate::types::{GroupName, UserId, UserName, VendorId};
 use crate::users::accounts::Account;
 use crate::users::accounts::store::{COLUMNS, account};
+use crate::users::accounts::whose::tables;
 
-/// A user by name; its row held until the transaction ends, where that is asked.
+/// A user, or an operator, by name; its row held until the transaction ends, where that is asked.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -19,8 +20,10 @@ pub async fn by_name(
     hold: bool,
 ) -> Result<Option<Account>> {
     let hold = if hold { "FOR UPDATE" } else { "" };
+    let of = tables(vendor);
     let sql = format!(
-        "SELECT {COLUMNS} FROM users u WHERE u.vendor_id = $1 AND u.name = $2 AND u.removed_at IS NULL {hold}"
+        "SELECT {} FROM {} u WHERE {} = $1 AND u.name = $2 AND u.removed_at IS NULL {hold}",
+        of.columns, of.people, of.vendor
     );
     let row = client.query_opt(&sql, &[&vendor.0, &name.as_str()]).await?;
     row.as_ref().map(account).transpose()
@@ -108,7 +111,7 @@ pub async fn update(
     Ok(())
 }
 
-/// Marks a user as removed, and forgets its secrets.
+/// Marks a user, or an operator, as removed, and forgets its secrets.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -118,9 +121,13 @@ pub async fn remove(
     id: UserId,
     now: Timestamp,
 ) -> Result<()> {
-    let sql = "UPDATE users SET removed_at = $3, updated_at = $3, password = '', password_edition = password_edition + 1, \
-               totp_sealed = NULL, totp_confirmed_at = NULL WHERE vendor_id = $1 AND id = $2";
-    client.execute(sql, &[&vendor.0, &id.0, &now]).await?;
+    let of = tables(vendor);
+    let sql = format!(
+        "UPDATE {} SET removed_at = $3, updated_at = $3, password = '', password_edition = password_edition + 1, \
+         totp_sealed = NULL, totp_confirmed_at = NULL WHERE {} = $1 AND id = $2",
+        of.people, of.vendor
+    );
+    client.execute(&sql, &[&vendor.0, &id.0, &now]).await?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::Own;
 use crate::app::App;
 use crate::auth::{EnrollingUser, User};
 use crate::error::Result;
@@ -57,8 +58,10 @@ pub async fn show(user: EnrollingUser) -> Result<HttpResponse> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangePasswordRequest {
-    current: Secret,
-    new: Secret,
+    /// The one before.
+    pub current: Secret,
+    /// The one from now on.
+    pub new: Secret,
 }
 
 /// `PUT /api/user/password`. All other sessions and access tokens end.
@@ -68,18 +71,26 @@ pub async fn change_password(
     body: Json<ChangePasswordRequest>,
 ) -> Result<HttpResponse> {
     let ChangePasswordRequest { current, new } = body.0;
+    let own = Own::of(&app, &user);
     in_background(&app, move |app| async move {
-        super::change_password(&app, &user, &current, &new).await
+        super::change_password(&app, &own, &current, &new).await
     })
     .await?;
     Ok(HttpResponse::Ok().json(json!({ "changed": true })))
+}
+
+/// A user who asks by anything but an access token.
+fn own_session(app: &App, user: &User) -> Result<Own> {
+    user.without_token()?;
+    Ok(Own::of(app, user))
 }
 
 /// The body of `POST /api/user/totp`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BeginTotpRequest {
-    password: Secret,
+    /// Of the account.
+    pub password: Secret,
 }
 
 /// `POST /api/user/totp`: the secret of a second factor, shown once; in force with its first code. 201.
@@ -88,8 +99,9 @@ pub async fn begin_totp(
     user: EnrollingUser,
     body: Json<BeginTotpRequest>,
 ) -> Result<HttpResponse> {
+    let own = own_session(&app, &user.0)?;
     let begun = in_background(&app, move |app| async move {
-        super::begin_totp(&app, &user.0, &body.0.password).await
+        super::begin_totp(&app, &own, &body.0.password).await
     });
     let begun = begun.await?;
     Ok(HttpResponse::Created().json(json!({
@@ -103,6 +115,14 @@ pub async fn begin_totp(
 #[serde(deny_unknown_fields)]
 pub struct ConfirmTotpRequest {
     code: TotpCode,
+}
+
+impl ConfirmTotpRequest {
+    /// The code.
+    #[must_use]
+    pub fn code(&self) -> &Secret {
+        &self.code.0
+    }
 }
 
 /// Six ASCII digits, as a string.
@@ -129,8 +149,9 @@ pub async fn confirm_totp(
     user: EnrollingUser,
     body: Json<ConfirmTotpRequest>,
 ) -> Result<HttpResponse> {
+    let own = own_session(&app, &user.0)?;
     in_background(&app, move |app| async move {
-        super::confirm_totp(&app, &user.0, &body.0.code.0).await
+        super::confirm_totp(&app, &own, body.0.code()).await
     })
     .await?;
     Ok(HttpResponse::Ok().json(json!({ "totp": true })))
@@ -140,8 +161,17 @@ pub async fn confirm_totp(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RemoveTotpRequest {
-    password: Secret,
+    /// Of the account.
+    pub password: Secret,
     code: TotpCode,
+}
+
+impl RemoveTotpRequest {
+    /// The code.
+    #[must_use]
+    pub fn code(&self) -> &Secret {
+        &self.code.0
+    }
 }
 
 /// `DELETE /api/user/totp`.
@@ -150,9 +180,9 @@ pub async fn remove_totp(
     user: User,
     body: Json<RemoveTotpRequest>,
 ) -> Result<HttpResponse> {
-    let RemoveTotpRequest { password, code } = body.0;
+    let own = own_session(&app, &user)?;
     in_background(&app, move |app| async move {
-        super::remove_totp(&app, &user, &password, &code.0).await
+        super::remove_totp(&app, &own, &body.0.password, body.0.code()).await
     })
     .await?;
     Ok(HttpResponse::Ok().json(json!({ "totp": false })))

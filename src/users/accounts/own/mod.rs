@@ -1,4 +1,4 @@
-//! What users do with their own accounts: the password, and the second factor.
+//! What users, and operators, do with their own accounts: the password, and the second factor.
 //!
 //! Each asks for the password again, and counts wrong ones as tries to log in. A right one is no log-in: it takes its
 //! own try back, and leaves the others counted.
@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use super::hashing::Slot;
 use super::proof::{self, Try};
+use super::recovery;
 use super::rules::Rules;
 use super::sessions::{self, Which};
 use super::store::Secrets;
 use super::totp::{self, Begun};
 use super::tries::{Counted, Place};
-use super::{event, store as users};
+use super::{Account, Origin, event, store as users};
 use crate::app::App;
 use crate::auth::User;
 use crate::error::{Error, Result};
@@ -39,6 +40,35 @@ pub fn rules(app: &App, vendor: &Vendor, name: &str, field: &'static str) -> Rul
     }
 }
 
+/// Whose account it is, and who asks.
+pub struct Own {
+    /// The account.
+    pub account: Account,
+    /// The session or access token that asks, if one.
+    pub session: Option<i64>,
+    /// From where.
+    pub origin: Origin,
+    /// As authenticator apps show the account.
+    pub login: String,
+    /// What a new password must be.
+    pub rules: Rules,
+}
+
+impl Own {
+    /// Of a user.
+    #[must_use]
+    pub fn of(app: &App, user: &User) -> Self {
+        let account = user.account.clone();
+        Self {
+            session: user.session(),
+            origin: user.origin.clone(),
+            login: account.login(&user.vendor.namespace),
+            rules: rules(app, &user.vendor, account.name.as_str(), "new"),
+            account,
+        }
+    }
+}
+
 /// A try that is counted until it is known to be right.
 struct Pending {
     shown: Try,
@@ -47,7 +77,7 @@ struct Pending {
 }
 
 impl Pending {
-    async fn begin(app: &Arc<App>, user: &User, password: Option<&Secret>) -> Result<Self> {
+    async fn begin(app: &Arc<App>, user: &Own, password: Option<&Secret>) -> Result<Self> {
         let account = &user.account;
         let place = Place {
             vendor: account.vendor,
@@ -118,7 +148,7 @@ impl Pending {
 }
 
 /// The user's secrets, if the password is right.
-async fn with_password(app: &Arc<App>, user: &User, password: &Secret) -> Result<Secrets> {
+async fn with_password(app: &Arc<App>, user: &Own, password: &Secret) -> Result<Secrets> {
     let mut pending = Pending::begin(app, user, Some(password)).await?;
     let right = pending.verified(app).await;
     pending.end(app, right, Error::PasswordWrong).await
@@ -130,7 +160,7 @@ async fn with_password(app: &Arc<App>, user: &User, password: &Secret) -> Result
 /// [`Error::PasswordWrong`]; 422 where a rule is broken or the password stays the same.
 pub async fn change_password(
     app: &Arc<App>,
-    user: &User,
+    user: &Own,
     current: &Secret,
     new: &Secret,
 ) -> Result<()> {
@@ -139,18 +169,17 @@ pub async fn change_password(
         return Err(Error::field("new", "must be another password"));
     }
     let account = &secrets.account;
-    let rules = rules(app, &user.vendor, account.name.as_str(), "new");
-    let hash = app.passwords.hash(app, new, Some(&rules)).await?;
+    let hash = app.passwords.hash(app, new, Some(&user.rules)).await?;
     let now = app.clock.now();
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
     if !users::set_password(&transaction, account.vendor, account, &hash, now).await? {
         return Err(Error::Conflict);
     }
-    let others = Which::Others(user.session());
+    let others = Which::Others(user.session);
     let ended = sessions::store::end(&transaction, account.vendor, account.id, others, now).await?;
     let actor = account.actor();
-    let event = event::own("user.password_changed", account, &actor);
+    let event = event::own(event::PASSWORD_CHANGED, account, &actor);
     event::with(event, "sessionsEnded", ended)
         .record(&transaction, now)
         .await?;
@@ -161,11 +190,10 @@ pub async fn change_password(
 ///
 /// # Errors
 /// [`Error::PasswordWrong`], [`Error::TotpInForce`].
-pub async fn begin_totp(app: &Arc<App>, user: &User, password: &Secret) -> Result<Begun> {
-    user.without_token()?;
+pub async fn begin_totp(app: &Arc<App>, user: &Own, password: &Secret) -> Result<Begun> {
     let secrets = with_password(app, user, password).await?;
-    let (account, login) = (&secrets.account, user.account.login(&user.vendor.namespace));
-    let begun = totp::begin(app.keys()?, account, &login)?;
+    let account = &secrets.account;
+    let begun = totp::begin(app.keys()?, account, &user.login)?;
     let (client, now) = (app.db.get().await?, app.clock.now());
     let (vendor, id) = (account.vendor, account.id);
     if store::begin_totp(&client, vendor, id, &begun.sealed, now).await? {
@@ -175,12 +203,11 @@ pub async fn begin_totp(app: &Arc<App>, user: &User, password: &Secret) -> Resul
     }
 }
 
-/// Puts the second factor into force by a first code of it.
+/// Puts the second factor into force by a first code of it. An operator gets recovery codes with it.
 ///
 /// # Errors
 /// [`Error::TotpWrong`], [`Error::TotpAbsent`], [`Error::TotpInForce`].
-pub async fn confirm_totp(app: &Arc<App>, user: &User, code: &Secret) -> Result<()> {
-    user.without_token()?;
+pub async fn confirm_totp(app: &Arc<App>, user: &Own, code: &Secret) -> Result<Vec<Secret>> {
     if user.account.totp_confirmed_at.is_some() {
         return Err(Error::TotpInForce);
     }
@@ -203,25 +230,78 @@ pub async fn confirm_totp(app: &Arc<App>, user: &User, code: &Secret) -> Result<
     if !store::confirm_totp(&transaction, vendor, id, sealed, step, now).await? {
         return Err(Error::Conflict);
     }
-    sessions::store::enrol(&transaction, vendor, id, user.session()).await?;
+    sessions::store::enrol(&transaction, vendor, id, user.session).await?;
+    let codes = if account.is_operator() {
+        recovery::renew(app, &transaction, account).await?
+    } else {
+        Vec::new()
+    };
     let actor = account.actor();
-    event::own("user.totp_enabled", account, &actor)
+    event::own(event::TOTP_ENABLED, account, &actor)
         .record(&transaction, now)
         .await?;
-    Ok(transaction.commit().await?)
+    transaction.commit().await?;
+    Ok(codes)
 }
 
-/// Removes the second factor.
+/// Removes the second factor, and recovery codes with it.
 ///
 /// # Errors
 /// [`Error::PasswordWrong`], [`Error::TotpWrong`], [`Error::TotpAbsent`].
 pub async fn remove_totp(
     app: &Arc<App>,
-    user: &User,
+    user: &Own,
     password: &Secret,
     code: &Secret,
 ) -> Result<()> {
-    user.without_token()?;
+    let secrets = with_both(app, user, password, code).await?;
+    let (now, account) = (app.clock.now(), &secrets.account);
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    store::end_totp(&transaction, account.vendor, account.id, now).await?;
+    if account.is_operator() {
+        recovery::store::forget(&transaction, account.id).await?;
+    }
+    let actor = account.actor();
+    event::own(event::TOTP_DISABLED, account, &actor)
+        .record(&transaction, now)
+        .await?;
+    Ok(transaction.commit().await?)
+}
+
+/// New recovery codes of an operator in the place of all before.
+///
+/// # Errors
+/// As for [`remove_totp`]; [`Error::Conflict`] where the second factor is another by now.
+pub async fn renew_recovery_codes(
+    app: &Arc<App>,
+    user: &Own,
+    password: &Secret,
+    code: &Secret,
+) -> Result<Vec<Secret>> {
+    let secrets = with_both(app, user, password, code).await?;
+    let (now, account) = (app.clock.now(), &secrets.account);
+    let mut client = app.db.get().await?;
+    let transaction = client.transaction().await?;
+    if !users::hold(&transaction, account.vendor, account).await? {
+        return Err(Error::Conflict);
+    }
+    let codes = recovery::renew(app, &transaction, account).await?;
+    let actor = account.actor();
+    event::own(event::CODES_RENEWED, account, &actor)
+        .record(&transaction, now)
+        .await?;
+    transaction.commit().await?;
+    Ok(codes)
+}
+
+/// The secrets of whoever has a second factor in force, if the password and a code of it are right.
+async fn with_both(
+    app: &Arc<App>,
+    user: &Own,
+    password: &Secret,
+    code: &Secret,
+) -> Result<Secrets> {
     if user.account.totp_confirmed_at.is_none() {
         return Err(Error::TotpAbsent);
     }
@@ -231,14 +311,5 @@ pub async fn remove_totp(
         Ok(true) => (totp::accept(app, &secrets, code).await, Error::TotpWrong),
         other => (other, Error::PasswordWrong),
     };
-    let secrets = pending.end(app, found, refusal).await?;
-    let (now, account) = (app.clock.now(), &secrets.account);
-    let mut client = app.db.get().await?;
-    let transaction = client.transaction().await?;
-    store::end_totp(&transaction, account.vendor, account.id, now).await?;
-    let actor = account.actor();
-    event::own("user.totp_disabled", account, &actor)
-        .record(&transaction, now)
-        .await?;
-    Ok(transaction.commit().await?)
+    pending.end(app, found, refusal).await
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::db::{GenericClient, Result};
 use crate::types::{UserId, VendorId};
+use crate::users::accounts::whose::tables;
 
 /// Keeps a secret that is not confirmed yet; `false` where one is in force.
 ///
@@ -16,10 +17,14 @@ pub async fn begin_totp(
     sealed: &[u8],
     now: Timestamp,
 ) -> Result<bool> {
-    let sql = "UPDATE users SET totp_sealed = $3, totp_last_step = NULL, updated_at = $4 \
-               WHERE vendor_id = $1 AND id = $2 AND totp_confirmed_at IS NULL AND removed_at IS NULL";
+    let of = tables(vendor);
+    let sql = format!(
+        "UPDATE {} SET totp_sealed = $3, totp_last_step = NULL, updated_at = $4 \
+         WHERE {} = $1 AND id = $2 AND totp_confirmed_at IS NULL AND removed_at IS NULL",
+        of.people, of.vendor
+    );
     let begun = client
-        .execute(sql, &[&vendor.0, &id.0, &sealed, &now])
+        .execute(&sql, &[&vendor.0, &id.0, &sealed, &now])
         .await?;
     Ok(begun == 1)
 }
@@ -36,10 +41,14 @@ pub async fn confirm_totp(
     step: i64,
     now: Timestamp,
 ) -> Result<bool> {
-    let sql = "UPDATE users SET totp_confirmed_at = $5, totp_last_step = $4, updated_at = $5 WHERE vendor_id = $1 \
-               AND id = $2 AND totp_sealed = $3 AND totp_confirmed_at IS NULL AND removed_at IS NULL";
+    let of = tables(vendor);
+    let sql = format!(
+        "UPDATE {} SET totp_confirmed_at = $5, totp_last_step = $4, updated_at = $5 WHERE {} = $1 \
+         AND id = $2 AND totp_sealed = $3 AND totp_confirmed_at IS NULL AND removed_at IS NULL",
+        of.people, of.vendor
+    );
     let confirmed = client
-        .execute(sql, &[&vendor.0, &id.0, &sealed, &step, &now])
+        .execute(&sql, &[&vendor.0, &id.0, &sealed, &step, &now])
         .await?;
     Ok(confirmed == 1)
 }
@@ -55,10 +64,14 @@ pub async fn use_step(
     sealed: &[u8],
     step: i64,
 ) -> Result<bool> {
-    let sql = "UPDATE users SET totp_last_step = $4 WHERE vendor_id = $1 AND id = $2 AND totp_sealed = $3 \
-               AND totp_confirmed_at IS NOT NULL AND (totp_last_step IS NULL OR totp_last_step < $4)";
+    let of = tables(vendor);
+    let sql = format!(
+        "UPDATE {} SET totp_last_step = $4 WHERE {} = $1 AND id = $2 AND totp_sealed = $3 \
+         AND totp_confirmed_at IS NOT NULL AND (totp_last_step IS NULL OR totp_last_step < $4)",
+        of.people, of.vendor
+    );
     let used = client
-        .execute(sql, &[&vendor.0, &id.0, &sealed, &step])
+        .execute(&sql, &[&vendor.0, &id.0, &sealed, &step])
         .await?;
     Ok(used == 1)
 }
@@ -73,8 +86,12 @@ pub async fn end_totp(
     id: UserId,
     now: Timestamp,
 ) -> Result<()> {
-    let sql = "UPDATE users SET totp_sealed = NULL, totp_confirmed_at = NULL, totp_last_step = NULL, updated_at = $3 \
-               WHERE vendor_id = $1 AND id = $2";
-    client.execute(sql, &[&vendor.0, &id.0, &now]).await?;
+    let of = tables(vendor);
+    let sql = format!(
+        "UPDATE {} SET totp_sealed = NULL, totp_confirmed_at = NULL, totp_last_step = NULL, updated_at = $3 \
+         WHERE {} = $1 AND id = $2",
+        of.people, of.vendor
+    );
+    client.execute(&sql, &[&vendor.0, &id.0, &now]).await?;
     Ok(())
 }

@@ -52,7 +52,8 @@ impl SessionView {
     }
 }
 
-async fn page(
+/// A page of somebody's.
+pub async fn page(
     app: &App,
     account: &Account,
     current: Option<i64>,
@@ -138,7 +139,8 @@ async fn end_own(app: &web::Data<App>, user: User, which: Which) -> Result<HttpR
     end(app, user.account, which, actor).await
 }
 
-async fn end(
+/// Ends sessions of somebody.
+pub async fn end(
     app: &web::Data<App>,
     account: Account,
     which: Which,

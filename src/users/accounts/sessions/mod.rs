@@ -6,15 +6,13 @@ pub mod store;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::whose::{OPERATORS, Tables, USERS};
 use super::{Account, Origin, event};
 use crate::app::App;
-use crate::auth::{Proof, User, new_id};
+use crate::auth::{Person, Proof, User, new_id};
 use crate::db::GenericClient;
 use crate::error::{Error, Result};
 use crate::types::{Name, Secret, SessionId};
-
-/// How long a session lasts.
-pub const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(12);
 
 /// How many of each kind a user can have at once.
 pub const MOST: i64 = 100;
@@ -114,24 +112,12 @@ pub async fn make(
 /// # Errors
 /// Where the database does not answer.
 pub async fn user_of(app: &App, token: &Secret, origin: &Origin) -> Result<Option<User>> {
-    let ring = app.keys()?;
-    let Some(id) = ring.access_token_id(token.expose()) else {
-        return Ok(None);
-    };
-    let (now, shown) = (app.clock.now(), ring.digest(token.expose()));
-    app.directory.fresh().await?;
-    let client = app.db.get().await?;
-    let found = store::by_id(&client, id, now).await?;
-    let Some(found) = found.filter(|found| found.digest.matches(&shown)) else {
+    let Some((id, found)) = live(app, USERS, token).await? else {
         return Ok(None);
     };
     let Some(vendor) = app.directory.by_id(found.account.vendor) else {
         return Ok(None);
     };
-    let noted = found.last_used_at;
-    if noted.is_none_or(|at| now.duration_since(at) > SignedDuration::from_mins(1)) {
-        store::mark_used(&client, vendor.id, id, now).await?;
-    }
     Ok(Some(User {
         vendor,
         proof: match found.kind {
@@ -142,6 +128,40 @@ pub async fn user_of(app: &App, token: &Secret, origin: &Origin) -> Result<Optio
         enrolling: found.enrolling,
         origin: origin.clone(),
     }))
+}
+
+/// The operator whose session this is.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn person_of(app: &App, token: &Secret, origin: &Origin) -> Result<Option<Person>> {
+    let found = live(app, OPERATORS, token).await?;
+    Ok(found.map(|(session, found)| Person {
+        account: found.account,
+        session,
+        enrolling: found.enrolling,
+        origin: origin.clone(),
+    }))
+}
+
+/// The session of a token, its use noted.
+async fn live(app: &App, of: Tables, token: &Secret) -> Result<Option<(i64, store::Found)>> {
+    let ring = app.keys()?;
+    let Some(id) = ring.access_token_id(token.expose()) else {
+        return Ok(None);
+    };
+    let (now, shown) = (app.clock.now(), ring.digest(token.expose()));
+    app.directory.fresh().await?;
+    let client = app.db.get().await?;
+    let found = store::by_id(&client, of, id, now).await?;
+    let Some(found) = found.filter(|found| found.digest.matches(&shown)) else {
+        return Ok(None);
+    };
+    let noted = found.last_used_at;
+    if noted.is_none_or(|at| now.duration_since(at) > SignedDuration::from_mins(1)) {
+        store::mark_used(&client, found.account.vendor, id, now).await?;
+    }
+    Ok(Some((id, found)))
 }
 
 /// An access token for a user's scripts.
@@ -168,7 +188,7 @@ pub async fn make_token(app: &App, user: &User, name: &Name, life: SignedDuratio
     };
     let made = make(app, &transaction, account, &new, &user.origin).await?;
     let actor = account.actor();
-    let event = event::own("user.token_made", account, &actor);
+    let event = event::own(event::TOKEN_MADE, account, &actor);
     event::with(event, "session", made.id.to_string())
         .record(&transaction, now)
         .await?;
@@ -208,7 +228,7 @@ pub async fn revoke(app: &App, account: &Account, which: Which, by: &Revoker<'_>
             Which::All | Which::Others(_) => Ok(0),
         };
     }
-    let event = event::own("user.session_revoked", account, by.actor);
+    let event = event::own(event::SESSION_REVOKED, account, by.actor);
     event::with(event, "sessions", ended)
         .record(&transaction, now)
         .await?;

@@ -1,4 +1,4 @@
-//! Statements on users' sessions and access tokens.
+//! Statements on users' sessions and access tokens, and on operators' sessions.
 
 use jiff::Timestamp;
 
@@ -6,7 +6,8 @@ use super::{Kind, MOST, Made, NewSession, Session, Which};
 use crate::auth::KeyedDigest;
 use crate::db::{Error, GenericClient, Result};
 use crate::types::{Name, SessionId, UserId, VendorId};
-use crate::users::accounts::store::{COLUMNS, account};
+use crate::users::accounts::store::account;
+use crate::users::accounts::whose::{Tables, tables};
 use crate::users::accounts::{Account, Origin};
 
 /// A session to be added.
@@ -32,12 +33,17 @@ pub async fn insert(
     row: &Row<'_>,
     now: Timestamp,
 ) -> Result<()> {
-    let sql = "INSERT INTO user_sessions (vendor_id, user_id, id, kind, name, digest, enrolling, address, user_agent, \
-               created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    let of = tables(vendor);
+    let (owner, values) = of.owner;
+    let sql = format!(
+        "INSERT INTO {} ({owner}, id, kind, name, digest, enrolling, address, user_agent, created_at, expires_at) \
+         VALUES ({values}, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        of.sessions
+    );
     let (kind, name) = (row.new.kind.as_str(), row.new.name.map(Name::as_str));
     client
         .execute(
-            sql,
+            &sql,
             &[
                 &vendor.0,
                 &user.0,
@@ -78,18 +84,23 @@ fn kind(row: &tokio_postgres::Row) -> Result<Kind> {
     }
 }
 
-/// A live session of a user who may log in. Its own row says which vendor's. What the vendor demands counts from now on
+/// A live session of a user, or of an operator, who may log in. Its own row says which vendor's. What the vendor demands counts from now on
 /// for sessions that were made before too; access tokens go on.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn by_id(client: &impl GenericClient, id: i64, now: Timestamp) -> Result<Option<Found>> {
+pub async fn by_id(
+    client: &impl GenericClient,
+    of: Tables,
+    id: i64,
+    now: Timestamp,
+) -> Result<Option<Found>> {
     let sql = format!(
-        "SELECT {COLUMNS}, s.kind, s.digest, s.last_used_at, s.kind = 'session' AND CASE \
-             WHEN u.totp_confirmed_at IS NULL THEN coalesce(r.require_totp, false) ELSE s.enrolling END AS enrolling \
-         FROM user_sessions s JOIN users u ON u.id = s.user_id AND u.vendor_id = s.vendor_id \
-         LEFT JOIN user_rules r ON r.vendor_id = s.vendor_id \
-         WHERE s.id = $1 AND s.expires_at > $2 AND u.removed_at IS NULL AND u.disabled_at IS NULL"
+        "SELECT {}, s.kind, s.digest, s.last_used_at, s.kind = 'session' AND CASE \
+             WHEN u.totp_confirmed_at IS NULL THEN {} ELSE s.enrolling END AS enrolling \
+         FROM {} s JOIN {} u ON u.id = s.{}{} \
+         WHERE s.id = $1 AND s.expires_at > $2 AND u.removed_at IS NULL AND u.disabled_at IS NULL",
+        of.columns, of.demanded, of.sessions, of.people, of.holder, of.same_vendor
     );
     let statement = client.prepare_cached(&sql).await?;
     let row = client.query_opt(&statement, &[&id, &now]).await?;
@@ -116,9 +127,13 @@ pub async fn mark_used(
     id: i64,
     now: Timestamp,
 ) -> Result<()> {
-    let sql = "UPDATE user_sessions SET last_used_at = $3 WHERE vendor_id = $1 AND id = $2 \
-               AND (last_used_at IS NULL OR last_used_at < $3::timestamptz - interval '1 minute')";
-    let statement = client.prepare_cached(sql).await?;
+    let of = tables(vendor);
+    let sql = format!(
+        "UPDATE {} SET last_used_at = $3{} WHERE {} = $1 AND id = $2 \
+         AND (last_used_at IS NULL OR last_used_at < $3::timestamptz - interval '1 minute')",
+        of.sessions, of.used, of.vendor
+    );
+    let statement = client.prepare_cached(&sql).await?;
     client.execute(&statement, &[&vendor.0, &id, &now]).await?;
     Ok(())
 }
@@ -135,11 +150,15 @@ pub async fn page(
     limit: i64,
     now: Timestamp,
 ) -> Result<Vec<Session>> {
-    let sql = "SELECT id, kind, name, address, user_agent, created_at, last_used_at, expires_at FROM user_sessions \
-               WHERE vendor_id = $1 AND user_id = $2 AND id > $3 AND expires_at > $5 ORDER BY id LIMIT $4";
+    let of = tables(vendor);
+    let sql = format!(
+        "SELECT id, kind, name, address, user_agent, created_at, last_used_at, expires_at FROM {} \
+         WHERE {} = $1 AND {} = $2 AND id > $3 AND expires_at > $5 ORDER BY id LIMIT $4",
+        of.sessions, of.vendor, of.holder
+    );
     let rows = client
         .query(
-            sql,
+            &sql,
             &[&vendor.0, &user.0, &after.unwrap_or(0), &(limit + 1), &now],
         )
         .await?;
@@ -185,11 +204,16 @@ pub async fn end_oldest(
     user: UserId,
     now: Timestamp,
 ) -> Result<()> {
-    let sql = "DELETE FROM user_sessions WHERE vendor_id = $1 AND id IN (SELECT id FROM user_sessions \
-               WHERE vendor_id = $1 AND user_id = $2 AND kind = 'session' AND expires_at > $3 \
-               ORDER BY created_at DESC, id OFFSET $4)";
+    let of = tables(vendor);
+    let (sessions, whose) = (of.sessions, of.vendor);
+    let sql = format!(
+        "DELETE FROM {sessions} WHERE {whose} = $1 AND id IN (SELECT id FROM {sessions} \
+         WHERE {whose} = $1 AND {} = $2 AND kind = 'session' AND expires_at > $3 \
+         ORDER BY created_at DESC, id OFFSET $4)",
+        of.holder
+    );
     client
-        .execute(sql, &[&vendor.0, &user.0, &now, &(MOST - 1)])
+        .execute(&sql, &[&vendor.0, &user.0, &now, &(MOST - 1)])
         .await?;
     Ok(())
 }
@@ -205,15 +229,19 @@ pub async fn end(
     which: Which,
     now: Timestamp,
 ) -> Result<u64> {
-    let sql = "DELETE FROM user_sessions WHERE vendor_id = $1 AND user_id = $2 AND expires_at > $5 \
-               AND ($3::bigint IS NULL OR id = $3) AND ($4::bigint IS NULL OR id <> $4)";
+    let of = tables(vendor);
+    let sql = format!(
+        "DELETE FROM {} WHERE {} = $1 AND {} = $2 AND expires_at > $5 \
+         AND ($3::bigint IS NULL OR id = $3) AND ($4::bigint IS NULL OR id <> $4)",
+        of.sessions, of.vendor, of.holder
+    );
     let (one, but) = match which {
         Which::One(id) => (Some(id.0), None),
         Which::All => (None, None),
         Which::Others(id) => (None, id),
     };
     Ok(client
-        .execute(sql, &[&vendor.0, &user.0, &one, &but, &now])
+        .execute(&sql, &[&vendor.0, &user.0, &one, &but, &now])
         .await?)
 }
 
@@ -228,20 +256,29 @@ pub async fn enrol(
     user: UserId,
     id: Option<i64>,
 ) -> Result<()> {
-    let sql = "UPDATE user_sessions SET enrolling = false WHERE vendor_id = $1 AND user_id = $2 AND id = $3";
-    client.execute(sql, &[&vendor.0, &user.0, &id]).await?;
-    let sql = "DELETE FROM user_sessions s WHERE s.vendor_id = $1 AND s.user_id = $2 AND s.kind = 'session' \
-               AND s.id IS DISTINCT FROM $3 AND (s.enrolling \
-               OR EXISTS (SELECT 1 FROM user_rules r WHERE r.vendor_id = $1 AND r.require_totp))";
-    client.execute(sql, &[&vendor.0, &user.0, &id]).await?;
+    let of = tables(vendor);
+    let sql = format!(
+        "UPDATE {} SET enrolling = false WHERE {} = $1 AND {} = $2 AND id = $3",
+        of.sessions, of.vendor, of.holder
+    );
+    client.execute(&sql, &[&vendor.0, &user.0, &id]).await?;
+    let sql = format!(
+        "DELETE FROM {} s USING {} u WHERE {} = $1 AND s.{} = $2 AND u.id = s.{} AND s.kind = 'session' \
+         AND s.id IS DISTINCT FROM $3 AND (s.enrolling OR {})",
+        of.sessions, of.people, of.session_vendor, of.holder, of.holder, of.demanded
+    );
+    client.execute(&sql, &[&vendor.0, &user.0, &id]).await?;
     Ok(())
 }
 
-/// Forgets sessions of any vendor that have ended, and gives how many.
+/// Forgets sessions of any vendor, or of operators, that have ended, and gives how many.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn purge(client: &impl GenericClient, now: Timestamp) -> Result<u64> {
-    let sql = "DELETE FROM user_sessions WHERE id IN (SELECT id FROM user_sessions WHERE expires_at < $1 LIMIT 10000)";
-    Ok(client.execute(sql, &[&now]).await?)
+pub async fn purge(client: &impl GenericClient, of: Tables, now: Timestamp) -> Result<u64> {
+    let sql = format!(
+        "DELETE FROM {0} WHERE id IN (SELECT id FROM {0} WHERE expires_at < $1 LIMIT 10000)",
+        of.sessions
+    );
+    Ok(client.execute(&sql, &[&now]).await?)
 }
