@@ -35,6 +35,7 @@ pub mod events;
 pub mod federation;
 pub mod health;
 pub mod http;
+pub mod idempotency;
 pub mod kill_point;
 pub mod lockbox;
 pub mod oauth;

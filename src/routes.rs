@@ -1,6 +1,11 @@
 //! Every route on one line: method, path, who may call, handler.
 //!
+//! What stands behind `=>` makes something once for each `Idempotency-Key`, and gives the same answer again: for a day
+//! where it is `Plain`, for 10 minutes where it holds a `Secret`.
+//!
 //! `tests/api/access.rs` tries each as every caller. What begins with `/sites` answers below `/api/sites` too.
+
+mod caller;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
@@ -8,6 +13,7 @@ use actix_web::{HttpResponse, Resource};
 use crate::access_logs::{nodes, timeline};
 use crate::error::Error;
 use crate::federation::{issuers, policies};
+use crate::idempotency::{Replay, http::once};
 use crate::lockbox::rport;
 use crate::trustedlogin::{connector, signing};
 use crate::users::accounts::{manage as user_accounts, own as account, sessions as user_sessions};
@@ -17,40 +23,7 @@ use crate::{
     webhooks,
 };
 
-/// Who may call a route. The handler's signature holds the same, as a type; this is what people and tests read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Caller {
-    /// Anyone.
-    Anyone,
-    /// The billing system, by signature.
-    Billing,
-    /// Whoever holds a claim token.
-    ClaimHolder,
-    /// A client plugin (public key), or the vendor.
-    PluginOrVendor,
-    /// The same, with the public key in the body too.
-    StorerOrBody,
-    /// The same, or the holder of the site's delete key, in every status of the vendor.
-    Remover,
-    /// The vendor.
-    Vendor,
-    /// The vendor, or a worker of it.
-    Reader,
-    /// Whoever knows a worker's name and key, or a user's name and password.
-    LogIn,
-    /// A user.
-    User,
-    /// The same, also with a session that is good for setting up a second factor only.
-    EnrollingUser,
-    /// The vendor, or a user in `Administrators`.
-    UserAdmin,
-    /// The vendor, in TrustedLogin's dialect.
-    Connector,
-    /// An operator.
-    Operator,
-    /// A user in the group `Administrators`, for the lockbox.
-    LockboxAdmin,
-}
+pub use caller::Caller;
 
 /// A line of the table.
 pub struct Route {
@@ -60,20 +33,29 @@ pub struct Route {
     pub path: &'static str,
     /// Who may call.
     pub caller: Caller,
+    /// Whether it takes an `Idempotency-Key`, and for how long the answer is given again.
+    pub replay: Option<Replay>,
     /// Names the operation in the API description: `credentials.create`.
     pub operation: fn() -> String,
     add: fn(Resource) -> Resource,
 }
 
 macro_rules! routes {
-    ($($method:ident $path:literal $caller:ident $handler:path;)*) => {
+    (@replay) => { None };
+    (@replay $replay:ident) => { Some(Replay::$replay) };
+    (@to $handler:path) => { $handler };
+    (@to $handler:path, $replay:ident) => { once(Replay::$replay, $handler) };
+    ($($method:ident $path:literal $caller:ident $handler:path $(=> $replay:ident)?;)*) => {
         /// The table.
         pub static ROUTES: &[Route] = &[$(Route {
             method: stringify!($method),
             path: $path,
             caller: Caller::$caller,
+            replay: routes!(@replay $($replay)?),
             operation: || operation(stringify!($handler)),
-            add: |resource| resource.route(web::method(actix_web::http::Method::$method).to($handler)),
+            add: |resource| resource.route(
+                web::method(actix_web::http::Method::$method).to(routes!(@to $handler $(, $replay)?)),
+            ),
         }),*];
     };
 }
@@ -88,10 +70,10 @@ routes! {
     POST   "/webhooks/vendor-signup"                           Billing         vendors::http::vendor_signup;
     POST   "/api/vendors/claim"                                ClaimHolder     vendors::http::claim;
 
-    POST   "/api/site"                                         PluginOrVendor  tokens::http::issue_write;
-    POST   "/sites"                                            StorerOrBody    sites::http::register;
+    POST   "/api/site"                                         PluginOrVendor  tokens::http::issue_write => Secret;
+    POST   "/sites"                                            StorerOrBody    sites::http::register => Secret;
     GET    "/sites"                                            Vendor          sites::http::list;
-    POST   "/sites/token"                                      Vendor          tokens::http::issue_read;
+    POST   "/sites/token"                                      Vendor          tokens::http::issue_read => Secret;
     POST   "/sites/search"                                     Vendor          sites::http::search;
     GET    "/sites/{secretId}"                                 Vendor          sites::http::show;
     DELETE "/sites/{secretId}"                                 Remover         sites::http::delete;
@@ -106,7 +88,7 @@ routes! {
     DELETE "/api/support-pause"                                Vendor          vendors::pause::http::end;
 
     GET    "/api/key-pairs"                                    Vendor          vendors::keys::http::list;
-    POST   "/api/key-pairs"                                    Vendor          vendors::keys::http::create;
+    POST   "/api/key-pairs"                                    Vendor          vendors::keys::http::create => Secret;
     PATCH  "/api/key-pairs/{pair}"                             Vendor          vendors::keys::http::update;
     DELETE "/api/key-pairs/{pair}"                             Vendor          vendors::keys::http::remove;
     GET    "/api/connector"                                    Vendor          connector::http::show;
@@ -119,7 +101,7 @@ routes! {
     GET    "/.well-known/oauth-authorization-server"           Anyone          oauth::http::metadata;
     POST   "/api/access-tokens/revoke"                         Vendor          oauth::revoke::http::end_all;
     GET    "/api/jwt-keys"                                     Vendor          oauth::signed::http::list;
-    POST   "/api/jwt-keys"                                     Vendor          oauth::signed::http::create;
+    POST   "/api/jwt-keys"                                     Vendor          oauth::signed::http::create => Plain;
     GET    "/api/jwt-keys/{jwtKey}"                            Vendor          oauth::signed::http::show;
     PATCH  "/api/jwt-keys/{jwtKey}"                            Vendor          oauth::signed::http::change;
     DELETE "/api/jwt-keys/{jwtKey}"                            Vendor          oauth::signed::http::remove;
@@ -128,36 +110,36 @@ routes! {
     POST   "/api/sessions"                                     LogIn           users::http::log_in;
     GET    "/api/credential-types"                             Reader          credentials::http::types;
     GET    "/api/credential-file"                              Vendor          credentials::file::http::export;
-    POST   "/api/credential-file"                              Vendor          credentials::file::http::import;
+    POST   "/api/credential-file"                              Vendor          credentials::file::http::import => Plain;
     GET    "/api/credentials"                                  Vendor          credentials::http::list;
-    POST   "/api/credentials"                                  Vendor          credentials::http::create;
-    POST   "/api/credentials/token"                            Reader          credentials::token::http::issue;
+    POST   "/api/credentials"                                  Vendor          credentials::http::create => Plain;
+    POST   "/api/credentials/token"                            Reader          credentials::token::http::issue => Secret;
     GET    "/api/credentials/{key}"                            Reader          credentials::http::show;
-    PUT    "/api/credentials/{key}"                            Vendor          credentials::http::update;
+    PUT    "/api/credentials/{key}"                            Vendor          credentials::http::update => Plain;
     DELETE "/api/credentials/{key}"                            Vendor          credentials::http::delete;
     POST   "/api/credentials/{key}/test"                       Vendor          credentials::http::test;
     POST   "/api/credentials/{key}/undelete"                   Vendor          credentials::versions::http::undelete;
     POST   "/api/credentials/{key}/destroy"                    Vendor          credentials::versions::http::destroy;
-    POST   "/api/credentials/{key}/rollback"                   Vendor          credentials::versions::http::roll_back;
+    POST   "/api/credentials/{key}/rollback"                   Vendor          credentials::versions::http::roll_back => Plain;
     GET    "/api/credentials/{key}/versions"                   Vendor          credentials::versions::http::list;
     GET    "/api/credentials/{key}/versions/{version}"         Reader          credentials::versions::http::show;
     GET    "/api/workers"                                      Vendor          workers::http::list;
-    POST   "/api/workers"                                      Vendor          workers::http::create;
+    POST   "/api/workers"                                      Vendor          workers::http::create => Secret;
     GET    "/api/workers/{login}"                              Vendor          workers::http::show;
     PATCH  "/api/workers/{login}"                              Vendor          workers::http::update;
     DELETE "/api/workers/{login}"                              Vendor          workers::http::remove;
-    POST   "/api/workers/{login}/keys"                         Vendor          workers::http::rotate_key;
+    POST   "/api/workers/{login}/keys"                         Vendor          workers::http::rotate_key => Secret;
     GET    "/api/user"                                         EnrollingUser   account::http::show;
     PUT    "/api/user/password"                                User            account::http::change_password;
-    POST   "/api/user/totp"                                    EnrollingUser   account::http::begin_totp;
+    POST   "/api/user/totp"                                    EnrollingUser   account::http::begin_totp => Secret;
     PUT    "/api/user/totp"                                    EnrollingUser   account::http::confirm_totp;
     DELETE "/api/user/totp"                                    User            account::http::remove_totp;
     GET    "/api/user/sessions"                                User            user_sessions::http::list;
-    POST   "/api/user/sessions"                                User            user_sessions::http::create;
+    POST   "/api/user/sessions"                                User            user_sessions::http::create => Secret;
     DELETE "/api/user/sessions"                                User            user_sessions::http::remove_all;
     DELETE "/api/user/sessions/{session}"                      EnrollingUser   user_sessions::http::remove;
     GET    "/api/users"                                        UserAdmin       user_accounts::http::list;
-    POST   "/api/users"                                        UserAdmin       user_accounts::http::create;
+    POST   "/api/users"                                        UserAdmin       user_accounts::http::create => Secret;
     GET    "/api/users/{user}"                                 UserAdmin       user_accounts::http::show;
     PATCH  "/api/users/{user}"                                 UserAdmin       user_accounts::http::update;
     DELETE "/api/users/{user}"                                 UserAdmin       user_accounts::http::remove;
@@ -172,62 +154,62 @@ routes! {
     GET    "/api/issuances/{issuance}"                         Vendor          tokens::issuances::http::show;
     DELETE "/api/issuances/{issuance}"                         Vendor          tokens::issuances::http::revoke;
     GET    "/api/trust-policies"                               Vendor          policies::http::list;
-    POST   "/api/trust-policies"                               Vendor          policies::http::create;
+    POST   "/api/trust-policies"                               Vendor          policies::http::create => Plain;
     GET    "/api/trust-policies/{policy}"                      Vendor          policies::http::show;
     PATCH  "/api/trust-policies/{policy}"                      Vendor          policies::http::update;
     DELETE "/api/trust-policies/{policy}"                      Vendor          policies::http::remove;
     GET    "/api/webhooks"                                    Vendor          webhooks::http::list;
-    POST   "/api/webhooks"                                    Vendor          webhooks::http::create;
+    POST   "/api/webhooks"                                    Vendor          webhooks::http::create => Secret;
     GET    "/api/webhooks/{webhook}"                          Vendor          webhooks::http::show;
     PATCH  "/api/webhooks/{webhook}"                          Vendor          webhooks::http::update;
     DELETE "/api/webhooks/{webhook}"                          Vendor          webhooks::http::remove;
-    POST   "/api/webhooks/{webhook}/secret"                   Vendor          webhooks::http::rotate_secret;
-    POST   "/api/webhooks/{webhook}/test"                     Vendor          webhooks::deliveries::http::test;
+    POST   "/api/webhooks/{webhook}/secret"                   Vendor          webhooks::http::rotate_secret => Secret;
+    POST   "/api/webhooks/{webhook}/test"                     Vendor          webhooks::deliveries::http::test => Plain;
     GET    "/api/webhooks/{webhook}/deliveries"               Vendor          webhooks::deliveries::http::list;
-    POST   "/api/webhooks/{webhook}/deliveries/{delivery}/replay" Vendor          webhooks::deliveries::http::replay;
+    POST   "/api/webhooks/{webhook}/deliveries/{delivery}/replay" Vendor          webhooks::deliveries::http::replay => Plain;
 
     GET    "/api/lockbox/settings"                             LockboxAdmin    lockbox::settings::http::show;
     PATCH  "/api/lockbox/settings"                             LockboxAdmin    lockbox::settings::http::update;
     PUT    "/api/lockbox/password"                             LockboxAdmin    lockbox::rekey::http::change_password;
-    POST   "/api/lockbox/rotate"                               LockboxAdmin    lockbox::rekey::http::rotate;
+    POST   "/api/lockbox/rotate"                               LockboxAdmin    lockbox::rekey::http::rotate => Plain;
     GET    "/api/lockbox/backup"                               LockboxAdmin    lockbox::backup::http::write;
     POST   "/api/lockbox/restore"                              LockboxAdmin    lockbox::backup::http::read;
 
 
     GET    "/api/admin/issuers"                                Operator        issuers::http::list;
-    POST   "/api/admin/issuers"                                Operator        issuers::http::create;
+    POST   "/api/admin/issuers"                                Operator        issuers::http::create => Plain;
     GET    "/api/admin/issuers/{issuer}"                       Operator        issuers::http::show;
     PATCH  "/api/admin/issuers/{issuer}"                       Operator        issuers::http::update;
     DELETE "/api/admin/issuers/{issuer}"                       Operator        issuers::http::remove;
     GET    "/api/admin/vendors"                                Operator        vendors::http::list;
-    POST   "/api/admin/vendors"                                Operator        vendors::http::create;
+    POST   "/api/admin/vendors"                                Operator        vendors::http::create => Secret;
     GET    "/api/admin/vendors/{namespace}"                    Operator        vendors::http::show;
     PATCH  "/api/admin/vendors/{namespace}"                    Operator        vendors::http::update;
     DELETE "/api/admin/vendors/{namespace}"                    Operator        vendors::life::http::cancel;
     POST   "/api/admin/vendors/{namespace}/suspend"            Operator        vendors::life::http::suspend;
     POST   "/api/admin/vendors/{namespace}/resume"             Operator        vendors::life::http::resume;
     GET    "/api/admin/vendors/{namespace}/key-pairs"          Operator        vendors::keys::http::list;
-    POST   "/api/admin/vendors/{namespace}/key-pairs"          Operator        vendors::keys::http::create;
+    POST   "/api/admin/vendors/{namespace}/key-pairs"          Operator        vendors::keys::http::create => Secret;
     PATCH  "/api/admin/vendors/{namespace}/key-pairs/{pair}"   Operator        vendors::keys::http::update;
     DELETE "/api/admin/vendors/{namespace}/key-pairs/{pair}"   Operator        vendors::keys::http::remove;
-    POST   "/api/admin/vendors/{namespace}/key-pairs/{pair}/private-key" Operator vendors::keys::http::replace_private_key;
+    POST   "/api/admin/vendors/{namespace}/key-pairs/{pair}/private-key" Operator vendors::keys::http::replace_private_key => Secret;
     GET    "/api/admin/vendors/{namespace}/repair"             Operator        vendors::repair::http::show;
     POST   "/api/admin/vendors/{namespace}/repair"             Operator        vendors::repair::http::run;
     GET    "/api/admin/vendors/{namespace}/sites"              Operator        sites::http::list_for_operator;
     DELETE "/api/admin/vendors/{namespace}/sites/{secretId}"   Operator        sites::http::delete_for_operator;
     GET    "/api/admin/vendors/{namespace}/trust-policies"     Operator        policies::http::list;
-    POST   "/api/admin/vendors/{namespace}/trust-policies"     Operator        policies::http::create;
+    POST   "/api/admin/vendors/{namespace}/trust-policies"     Operator        policies::http::create => Plain;
     GET    "/api/admin/vendors/{namespace}/trust-policies/{policy}" Operator   policies::http::show;
     PATCH  "/api/admin/vendors/{namespace}/trust-policies/{policy}" Operator   policies::http::update;
     DELETE "/api/admin/vendors/{namespace}/trust-policies/{policy}" Operator   policies::http::remove;
     GET    "/api/admin/vendors/{namespace}/workers"            Operator        workers::http::list;
-    POST   "/api/admin/vendors/{namespace}/workers"            Operator        workers::http::create;
+    POST   "/api/admin/vendors/{namespace}/workers"            Operator        workers::http::create => Secret;
     GET    "/api/admin/vendors/{namespace}/workers/{login}"    Operator        workers::http::show;
     PATCH  "/api/admin/vendors/{namespace}/workers/{login}"    Operator        workers::http::update;
     DELETE "/api/admin/vendors/{namespace}/workers/{login}"    Operator        workers::http::remove;
-    POST   "/api/admin/vendors/{namespace}/workers/{login}/keys" Operator      workers::http::rotate_key;
+    POST   "/api/admin/vendors/{namespace}/workers/{login}/keys" Operator      workers::http::rotate_key => Secret;
     GET    "/api/admin/vendors/{namespace}/users"              Operator        user_accounts::http::list;
-    POST   "/api/admin/vendors/{namespace}/users"              Operator        user_accounts::http::create;
+    POST   "/api/admin/vendors/{namespace}/users"              Operator        user_accounts::http::create => Secret;
     GET    "/api/admin/vendors/{namespace}/users/{user}"       Operator        user_accounts::http::show;
     PATCH  "/api/admin/vendors/{namespace}/users/{user}"       Operator        user_accounts::http::update;
     DELETE "/api/admin/vendors/{namespace}/users/{user}"       Operator        user_accounts::http::remove;
@@ -238,23 +220,23 @@ routes! {
     GET    "/api/admin/vendors/{namespace}/user-rules"         Operator        user_accounts::http::show_rules;
     PATCH  "/api/admin/vendors/{namespace}/user-rules"         Operator        user_accounts::http::update_rules;
     GET    "/api/admin/vendors/{namespace}/webhooks"          Operator        webhooks::http::list;
-    POST   "/api/admin/vendors/{namespace}/webhooks"          Operator        webhooks::http::create;
+    POST   "/api/admin/vendors/{namespace}/webhooks"          Operator        webhooks::http::create => Secret;
     GET    "/api/admin/vendors/{namespace}/webhooks/{webhook}" Operator        webhooks::http::show;
     PATCH  "/api/admin/vendors/{namespace}/webhooks/{webhook}" Operator        webhooks::http::update;
     DELETE "/api/admin/vendors/{namespace}/webhooks/{webhook}" Operator        webhooks::http::remove;
-    POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/secret" Operator        webhooks::http::rotate_secret;
-    POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/test" Operator        webhooks::deliveries::http::test;
+    POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/secret" Operator        webhooks::http::rotate_secret => Secret;
+    POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/test" Operator        webhooks::deliveries::http::test => Plain;
     GET    "/api/admin/vendors/{namespace}/webhooks/{webhook}/deliveries" Operator        webhooks::deliveries::http::list;
-    POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/deliveries/{delivery}/replay" Operator        webhooks::deliveries::http::replay;
+    POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/deliveries/{delivery}/replay" Operator        webhooks::deliveries::http::replay => Plain;
     GET    "/api/admin/webhooks"                              Operator        webhooks::http::list;
-    POST   "/api/admin/webhooks"                              Operator        webhooks::http::create;
+    POST   "/api/admin/webhooks"                              Operator        webhooks::http::create => Secret;
     GET    "/api/admin/webhooks/{webhook}"                    Operator        webhooks::http::show;
     PATCH  "/api/admin/webhooks/{webhook}"                    Operator        webhooks::http::update;
     DELETE "/api/admin/webhooks/{webhook}"                    Operator        webhooks::http::remove;
-    POST   "/api/admin/webhooks/{webhook}/secret"             Operator        webhooks::http::rotate_secret;
-    POST   "/api/admin/webhooks/{webhook}/test"               Operator        webhooks::deliveries::http::test;
+    POST   "/api/admin/webhooks/{webhook}/secret"             Operator        webhooks::http::rotate_secret => Secret;
+    POST   "/api/admin/webhooks/{webhook}/test"               Operator        webhooks::deliveries::http::test => Plain;
     GET    "/api/admin/webhooks/{webhook}/deliveries"         Operator        webhooks::deliveries::http::list;
-    POST   "/api/admin/webhooks/{webhook}/deliveries/{delivery}/replay" Operator        webhooks::deliveries::http::replay;
+    POST   "/api/admin/webhooks/{webhook}/deliveries/{delivery}/replay" Operator        webhooks::deliveries::http::replay => Plain;
     GET    "/api/admin/vendors/{namespace}/issuances"          Operator        tokens::issuances::http::list;
     POST   "/api/admin/vendors/{namespace}/issuances/revoke"   Operator        tokens::issuances::http::revoke_many;
     GET    "/api/admin/vendors/{namespace}/issuances/{issuance}" Operator      tokens::issuances::http::show;
@@ -279,14 +261,14 @@ routes! {
     GET    "/api/admin/lease-budget"                           Operator        tokens::budget::http::show;
     POST   "/api/admin/vendors/{namespace}/access-tokens/revoke" Operator      oauth::revoke::http::end_all;
     GET    "/api/admin/vendors/{namespace}/jwt-keys"           Operator        oauth::signed::http::list;
-    POST   "/api/admin/vendors/{namespace}/jwt-keys"           Operator        oauth::signed::http::create;
+    POST   "/api/admin/vendors/{namespace}/jwt-keys"           Operator        oauth::signed::http::create => Plain;
     GET    "/api/admin/vendors/{namespace}/jwt-keys/{jwtKey}"  Operator        oauth::signed::http::show;
     PATCH  "/api/admin/vendors/{namespace}/jwt-keys/{jwtKey}"  Operator        oauth::signed::http::change;
     DELETE "/api/admin/vendors/{namespace}/jwt-keys/{jwtKey}"  Operator        oauth::signed::http::remove;
     GET    "/api/admin/vendors/{namespace}/client-rules"       Operator        oauth::signed::http::show_rules;
     PATCH  "/api/admin/vendors/{namespace}/client-rules"       Operator        oauth::signed::http::update_rules;
     GET    "/api/admin/token-keys"                             Operator        oauth::keys::http::list;
-    POST   "/api/admin/token-keys"                             Operator        oauth::keys::http::rotate;
+    POST   "/api/admin/token-keys"                             Operator        oauth::keys::http::rotate => Plain;
     GET    "/api/admin/app-token"                              Operator        tasks::http::app_tokens;
     POST   "/api/admin/app-token/renew"                        Operator        tasks::http::renew_app_tokens;
     GET    "/api/admin/audit-nodes"                            Operator        nodes::http::list;
@@ -296,11 +278,11 @@ routes! {
     GET    "/api/admin/tasks"                                  Operator        tasks::http::list;
 
     GET    "/api/lockbox"                                      User            lockbox::http::status;
-    POST   "/api/lockbox/init"                                 LockboxAdmin    lockbox::http::init;
+    POST   "/api/lockbox/init"                                 LockboxAdmin    lockbox::http::init => Plain;
     POST   "/api/lockbox/unlock"                               LockboxAdmin    lockbox::http::unlock;
     POST   "/api/lockbox/lock"                                 LockboxAdmin    lockbox::http::lock;
     GET    "/api/lockbox/entries"                              User            lockbox::http::list;
-    POST   "/api/lockbox/entries"                              User            lockbox::http::create;
+    POST   "/api/lockbox/entries"                              User            lockbox::http::create => Plain;
     GET    "/api/lockbox/entries/{entry}"                      User            lockbox::http::show;
     PUT    "/api/lockbox/entries/{entry}"                      User            lockbox::http::replace;
     DELETE "/api/lockbox/entries/{entry}"                      User            lockbox::http::delete;

@@ -49,6 +49,7 @@ mod fields;
 mod framing;
 mod health;
 mod hvac;
+mod idempotency;
 mod input;
 mod isolation;
 mod issuances;

@@ -179,6 +179,47 @@ async fn killed_at_each_step_of_issuing_no_token_lives_off_the_record() {
     }
 }
 
+#[tokio::test]
+async fn killed_while_issuing_the_same_idempotency_key_makes_one_token_live() {
+    let mut killing = Killing::start().await;
+    let vendor = killing.test.vendor("gravityview").await;
+    for _ in 0..times() {
+        for place in [
+            "before POST auth/token/create/gatehouse-write",
+            "after POST auth/token/create/gatehouse-write",
+            "tokens recorded",
+            "after recording tokens",
+        ] {
+            let key = format!("a-key-of-one-request-{:04}", killing.number());
+            let sql = killing.test.sql().await;
+            let live = "SELECT count(*) FROM issuances WHERE revoked_at IS NULL";
+            let before: i64 = sql.query_one(live, &[]).await.unwrap().get(0);
+            killing
+                .killed(place, |http, url| {
+                    let call = http.post(format!("{url}/api/site"));
+                    let call = call.bearer_auth(&vendor.public_key);
+                    call.header("idempotency-key", &key).json(&json!({}))
+                })
+                .await;
+            let again = || {
+                let call = killing.test.post("/api/site").bearer(&vendor.public_key);
+                call.header("idempotency-key", &key).json(&json!({})).send()
+            };
+            let early = again().await;
+            assert_eq!(early.code(), "idempotency_in_flight", "{place}: {early:?}");
+            killing.test.app.clock.advance(31);
+            let made = again().await;
+            assert_eq!(made.status, 200, "{place}: {made:?}");
+            assert_eq!(again().await.text, made.text, "{place}");
+            killing.follow().await;
+            assert!(killing.test.is_alive(&made.text_of("token")).await);
+            let after: i64 = sql.query_one(live, &[]).await.unwrap().get(0);
+            assert_eq!(after, before + 1, "{place}");
+        }
+        killing.assert_ledger_is_true("while issuing once").await;
+    }
+}
+
 /// The places of provisioning, in their order.
 fn provisioning(namespace: &str, accessor: &TokenMountAccessor) -> Vec<String> {
     let name = Namespace::parse(namespace).unwrap();

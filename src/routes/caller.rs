@@ -1,0 +1,36 @@
+//! The kinds of callers.
+
+/// Who may call a route. The handler's signature holds the same, as a type; this is what people and tests read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Anyone.
+    Anyone,
+    /// The billing system, by signature.
+    Billing,
+    /// Whoever holds a claim token.
+    ClaimHolder,
+    /// A client plugin (public key), or the vendor.
+    PluginOrVendor,
+    /// The same, with the public key in the body too.
+    StorerOrBody,
+    /// The same, or the holder of the site's delete key, in every status of the vendor.
+    Remover,
+    /// The vendor.
+    Vendor,
+    /// The vendor, or a worker of it.
+    Reader,
+    /// Whoever knows a worker's name and key, or a user's name and password.
+    LogIn,
+    /// A user.
+    User,
+    /// The same, also with a session that is good for setting up a second factor only.
+    EnrollingUser,
+    /// The vendor, or a user in `Administrators`.
+    UserAdmin,
+    /// The vendor, in TrustedLogin's dialect.
+    Connector,
+    /// An operator.
+    Operator,
+    /// A user in the group `Administrators`, for the lockbox.
+    LockboxAdmin,
+}
