@@ -69,7 +69,7 @@ where
     // A client that goes away must be able to ask again: what was begun goes on to its end without it.
     let work = async move {
         match this.begin(&app).await? {
-            Begun::Done(reply) => replayed(&reply),
+            Begun::Done(stored) => replayed(&stored),
             Begun::Mine => kept(&app, &this, replay, handler.call(args).await).await,
         }
     };
@@ -146,22 +146,22 @@ async fn kept(
         let value = head.headers().get(name)?.to_str().ok()?;
         Some((name.as_str().to_owned(), value.to_owned()))
     });
-    let reply = Reply {
+    let stored = Reply {
         status: status.as_u16(),
         headers: headers.collect(),
         body: Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()),
     };
-    this.answered(app, replay, &reply).await;
+    this.answered(app, replay, &stored).await;
     Ok(head.set_body(bytes).map_into_boxed_body())
 }
 
-fn replayed(reply: &Reply) -> Result<HttpResponse> {
-    let status = StatusCode::from_u16(reply.status);
+fn replayed(stored: &Reply) -> Result<HttpResponse> {
+    let status = StatusCode::from_u16(stored.status);
     let status = status.map_err(|_| Error::Integrity("an idempotency key's answer"))?;
     let mut response = HttpResponse::build(status);
-    for (name, value) in &reply.headers {
+    for (name, value) in &stored.headers {
         response.insert_header((name.as_str(), value.as_str()));
     }
     response.insert_header((REPLAYED, "true"));
-    Ok(response.body(reply.body.as_str().to_owned()))
+    Ok(response.body(stored.body.as_str().to_owned()))
 }

@@ -41,6 +41,7 @@ use crate::app::App;
 use crate::auth::KeyedDigest;
 use crate::auth::seal::{self, Context};
 use crate::error::{Error, Result, cause_chain};
+use crate::kill_point::kill_point;
 use crate::tokens::revoke::{self, Order};
 use crate::types::VendorId;
 use store::{Former, Row};
@@ -307,14 +308,14 @@ impl Try {
     }
 
     /// Keeps the answer. Where that fails, the key can be taken over in a moment.
-    pub async fn answered(&self, app: &App, replay: Replay, reply: &Reply) {
-        if let Err(error) = self.keep(app, replay, reply).await {
+    pub async fn answered(&self, app: &App, replay: Replay, answer: &Reply) {
+        if let Err(error) = self.keep(app, replay, answer).await {
             tracing::warn!(error.cause = %cause_chain(&error), "An answer could not be kept for its idempotency key");
         }
     }
 
-    async fn keep(&self, app: &App, replay: Replay, reply: &Reply) -> Result<()> {
-        let plain = serde_json::to_vec(reply).map(Zeroizing::new);
+    async fn keep(&self, app: &App, replay: Replay, answer: &Reply) -> Result<()> {
+        let plain = serde_json::to_vec(answer).map(Zeroizing::new);
         let plain = plain.map_err(|_| Error::Internal("an answer is no text".to_owned()))?;
         let sealed = seal::seal(&self.seal, &self.context(), &plain)
             .ok_or_else(|| Error::Internal("an answer cannot be sealed".to_owned()))?;
@@ -325,14 +326,10 @@ impl Try {
         });
         let until = until.unwrap_or(now);
         let client = app.db.get().await?;
-        store::finish(
-            &client,
-            self.vendor,
-            (&self.id, self.owner),
-            (now, until),
-            &sealed,
-        )
-        .await?;
+        kill_point("before keeping an answer");
+        let mine = (&self.id, self.owner);
+        store::finish(&client, self.vendor, mine, (now, until), &sealed).await?;
+        kill_point("after keeping an answer");
         Ok(())
     }
 

@@ -50,6 +50,7 @@ mod framing;
 mod health;
 mod hvac;
 mod idempotency;
+mod idempotency_routes;
 mod input;
 mod isolation;
 mod issuances;

@@ -187,8 +187,9 @@ async fn killed_while_issuing_the_same_idempotency_key_makes_one_token_live() {
         for place in [
             "before POST auth/token/create/gatehouse-write",
             "after POST auth/token/create/gatehouse-write",
-            "tokens recorded",
             "after recording tokens",
+            "before keeping an answer",
+            "after keeping an answer",
         ] {
             let key = format!("a-key-of-one-request-{:04}", killing.number());
             let sql = killing.test.sql().await;
@@ -205,9 +206,14 @@ async fn killed_while_issuing_the_same_idempotency_key_makes_one_token_live() {
                 let call = killing.test.post("/api/site").bearer(&vendor.public_key);
                 call.header("idempotency-key", &key).json(&json!({})).send()
             };
-            let early = again().await;
-            assert_eq!(early.code(), "idempotency_in_flight", "{place}: {early:?}");
-            killing.test.app.clock.advance(31);
+            // Later the clock of the one that stays is ahead of the others'.
+            if killing.number == 1 {
+                let early = again().await;
+                assert_eq!(early.code(), "idempotency_in_flight", "{place}: {early:?}");
+            }
+            if !place.starts_with("after keeping") {
+                killing.test.app.clock.advance(31);
+            }
             let made = again().await;
             assert_eq!(made.status, 200, "{place}: {made:?}");
             assert_eq!(again().await.text, made.text, "{place}");
