@@ -279,8 +279,8 @@ async fn nothing_is_done_while_keys_cannot_be_kept_and_no_other_request_waits_fo
     let test = TestApp::start().await;
     let a = test.vendor("vendor-a").await;
     let held = test.sql().await;
-    let hold = "BEGIN; LOCK TABLE idempotency_keys IN ACCESS EXCLUSIVE MODE";
-    held.batch_execute(hold).await.unwrap();
+    let lock = "BEGIN; LOCK TABLE idempotency_keys IN ACCESS EXCLUSIVE MODE";
+    held.batch_execute(lock).await.unwrap();
     let with = ask(&test, "/api/site", &a.public_key, KEY, &json!({})).await;
     with.expect_problem(503, "database_unavailable");
     assert_eq!(issued(&test).await, 0);

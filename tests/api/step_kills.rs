@@ -253,8 +253,8 @@ async fn killed_at_each_step_of_provisioning_the_next_message_completes_it() {
     let accessor = system::token_mount_accessor(&administrator).await.unwrap();
     // The task of the service that stays must not be quicker than the message.
     let held = killing.test.sql().await;
-    let hold = "SELECT pg_advisory_lock(hashtextextended('provision_vendors', 0))";
-    held.batch_execute(hold).await.unwrap();
+    let lock = "SELECT pg_advisory_lock(hashtextextended('provision_vendors', 0))";
+    held.batch_execute(lock).await.unwrap();
     for _ in 0..times() {
         for step in 0..provisioning("vendor-0000", &accessor).len() {
             let namespace = format!("vendor-{:04}", killing.number());
