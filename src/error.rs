@@ -17,6 +17,7 @@ pub use oauth::OAuthError;
 pub use table::Entry;
 
 use crate::federation::Refusal;
+use crate::idempotency::Refused;
 use crate::tokens::budget::Exhausted;
 use crate::types::Namespace;
 use crate::{db, vault};
@@ -181,6 +182,9 @@ pub enum Error {
     /// A token of a workload is not exchanged.
     #[error(transparent)]
     Workload(#[from] Refusal),
+    /// A request with an idempotency key is not done.
+    #[error(transparent)]
+    Idempotency(#[from] Refused),
     /// The issuer is on the list.
     #[error("the issuer is listed")]
     IssuerListed,
@@ -367,6 +371,7 @@ impl Error {
             Self::RateLimited { retry_after } | Self::LeaseBudget { retry_after, .. } => {
                 Some(*retry_after)
             }
+            Self::Idempotency(Refused::InFlight) => Some(1),
             Self::ExportsBusy => Some(10),
             Self::MessagesFull => Some(300),
             _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(rand::random_range(1..=5)),

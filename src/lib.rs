@@ -9,6 +9,7 @@
 //! may call it; the caller is a type ([`auth`]) in the handler's signature. The handler of a domain ([`vendors`],
 //! [`sites`], [`tokens`]) parses, calls one verb, and answers. A verb calls the domain's `store.rs` for SQL, and
 //! [`vault`] for OpenBao. Errors are one type with one table of codes ([`error`]).
+//! What makes something makes it once for each key of its caller's ([`idempotency`]).
 //!
 //! # Where things live
 //! PostgreSQL ([`db`]) holds who, what and when; OpenBao holds secrets. What requests and tasks share is built once
@@ -35,6 +36,7 @@ pub mod events;
 pub mod federation;
 pub mod health;
 pub mod http;
+pub mod idempotency;
 pub mod kill_point;
 pub mod lockbox;
 pub mod oauth;

@@ -1,7 +1,8 @@
 //! Every route on one line: method, path, who may call, handler.
 //!
 //! `tests/api/access.rs` tries each as every caller. What begins with `/sites` answers below `/api/sites` too. A query is
-//! refused with 400, but where the line says `query`.
+//! refused with 400, but where the line says `query`. What stands behind `=>` makes something once for each `Idempotency-Key`, and
+//! gives the same answer again: for a day where it is `Plain`, for 10 minutes where it holds a `Secret`.
 
 mod caller;
 
@@ -12,6 +13,7 @@ use crate::access_logs::{nodes, timeline};
 use crate::error::Error;
 use crate::federation::{issuers, policies};
 use crate::http::without_query;
+use crate::idempotency::{Replay, http::once};
 use crate::lockbox::rport;
 use crate::trustedlogin::{connector, signing};
 use crate::users::accounts::{manage as user_accounts, own as account, sessions as user_sessions};
@@ -31,12 +33,14 @@ pub struct Route {
     pub path: &'static str,
     /// Who may call.
     pub caller: Caller,
+    /// Whether it takes an `Idempotency-Key`, and for how long the answer is given again.
+    pub replay: Option<Replay>,
     /// Names the operation in the API description: `credentials.create`.
     pub operation: fn() -> String,
     add: fn(Resource) -> Resource,
 }
 /// A handler whose call takes no query, or one that looks at its query itself, or leaves it unread: probes and clients of
-/// borrowed dialects send what they like.
+/// borrowed dialects send what they like. What makes something does so once for each key.
 macro_rules! behind_rules {
     ($handler:path) => {
         without_query($handler)
@@ -44,17 +48,33 @@ macro_rules! behind_rules {
     ($handler:path, query) => {
         $handler
     };
+    ($handler:path $(, $query:ident)? => $replay:ident) => {
+        once(Replay::$replay, behind_rules!($handler $(, $query)?))
+    };
+}
+
+macro_rules! replay_of {
+    () => {
+        None
+    };
+    ($replay:ident) => {
+        Some(Replay::$replay)
+    };
 }
 
 macro_rules! routes {
-    ($($method:ident $path:literal $caller:ident $handler:path $(, $query:ident)?;)*) => {
+    ($($method:ident $path:literal $caller:ident $handler:path $(, $query:ident)? $(=> $replay:ident)?;)*) => {
         /// The table.
         pub static ROUTES: &[Route] = &[$(Route {
             method: stringify!($method),
             path: $path,
             caller: Caller::$caller,
+            replay: replay_of!($($replay)?),
             operation: || operation(stringify!($handler)),
-            add: |resource| resource.route(web::method(actix_web::http::Method::$method).to(behind_rules!($handler $(, $query)?))),
+            add: |resource| {
+                let method = web::method(actix_web::http::Method::$method);
+                resource.route(method.to(behind_rules!($handler $(, $query)? $(=> $replay)?)))
+            },
         }),*];
     };
 }
@@ -66,10 +86,10 @@ routes! {
     GET    "/openapi.json"                                     Anyone          openapi::http::document, query;
     POST   "/webhooks/vendor-signup"                           Billing         vendors::http::vendor_signup;
     POST   "/api/vendors/claim"                                ClaimHolder     vendors::http::claim;
-    POST   "/api/site"                                         PluginOrVendor  tokens::http::issue_write;
-    POST   "/sites"                                            StorerOrBody    sites::http::register;
+    POST   "/api/site"                                         PluginOrVendor  tokens::http::issue_write => Secret;
+    POST   "/sites"                                            StorerOrBody    sites::http::register => Secret;
     GET    "/sites"                                            Vendor          sites::http::list, query;
-    POST   "/sites/token"                                      Vendor          tokens::http::issue_read;
+    POST   "/sites/token"                                      Vendor          tokens::http::issue_read => Secret;
     POST   "/sites/search"                                     Vendor          sites::http::search;
     GET    "/sites/{secretId}"                                 Vendor          sites::http::show;
     DELETE "/sites/{secretId}"                                 Remover         sites::http::delete;
@@ -82,7 +102,7 @@ routes! {
     PATCH  "/api/support-pause"                                Vendor          vendors::pause::http::change;
     DELETE "/api/support-pause"                                Vendor          vendors::pause::http::end;
     GET    "/api/key-pairs"                                    Vendor          vendors::keys::http::list, query;
-    POST   "/api/key-pairs"                                    Vendor          vendors::keys::http::create;
+    POST   "/api/key-pairs"                                    Vendor          vendors::keys::http::create => Secret;
     PATCH  "/api/key-pairs/{pair}"                             Vendor          vendors::keys::http::update;
     DELETE "/api/key-pairs/{pair}"                             Vendor          vendors::keys::http::remove;
     GET    "/api/connector"                                    Vendor          connector::http::show;
@@ -95,7 +115,7 @@ routes! {
     GET    "/.well-known/oauth-authorization-server"           Anyone          oauth::http::metadata, query;
     POST   "/api/access-tokens/revoke"                         Vendor          oauth::revoke::http::end_all;
     GET    "/api/jwt-keys"                                     Vendor          oauth::signed::http::list;
-    POST   "/api/jwt-keys"                                     Vendor          oauth::signed::http::create;
+    POST   "/api/jwt-keys"                                     Vendor          oauth::signed::http::create => Plain;
     GET    "/api/jwt-keys/{jwtKey}"                            Vendor          oauth::signed::http::show;
     PATCH  "/api/jwt-keys/{jwtKey}"                            Vendor          oauth::signed::http::change;
     DELETE "/api/jwt-keys/{jwtKey}"                            Vendor          oauth::signed::http::remove;
@@ -104,36 +124,36 @@ routes! {
     POST   "/api/sessions"                                     LogIn           users::http::log_in;
     GET    "/api/credential-types"                             Reader          credentials::http::types;
     GET    "/api/credential-file"                              Vendor          credentials::file::http::export;
-    POST   "/api/credential-file"                              Vendor          credentials::file::http::import, query;
+    POST   "/api/credential-file"                              Vendor          credentials::file::http::import, query => Plain;
     GET    "/api/credentials"                                  Vendor          credentials::http::list, query;
-    POST   "/api/credentials"                                  Vendor          credentials::http::create;
-    POST   "/api/credentials/token"                            Reader          credentials::token::http::issue;
+    POST   "/api/credentials"                                  Vendor          credentials::http::create => Plain;
+    POST   "/api/credentials/token"                            Reader          credentials::token::http::issue => Secret;
     GET    "/api/credentials/{key}"                            Reader          credentials::http::show;
-    PUT    "/api/credentials/{key}"                            Vendor          credentials::http::update;
+    PUT    "/api/credentials/{key}"                            Vendor          credentials::http::update => Plain;
     DELETE "/api/credentials/{key}"                            Vendor          credentials::http::delete;
     POST   "/api/credentials/{key}/test"                       Vendor          credentials::http::test;
     POST   "/api/credentials/{key}/undelete"                   Vendor          credentials::versions::http::undelete;
     POST   "/api/credentials/{key}/destroy"                    Vendor          credentials::versions::http::destroy;
-    POST   "/api/credentials/{key}/rollback"                   Vendor          credentials::versions::http::roll_back;
+    POST   "/api/credentials/{key}/rollback"                   Vendor          credentials::versions::http::roll_back => Plain;
     GET    "/api/credentials/{key}/versions"                   Vendor          credentials::versions::http::list;
     GET    "/api/credentials/{key}/versions/{version}"         Reader          credentials::versions::http::show;
     GET    "/api/workers"                                      Vendor          workers::http::list, query;
-    POST   "/api/workers"                                      Vendor          workers::http::create;
+    POST   "/api/workers"                                      Vendor          workers::http::create => Secret;
     GET    "/api/workers/{login}"                              Vendor          workers::http::show;
     PATCH  "/api/workers/{login}"                              Vendor          workers::http::update;
     DELETE "/api/workers/{login}"                              Vendor          workers::http::remove;
-    POST   "/api/workers/{login}/keys"                         Vendor          workers::http::rotate_key;
+    POST   "/api/workers/{login}/keys"                         Vendor          workers::http::rotate_key => Secret;
     GET    "/api/user"                                         EnrollingUser   account::http::show;
     PUT    "/api/user/password"                                User            account::http::change_password;
-    POST   "/api/user/totp"                                    EnrollingUser   account::http::begin_totp;
+    POST   "/api/user/totp"                                    EnrollingUser   account::http::begin_totp => Secret;
     PUT    "/api/user/totp"                                    EnrollingUser   account::http::confirm_totp;
     DELETE "/api/user/totp"                                    User            account::http::remove_totp;
     GET    "/api/user/sessions"                                User            user_sessions::http::list, query;
-    POST   "/api/user/sessions"                                User            user_sessions::http::create;
+    POST   "/api/user/sessions"                                User            user_sessions::http::create => Secret;
     DELETE "/api/user/sessions"                                User            user_sessions::http::remove_all;
     DELETE "/api/user/sessions/{session}"                      EnrollingUser   user_sessions::http::remove;
     GET    "/api/users"                                        UserAdmin       user_accounts::http::list, query;
-    POST   "/api/users"                                        UserAdmin       user_accounts::http::create;
+    POST   "/api/users"                                        UserAdmin       user_accounts::http::create => Secret;
     GET    "/api/users/{user}"                                 UserAdmin       user_accounts::http::show;
     PATCH  "/api/users/{user}"                                 UserAdmin       user_accounts::http::update;
     DELETE "/api/users/{user}"                                 UserAdmin       user_accounts::http::remove;
@@ -148,27 +168,27 @@ routes! {
     GET    "/api/issuances/{issuance}"                         Vendor          tokens::issuances::http::show;
     DELETE "/api/issuances/{issuance}"                         Vendor          tokens::issuances::http::revoke;
     GET    "/api/trust-policies"                               Vendor          policies::http::list, query;
-    POST   "/api/trust-policies"                               Vendor          policies::http::create;
+    POST   "/api/trust-policies"                               Vendor          policies::http::create => Plain;
     GET    "/api/trust-policies/{policy}"                      Vendor          policies::http::show;
     PATCH  "/api/trust-policies/{policy}"                      Vendor          policies::http::update;
     DELETE "/api/trust-policies/{policy}"                      Vendor          policies::http::remove;
     GET    "/api/webhooks"                                    Vendor          webhooks::http::list, query;
-    POST   "/api/webhooks"                                    Vendor          webhooks::http::create;
+    POST   "/api/webhooks"                                    Vendor          webhooks::http::create => Secret;
     GET    "/api/webhooks/{webhook}"                          Vendor          webhooks::http::show;
     PATCH  "/api/webhooks/{webhook}"                          Vendor          webhooks::http::update;
     DELETE "/api/webhooks/{webhook}"                          Vendor          webhooks::http::remove;
-    POST   "/api/webhooks/{webhook}/secret"                   Vendor          webhooks::http::rotate_secret;
-    POST   "/api/webhooks/{webhook}/test"                     Vendor          webhooks::deliveries::http::test;
+    POST   "/api/webhooks/{webhook}/secret"                   Vendor          webhooks::http::rotate_secret => Secret;
+    POST   "/api/webhooks/{webhook}/test"                     Vendor          webhooks::deliveries::http::test => Plain;
     GET    "/api/webhooks/{webhook}/deliveries"               Vendor          webhooks::deliveries::http::list, query;
-    POST   "/api/webhooks/{webhook}/deliveries/{delivery}/replay" Vendor          webhooks::deliveries::http::replay;
+    POST   "/api/webhooks/{webhook}/deliveries/{delivery}/replay" Vendor          webhooks::deliveries::http::replay => Plain;
     GET    "/api/lockbox/settings"                             LockboxAdmin    lockbox::settings::http::show;
     PATCH  "/api/lockbox/settings"                             LockboxAdmin    lockbox::settings::http::update;
     PUT    "/api/lockbox/password"                             LockboxAdmin    lockbox::rekey::http::change_password;
-    POST   "/api/lockbox/rotate"                               LockboxAdmin    lockbox::rekey::http::rotate;
+    POST   "/api/lockbox/rotate"                               LockboxAdmin    lockbox::rekey::http::rotate => Plain;
     GET    "/api/lockbox/backup"                               LockboxAdmin    lockbox::backup::http::write;
     POST   "/api/lockbox/restore"                              LockboxAdmin    lockbox::backup::http::read, query;
     GET    "/api/admin/issuers"                                Operator        issuers::http::list, query;
-    POST   "/api/admin/issuers"                                Operator        issuers::http::create;
+    POST   "/api/admin/issuers"                                Operator        issuers::http::create => Plain;
     GET    "/api/admin/issuers/{issuer}"                       Operator        issuers::http::show;
     PATCH  "/api/admin/issuers/{issuer}"                       Operator        issuers::http::update;
     DELETE "/api/admin/issuers/{issuer}"                       Operator        issuers::http::remove;
@@ -178,39 +198,39 @@ routes! {
     DELETE "/api/admin/sessions/{session}"                     EnrollingPerson operators::http::remove;
     GET    "/api/admin/account"                                EnrollingPerson operators::http::show;
     PUT    "/api/admin/account/password"                       EnrollingPerson operators::http::change_password;
-    POST   "/api/admin/account/totp"                           EnrollingPerson operators::http::begin_totp;
+    POST   "/api/admin/account/totp"                           EnrollingPerson operators::http::begin_totp => Secret;
     PUT    "/api/admin/account/totp"                           EnrollingPerson operators::http::confirm_totp;
     DELETE "/api/admin/account/totp"                           Person          operators::http::remove_totp;
     POST   "/api/admin/account/recovery-codes"                 Person          operators::http::renew_recovery_codes;
     GET    "/api/admin/vendors"                                Operator        vendors::http::list, query;
-    POST   "/api/admin/vendors"                                Operator        vendors::http::create;
+    POST   "/api/admin/vendors"                                Operator        vendors::http::create => Secret;
     GET    "/api/admin/vendors/{namespace}"                    Operator        vendors::http::show;
     PATCH  "/api/admin/vendors/{namespace}"                    Operator        vendors::http::update;
     DELETE "/api/admin/vendors/{namespace}"                    Operator        vendors::life::http::cancel, query;
     POST   "/api/admin/vendors/{namespace}/suspend"            Operator        vendors::life::http::suspend;
     POST   "/api/admin/vendors/{namespace}/resume"             Operator        vendors::life::http::resume;
     GET    "/api/admin/vendors/{namespace}/key-pairs"          Operator        vendors::keys::http::list, query;
-    POST   "/api/admin/vendors/{namespace}/key-pairs"          Operator        vendors::keys::http::create;
+    POST   "/api/admin/vendors/{namespace}/key-pairs"          Operator        vendors::keys::http::create => Secret;
     PATCH  "/api/admin/vendors/{namespace}/key-pairs/{pair}"   Operator        vendors::keys::http::update;
     DELETE "/api/admin/vendors/{namespace}/key-pairs/{pair}"   Operator        vendors::keys::http::remove;
-    POST   "/api/admin/vendors/{namespace}/key-pairs/{pair}/private-key" Operator vendors::keys::http::replace_private_key;
+    POST   "/api/admin/vendors/{namespace}/key-pairs/{pair}/private-key" Operator vendors::keys::http::replace_private_key => Secret;
     GET    "/api/admin/vendors/{namespace}/repair"             Operator        vendors::repair::http::show;
     POST   "/api/admin/vendors/{namespace}/repair"             Operator        vendors::repair::http::run;
     GET    "/api/admin/vendors/{namespace}/sites"              Operator        sites::http::list_for_operator, query;
     DELETE "/api/admin/vendors/{namespace}/sites/{secretId}"   Operator        sites::http::delete_for_operator;
     GET    "/api/admin/vendors/{namespace}/trust-policies"     Operator        policies::http::list, query;
-    POST   "/api/admin/vendors/{namespace}/trust-policies"     Operator        policies::http::create;
+    POST   "/api/admin/vendors/{namespace}/trust-policies"     Operator        policies::http::create => Plain;
     GET    "/api/admin/vendors/{namespace}/trust-policies/{policy}" Operator   policies::http::show;
     PATCH  "/api/admin/vendors/{namespace}/trust-policies/{policy}" Operator   policies::http::update;
     DELETE "/api/admin/vendors/{namespace}/trust-policies/{policy}" Operator   policies::http::remove;
     GET    "/api/admin/vendors/{namespace}/workers"            Operator        workers::http::list, query;
-    POST   "/api/admin/vendors/{namespace}/workers"            Operator        workers::http::create;
+    POST   "/api/admin/vendors/{namespace}/workers"            Operator        workers::http::create => Secret;
     GET    "/api/admin/vendors/{namespace}/workers/{login}"    Operator        workers::http::show;
     PATCH  "/api/admin/vendors/{namespace}/workers/{login}"    Operator        workers::http::update;
     DELETE "/api/admin/vendors/{namespace}/workers/{login}"    Operator        workers::http::remove;
-    POST   "/api/admin/vendors/{namespace}/workers/{login}/keys" Operator      workers::http::rotate_key;
+    POST   "/api/admin/vendors/{namespace}/workers/{login}/keys" Operator      workers::http::rotate_key => Secret;
     GET    "/api/admin/vendors/{namespace}/users"              Operator        user_accounts::http::list, query;
-    POST   "/api/admin/vendors/{namespace}/users"              Operator        user_accounts::http::create;
+    POST   "/api/admin/vendors/{namespace}/users"              Operator        user_accounts::http::create => Secret;
     GET    "/api/admin/vendors/{namespace}/users/{user}"       Operator        user_accounts::http::show;
     PATCH  "/api/admin/vendors/{namespace}/users/{user}"       Operator        user_accounts::http::update;
     DELETE "/api/admin/vendors/{namespace}/users/{user}"       Operator        user_accounts::http::remove;
@@ -221,23 +241,23 @@ routes! {
     GET    "/api/admin/vendors/{namespace}/user-rules"         Operator        user_accounts::http::show_rules;
     PATCH  "/api/admin/vendors/{namespace}/user-rules"         Operator        user_accounts::http::update_rules;
     GET    "/api/admin/vendors/{namespace}/webhooks"          Operator        webhooks::http::list, query;
-    POST   "/api/admin/vendors/{namespace}/webhooks"          Operator        webhooks::http::create;
+    POST   "/api/admin/vendors/{namespace}/webhooks"          Operator        webhooks::http::create => Secret;
     GET    "/api/admin/vendors/{namespace}/webhooks/{webhook}" Operator        webhooks::http::show;
     PATCH  "/api/admin/vendors/{namespace}/webhooks/{webhook}" Operator        webhooks::http::update;
     DELETE "/api/admin/vendors/{namespace}/webhooks/{webhook}" Operator        webhooks::http::remove;
-    POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/secret" Operator        webhooks::http::rotate_secret;
-    POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/test" Operator        webhooks::deliveries::http::test;
+    POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/secret" Operator        webhooks::http::rotate_secret => Secret;
+    POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/test" Operator        webhooks::deliveries::http::test => Plain;
     GET    "/api/admin/vendors/{namespace}/webhooks/{webhook}/deliveries" Operator        webhooks::deliveries::http::list, query;
-    POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/deliveries/{delivery}/replay" Operator        webhooks::deliveries::http::replay;
+    POST   "/api/admin/vendors/{namespace}/webhooks/{webhook}/deliveries/{delivery}/replay" Operator        webhooks::deliveries::http::replay => Plain;
     GET    "/api/admin/webhooks"                              Operator        webhooks::http::list, query;
-    POST   "/api/admin/webhooks"                              Operator        webhooks::http::create;
+    POST   "/api/admin/webhooks"                              Operator        webhooks::http::create => Secret;
     GET    "/api/admin/webhooks/{webhook}"                    Operator        webhooks::http::show;
     PATCH  "/api/admin/webhooks/{webhook}"                    Operator        webhooks::http::update;
     DELETE "/api/admin/webhooks/{webhook}"                    Operator        webhooks::http::remove;
-    POST   "/api/admin/webhooks/{webhook}/secret"             Operator        webhooks::http::rotate_secret;
-    POST   "/api/admin/webhooks/{webhook}/test"               Operator        webhooks::deliveries::http::test;
+    POST   "/api/admin/webhooks/{webhook}/secret"             Operator        webhooks::http::rotate_secret => Secret;
+    POST   "/api/admin/webhooks/{webhook}/test"               Operator        webhooks::deliveries::http::test => Plain;
     GET    "/api/admin/webhooks/{webhook}/deliveries"         Operator        webhooks::deliveries::http::list, query;
-    POST   "/api/admin/webhooks/{webhook}/deliveries/{delivery}/replay" Operator        webhooks::deliveries::http::replay;
+    POST   "/api/admin/webhooks/{webhook}/deliveries/{delivery}/replay" Operator        webhooks::deliveries::http::replay => Plain;
     GET    "/api/admin/vendors/{namespace}/issuances"          Operator        tokens::issuances::http::list, query;
     POST   "/api/admin/vendors/{namespace}/issuances/revoke"   Operator        tokens::issuances::http::revoke_many;
     GET    "/api/admin/vendors/{namespace}/issuances/{issuance}" Operator      tokens::issuances::http::show;
@@ -262,14 +282,14 @@ routes! {
     GET    "/api/admin/lease-budget"                           Operator        tokens::budget::http::show;
     POST   "/api/admin/vendors/{namespace}/access-tokens/revoke" Operator      oauth::revoke::http::end_all;
     GET    "/api/admin/vendors/{namespace}/jwt-keys"           Operator        oauth::signed::http::list;
-    POST   "/api/admin/vendors/{namespace}/jwt-keys"           Operator        oauth::signed::http::create;
+    POST   "/api/admin/vendors/{namespace}/jwt-keys"           Operator        oauth::signed::http::create => Plain;
     GET    "/api/admin/vendors/{namespace}/jwt-keys/{jwtKey}"  Operator        oauth::signed::http::show;
     PATCH  "/api/admin/vendors/{namespace}/jwt-keys/{jwtKey}"  Operator        oauth::signed::http::change;
     DELETE "/api/admin/vendors/{namespace}/jwt-keys/{jwtKey}"  Operator        oauth::signed::http::remove;
     GET    "/api/admin/vendors/{namespace}/client-rules"       Operator        oauth::signed::http::show_rules;
     PATCH  "/api/admin/vendors/{namespace}/client-rules"       Operator        oauth::signed::http::update_rules;
     GET    "/api/admin/token-keys"                             Operator        oauth::keys::http::list;
-    POST   "/api/admin/token-keys"                             Operator        oauth::keys::http::rotate;
+    POST   "/api/admin/token-keys"                             Operator        oauth::keys::http::rotate => Plain;
     GET    "/api/admin/app-token"                              Operator        tasks::http::app_tokens;
     POST   "/api/admin/app-token/renew"                        Operator        tasks::http::renew_app_tokens;
     GET    "/api/admin/audit-nodes"                            Operator        nodes::http::list;
@@ -278,11 +298,11 @@ routes! {
     GET    "/api/admin/findings"                               Operator        vendors::repair::http::findings, query;
     GET    "/api/admin/tasks"                                  Operator        tasks::http::list;
     GET    "/api/lockbox"                                      User            lockbox::http::status;
-    POST   "/api/lockbox/init"                                 LockboxAdmin    lockbox::http::init;
+    POST   "/api/lockbox/init"                                 LockboxAdmin    lockbox::http::init => Plain;
     POST   "/api/lockbox/unlock"                               LockboxAdmin    lockbox::http::unlock;
     POST   "/api/lockbox/lock"                                 LockboxAdmin    lockbox::http::lock;
     GET    "/api/lockbox/entries"                              User            lockbox::http::list, query;
-    POST   "/api/lockbox/entries"                              User            lockbox::http::create;
+    POST   "/api/lockbox/entries"                              User            lockbox::http::create => Plain;
     GET    "/api/lockbox/entries/{entry}"                      User            lockbox::http::show;
     PUT    "/api/lockbox/entries/{entry}"                      User            lockbox::http::replace;
     DELETE "/api/lockbox/entries/{entry}"                      User            lockbox::http::delete;

@@ -68,7 +68,7 @@ impl KeyRing {
         (key.len() == 32).then_some(Self { key })
     }
 
-    fn mac(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+    pub(super) fn mac(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else {
             return [0; 32];
         };

@@ -8,6 +8,7 @@ mod directory;
 pub mod jwks;
 pub mod jwt;
 mod keys;
+mod once;
 mod person;
 mod plugin;
 pub mod seal;

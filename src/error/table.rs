@@ -172,6 +172,7 @@ impl Error {
             ),
             Self::ConnectorKeyUnavailable(why) => (424, "connector_key_unavailable", *why),
             Self::Workload(refusal) => (400, refusal.code(), refusal.detail()),
+            Self::Idempotency(refused) => refused.told(),
             Self::IssuerListed => (409, "issuer_listed", "The issuer is on the list already."),
             Self::IssuerInUse => (
                 409,

@@ -51,6 +51,12 @@ impl Seen {
         self.who.get_or_init(|| Who { vendor, actor });
     }
 
+    /// Who asks, once that is proved.
+    #[must_use]
+    pub fn who(&self) -> Option<Who> {
+        self.who.get().cloned()
+    }
+
     /// Of which vendor the caller is, once that is proved.
     #[must_use]
     pub fn vendor(&self) -> Option<VendorId> {

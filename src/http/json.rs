@@ -14,7 +14,7 @@ use serde_json::Value;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
-use super::Decided;
+use super::{Decided, digest};
 use crate::app::App;
 use crate::error::{Error, FieldError, Result};
 use crate::telemetry;
@@ -117,7 +117,9 @@ pub(super) async fn read(
     };
     let body = tokio::time::timeout(time, collect).await;
     still_active(request)?;
-    body.unwrap_or(Err(Error::BodyTimeout))
+    let body = body.unwrap_or(Err(Error::BodyTimeout))?;
+    digest::note(request, &body);
+    Ok(body)
 }
 
 /// The caller was judged by the head of the request. Its vendor may have been suspended while the body came.

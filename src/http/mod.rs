@@ -2,6 +2,7 @@
 
 mod address;
 mod decided;
+mod digest;
 mod form;
 mod json;
 pub mod limit;
@@ -11,6 +12,7 @@ mod path;
 
 pub use address::client_address;
 pub use decided::Decided;
+pub use digest::{body_digest, want_body_digest};
 pub use form::{Form, decoded};
 pub use json::{
     ENTRY_LIMIT, FileBody, Json, LIMIT as BODY_LIMIT, RawBody, parse as parse_json, read_value,

@@ -31,6 +31,7 @@ pub fn document() -> Result<Value> {
         "paths": all_paths(),
         "components": {
             "schemas": schemas()?,
+            "parameters": { "IdempotencyKey": idempotency_key() },
             "securitySchemes": {
                 "bearer": { "type": "http", "scheme": "bearer", "description": "pk_, sk_, gho_ or an access token of /oauth/token, by the caller" },
                 "basic": { "type": "http", "scheme": "basic", "description": "a user's name, or name@namespace, and its password or an access token" },
@@ -59,6 +60,9 @@ fn operation(route: &Route, path: &str) -> Value {
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
         .collect();
     parameters.extend(logs::query(route));
+    if route.replay.is_some() {
+        parameters.push(json!({ "$ref": "#/components/parameters/IdempotencyKey" }));
+    }
     let problem = json!({
         "description": "An error (RFC 9457); `code` tells which",
         "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
@@ -174,6 +178,16 @@ fn schemas() -> Result<Map<String, Value>> {
     all.extend(logs::schemas());
     all.extend(tokens::schemas());
     Ok(all)
+}
+
+fn idempotency_key() -> Value {
+    json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": false,
+        "description": "The same request with the same key is done once within 24 hours; its answer is given again with Idempotent-Replayed: true, for 10 minutes where it holds a secret",
+        "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$" },
+    })
 }
 
 fn oauth_error() -> Value {

@@ -8,6 +8,7 @@ mod chain_events;
 mod delete_entities;
 mod deliver_webhooks;
 mod follow_workers;
+mod forget_replies;
 pub mod http;
 mod keep_key_uses;
 mod keep_logs;
@@ -137,6 +138,11 @@ pub static TASKS: &[Task] = &[
         name: "keep_key_uses",
         every: Duration::from_mins(1),
         pass: |app| Box::pin(keep_key_uses::pass(app)),
+    },
+    Task {
+        name: "forget_replies",
+        every: Duration::from_mins(1),
+        pass: |app| Box::pin(forget_replies::pass(app)),
     },
     Task {
         name: "delete_entities",

@@ -49,6 +49,8 @@ mod federation_policies;
 mod federation_refusals;
 mod health;
 mod hvac;
+mod idempotency;
+mod idempotency_routes;
 mod isolation;
 mod issuances;
 mod issuances_revoke;

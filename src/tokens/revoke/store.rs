@@ -127,6 +127,29 @@ async fn mark_of_site(
     rows.iter().map(doomed).collect()
 }
 
+/// Marks the live tokens of some requests for revocation, the first of which began at a moment.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn mark_of_requests(
+    client: &impl GenericClient,
+    vendor: VendorId,
+    (requests, began): (&[String], Timestamp),
+    order: &Order<'_>,
+) -> Result<Vec<Doomed>> {
+    let sql = format!(
+        "{MARK} WHERE vendor_id = $1 AND request_id = ANY($5) AND id >= $6 \
+         AND revoked_at IS NULL AND max_expires_at > $2 {MARKED}"
+    );
+    let Order { by, reason, at } = order;
+    let from = began.checked_sub(MINTING).unwrap_or(Timestamp::UNIX_EPOCH);
+    let from = IssuanceId::first_of(from);
+    let rows = client
+        .query(&sql, &[&vendor.0, at, reason, by, &requests, &from.0])
+        .await?;
+    rows.iter().map(doomed).collect()
+}
+
 /// Marks one token for revocation.
 ///
 /// # Errors

@@ -43,6 +43,7 @@ pub const FORGOTTEN: &[&str] = &[
     "spent_subject_tokens",
     "trust_policies",
     "api_key_uses",
+    "idempotency_keys",
     "vendor_checks",
     "findings",
 ];

@@ -1,0 +1,167 @@
+//! What stands around the handlers of marked routes.
+
+use std::sync::Arc;
+
+use actix_web::body::to_bytes;
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, LOCATION};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, rt, web};
+use tracing::Instrument;
+use zeroize::Zeroizing;
+
+use super::{Asked, Begun, Key, Refused, Replay, Reply, Try};
+use crate::app::App;
+use crate::auth::PUBLIC_KEY;
+use crate::error::{Error, Result};
+use crate::http::{body_digest, want_body_digest};
+use crate::telemetry;
+
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// Headers that belong to an answer; all others are made anew.
+const KEPT: [HeaderName; 3] = [CONTENT_TYPE, ETAG, LOCATION];
+/// What of a request's headers proves who asks.
+const SHOWN: [HeaderName; 2] = [AUTHORIZATION, HeaderName::from_static("x-tl-token")];
+
+type Answer = std::result::Result<HttpResponse, actix_web::Error>;
+
+/// The handler, done once for each `Idempotency-Key`. Its own extractors decide first who asks and whether it may, and
+/// whether the body is one that it takes.
+pub fn once<F, Args>(
+    replay: Replay,
+    handler: F,
+) -> impl Handler<(HttpRequest, web::Payload), Output = Answer>
+where
+    F: Handler<Args, Output = Result<HttpResponse>>,
+    Args: FromRequest + 'static,
+{
+    move |request: HttpRequest, payload: web::Payload| {
+        let handler = handler.clone();
+        async move { answer(replay, handler, request, payload.into_inner()).await }
+    }
+}
+
+async fn answer<F, Args>(
+    replay: Replay,
+    handler: F,
+    request: HttpRequest,
+    mut payload: Payload,
+) -> Answer
+where
+    F: Handler<Args, Output = Result<HttpResponse>>,
+    Args: FromRequest + 'static,
+{
+    let has_key = request.headers().contains_key(KEY);
+    if has_key {
+        want_body_digest(&request);
+    }
+    let args = Args::from_request(&request, &mut payload)
+        .await
+        .map_err(Into::into)?;
+    if !has_key {
+        return Ok(handler.call(args).await?);
+    }
+    let app = request.app_data::<web::Data<App>>().cloned();
+    let app = app.ok_or_else(|| Error::Internal("the app is not there".to_owned()))?;
+    let app = app.into_inner();
+    let this = try_of(&app, &request)?;
+    // A client that goes away must be able to ask again: what was begun goes on to its end without it.
+    let work = async move {
+        match this.begin(&app).await? {
+            Begun::Done(stored) => replayed(&stored),
+            Begun::Mine => kept(&app, &this, replay, handler.call(args).await).await,
+        }
+    };
+    let tracker = request.app_data::<web::Data<App>>().cloned();
+    let work = telemetry::carried(work.instrument(tracing::Span::current()));
+    let done = match tracker {
+        Some(app) => rt::spawn(app.tracker.track_future(work)).await,
+        None => rt::spawn(work).await,
+    };
+    let done = done.map_err(|e| Error::Internal(format!("the work ended: {e}")))?;
+    Ok(done?)
+}
+
+/// The request as a try. Credentials that stand in the body are proved by the handler, too late for this.
+fn try_of(app: &App, request: &HttpRequest) -> Result<Try> {
+    let who = telemetry::current().seen.who();
+    let who = who.ok_or(Error::CredentialsMissing)?;
+    let mut keys = request.headers().get_all(KEY);
+    let key = keys.next().filter(|_| keys.next().is_none());
+    let key = key.and_then(|key| key.to_str().ok());
+    let key = Key::parse(key.ok_or(Refused::Invalid)?, who.actor == PUBLIC_KEY)?;
+    let headers = request.headers();
+    let shown: Vec<&[u8]> = SHOWN
+        .iter()
+        .map(|name| {
+            let value = headers.get(name);
+            value.map_or(&[][..], |value| value.as_bytes())
+        })
+        .collect();
+    let digest = body_digest(request).unwrap_or_default();
+    let asked = Asked {
+        vendor: who.vendor,
+        actor: who.actor,
+        shown: &shown,
+        key,
+        parts: &[
+            request.method().as_str().as_bytes(),
+            request.path().as_bytes(),
+            request.query_string().as_bytes(),
+            &digest,
+            headers
+                .get(IF_MATCH)
+                .map_or(&[], |version| version.as_bytes()),
+        ],
+        request_id: telemetry::current().request_id,
+    };
+    Try::new(app, asked)
+}
+
+/// Passes the handler's answer on, and keeps it if something was made.
+async fn kept(
+    app: &Arc<App>,
+    this: &Try,
+    replay: Replay,
+    answer: Result<HttpResponse>,
+) -> Result<HttpResponse> {
+    let status = match &answer {
+        Ok(response) => response.status(),
+        Err(error) => error.entry().status,
+    };
+    if status.is_server_error() {
+        this.failed(app).await;
+        return answer;
+    }
+    if !status.is_success() {
+        this.refused(app).await;
+        return answer;
+    }
+    let (head, body) = answer?.into_parts();
+    let bytes = to_bytes(body)
+        .await
+        .map_err(|_| Error::Internal("an answer has no body".to_owned()))?;
+    let headers = KEPT.iter().filter_map(|name| {
+        let value = head.headers().get(name)?.to_str().ok()?;
+        Some((name.as_str().to_owned(), value.to_owned()))
+    });
+    let stored = Reply {
+        status: status.as_u16(),
+        headers: headers.collect(),
+        body: Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()),
+    };
+    this.answered(app, replay, &stored).await;
+    Ok(head.set_body(bytes).map_into_boxed_body())
+}
+
+fn replayed(stored: &Reply) -> Result<HttpResponse> {
+    let status = StatusCode::from_u16(stored.status);
+    let status = status.map_err(|_| Error::Integrity("an idempotency key's answer"))?;
+    let mut response = HttpResponse::build(status);
+    for (name, value) in &stored.headers {
+        response.insert_header((name.as_str(), value.as_str()));
+    }
+    response.insert_header((REPLAYED, "true"));
+    Ok(response.body(stored.body.as_str().to_owned()))
+}
