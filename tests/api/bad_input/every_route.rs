@@ -25,6 +25,8 @@ pub struct Bench {
     hook: TestHook,
     /// Of a user in `Administrators`.
     session: String,
+    /// Of an operator who logged in.
+    person: String,
 }
 
 impl Bench {
@@ -49,6 +51,8 @@ impl Bench {
         test.entry(&admin, "one", json!({})).await;
         access_users::prepare(&test, &vendor, &other).await;
         let session = test.user_session(&admin).await;
+        let person = test.person("erika").await;
+        let person = test.operator_session(&person).await;
         test.keep_secret(LOGGED);
         Self {
             test,
@@ -57,6 +61,7 @@ impl Bench {
             worker,
             hook,
             session,
+            person,
         }
     }
 
@@ -82,6 +87,7 @@ impl Bench {
             Caller::User | Caller::EnrollingUser | Caller::LockboxAdmin => bearer(&self.session),
             Caller::Connector => Shown::TrustedLogin(self.vendor.clone()),
             Caller::Operator => bearer(&self.test.operator),
+            Caller::Person | Caller::EnrollingPerson => bearer(&self.person),
         }
     }
 
