@@ -2,13 +2,30 @@
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::json;
 
 use crate::cli::{PROGRAM, json_of, refusal, run};
 use crate::support::TestApp;
 use crate::support::operators::STRONG;
+
+/// The program with something to read.
+fn with_input(env: &HashMap<String, String>, args: &[&str], input: &str) -> Output {
+    let mut child = Command::new(PROGRAM)
+        .args(args)
+        .env_clear()
+        .envs(env)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    drop(stdin);
+    child.wait_with_output().unwrap()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operators_are_made_reset_suspended_and_removed_from_the_command_line() {
@@ -50,26 +67,14 @@ async fn operators_are_made_reset_suspended_and_removed_from_the_command_line() 
     let ended = local(&["sessions", "ann", "--end", id.as_str().unwrap()]);
     assert_eq!(ended, json!({ "name": "ann", "sessionsEnded": 1 }));
     assert_eq!(test.operator_may(&begun.text_of("token")).await.0, 401);
-    let with_input = |args: &[&str], input: &str| {
-        let mut child = Command::new(PROGRAM)
-            .args(args)
-            .env_clear()
-            .envs(&env)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        stdin.write_all(input.as_bytes()).unwrap();
-        drop(stdin);
-        child.wait_with_output().unwrap()
-    };
     let password = ["operator", "password", "ann", "--password-stdin"];
-    let set = with_input(&password, &format!("{STRONG}\n"));
+    let set = with_input(&env, &password, &format!("{STRONG}\n"));
     assert!(set.status.success() && set.stdout.is_empty(), "{set:?}");
     for weak in ["foobaz\n", "Password1234567\n", ""] {
-        assert!(!with_input(&password, weak).status.success(), "{weak:?}");
+        assert!(
+            !with_input(&env, &password, weak).status.success(),
+            "{weak:?}"
+        );
     }
     assert_eq!(state(0), "no-second-factor");
     let begun = test

@@ -44,11 +44,11 @@ fn hashed(
     name: &UserName,
     chosen: Option<&Secret>,
 ) -> anyhow::Result<(String, Option<Secret>)> {
-    if let Some(chosen) = chosen {
-        if let Err(refused) = super::rules(name.as_str(), "password").check(chosen) {
-            let rule = refused.field_errors().first().map(|e| e.detail.clone());
-            bail!("the password {}", rule.unwrap_or_default());
-        }
+    if let Some(chosen) = chosen
+        && let Err(refused) = super::rules(name.as_str(), "password").check(chosen)
+    {
+        let rule = refused.field_errors().first().map(|e| e.detail.clone());
+        bail!("the password {}", rule.unwrap_or_default());
     }
     let made = chosen.is_none().then(rules::made);
     let password = chosen.or(made.as_ref()).context("no password")?;

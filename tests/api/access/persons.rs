@@ -18,14 +18,15 @@ pub fn request(route: &Route) -> Option<Case> {
             let body = json!({ "name": "x", "password": "x", "otp": "1", "recoveryCode": "2" });
             (body, 422)
         }
-        ("GET", "/api/admin/sessions" | "/api/admin/account") => (Value::Null, 200),
-        ("DELETE", "/api/admin/sessions") => (Value::Null, 200),
+        ("GET", "/api/admin/sessions" | "/api/admin/account")
+        | ("DELETE", "/api/admin/sessions") => (Value::Null, 200),
         ("DELETE", "/api/admin/sessions/{session}") => (Value::Null, 404),
         ("PUT", "/api/admin/account/password") => (json!({ "current": "wrong", "new": "x" }), 403),
         ("POST", "/api/admin/account/totp") => (json!({ "password": "wrong" }), 403),
         ("PUT", "/api/admin/account/totp") => (json!({ "code": "123456" }), 409),
-        ("DELETE", "/api/admin/account/totp") => (both, 403),
-        ("POST", "/api/admin/account/recovery-codes") => (both, 403),
+        ("DELETE", "/api/admin/account/totp") | ("POST", "/api/admin/account/recovery-codes") => {
+            (both, 403)
+        }
         _ => return None,
     };
     Some(case(&path, body, status, status))
