@@ -350,22 +350,6 @@ impl From<tokio_postgres::Error> for Error {
 }
 
 impl Error {
-    /// A single field that breaks a rule.
-    #[must_use]
-    pub fn field(field: &str, detail: impl Into<String>) -> Self {
-        Self::InvalidField(vec![FieldError::new(field, detail)])
-    }
-
-    /// A field that nothing is sorted or filtered by (`what` says which).
-    #[must_use]
-    pub fn unsupported_field(what: &'static str, name: &str) -> Self {
-        let shown = |c: char| if c.is_ascii_graphic() { c } else { '?' };
-        Self::UnsupportedField {
-            what,
-            name: name.chars().take(64).map(shown).collect(),
-        }
-    }
-
     fn retry_after(&self, status: StatusCode) -> Option<u64> {
         match self {
             Self::RateLimited { retry_after } | Self::LeaseBudget { retry_after, .. } => {
@@ -376,14 +360,6 @@ impl Error {
             Self::MessagesFull => Some(300),
             _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(rand::random_range(1..=5)),
             _ => None,
-        }
-    }
-
-    pub(crate) fn field_errors(&self) -> &[FieldError] {
-        match self {
-            Self::InvalidField(errors) => errors,
-            Self::InvalidNamespace { field, .. } => std::slice::from_ref(field),
-            _ => &[],
         }
     }
 }

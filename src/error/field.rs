@@ -1,7 +1,10 @@
 //! What is wrong with a field of a body, or a line of a file.
 
+use actix_web::http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
+
+use super::{Entry, Error};
 
 /// What is wrong with one field. The value is never repeated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -58,4 +61,40 @@ pub struct LineError {
     /// What is wrong with its fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+}
+
+impl Error {
+    /// A single field that breaks a rule.
+    #[must_use]
+    pub fn field(field: &str, detail: impl Into<String>) -> Self {
+        Self::InvalidField(vec![FieldError::new(field, detail)])
+    }
+
+    /// A field that nothing is sorted or filtered by (`what` says which).
+    #[must_use]
+    pub fn unsupported_field(what: &'static str, name: &str) -> Self {
+        let shown = |c: char| if c.is_ascii_graphic() { c } else { '?' };
+        Self::UnsupportedField {
+            what,
+            name: name.chars().take(64).map(shown).collect(),
+        }
+    }
+
+    pub(crate) fn field_errors(&self) -> &[FieldError] {
+        match self {
+            Self::InvalidField(errors) => errors,
+            Self::InvalidNamespace { field, .. } => std::slice::from_ref(field),
+            _ => &[],
+        }
+    }
+}
+
+pub(super) fn unsupported_field(what: &str, name: &str) -> Entry {
+    Entry {
+        status: StatusCode::BAD_REQUEST,
+        code: "unsupported_field",
+        detail: format!(
+            "unsupported {what} field '{name}'; supported: id, client_id, created_by, created_at, key"
+        ),
+    }
 }

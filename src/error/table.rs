@@ -2,6 +2,7 @@
 
 use actix_web::http::StatusCode;
 
+use super::field::unsupported_field;
 use super::{Error, upstream};
 
 /// A row of the table: what a caller is told.
@@ -387,15 +388,5 @@ impl Error {
             code,
             detail: detail.to_owned(),
         }
-    }
-}
-
-fn unsupported_field(what: &str, name: &str) -> Entry {
-    Entry {
-        status: StatusCode::BAD_REQUEST,
-        code: "unsupported_field",
-        detail: format!(
-            "unsupported {what} field '{name}'; supported: id, client_id, created_by, created_at, key"
-        ),
     }
 }

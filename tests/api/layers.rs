@@ -57,6 +57,7 @@ const RULES: [Rule; 7] = [
                     "server.rs",
                     "health.rs",
                     "error.rs",
+                    "error/field.rs",
                     "error/oauth.rs",
                     "error/problem.rs",
                     "error/table.rs",
