@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::idempotency::{KEY, assert_replay};
+use crate::support::operators::STRONG;
 use crate::support::{TestApp, TestVendor};
 
 /// What the table below needs.
@@ -59,6 +60,9 @@ async fn every_route_that_takes_a_key_does_the_same_request_once() {
     let admin = test.administrator(&fixture.vendor).await;
     let _held = test.hold_deliveries().await;
     test.vendor("vendor-b").await;
+    test.new_operator("ann", Some(STRONG)).await;
+    let begun = json!({ "name": "ann", "password": STRONG });
+    let ann = test.operator_log_in(begun).await.text_of("token");
     let signer = crate::support::signer::Signer::ed25519();
     let (mut tried, mut number) = (0, 0);
     let mut routes: Vec<_> = ROUTES.iter().filter(|r| r.replay.is_some()).collect();
@@ -92,6 +96,7 @@ async fn every_route_that_takes_a_key_does_the_same_request_once() {
             (_, "credentials") => json!({ "key": name, "value": crate::credentials::ftp("a") }),
             (_, "rollback") => json!({ "version": 1 }),
             (_, "workers") => json!({ "name": name, "keys": ["*"] }),
+            (_, "totp") if path.starts_with("/api/admin/") => json!({ "password": STRONG }),
             (_, "totp") => json!({ "password": admin.password }),
             (_, "sessions") => json!({ "name": name, "expiresIn": 3600 }),
             (_, "users") => json!({ "name": name, "groups": [] }),
@@ -113,6 +118,7 @@ async fn every_route_that_takes_a_key_does_the_same_request_once() {
             let method = Method::from_bytes(route.method.as_bytes()).unwrap();
             let call = test.call(method, &path).header("idempotency-key", KEY);
             let call = match path.as_str() {
+                p if p.starts_with("/api/admin/account") => call.bearer(&ann),
                 p if p.starts_with("/api/admin/") => call.bearer(&test.operator),
                 p if p.starts_with("/api/lockbox") || p.starts_with("/api/user/") => {
                     call.user(&admin)
@@ -166,6 +172,7 @@ async fn made(test: &TestApp) -> String {
                    (SELECT count(*) FROM events WHERE outcome = 'done' AND request_id IS NOT NULL), \
                    (SELECT count(*) FROM issuances), \
                    (SELECT md5(string_agg(users::text, '' ORDER BY id)) FROM users), \
+                   (SELECT md5(string_agg(operators::text, '' ORDER BY id)) FROM operators), \
                    (SELECT md5(string_agg(api_keys::text, '' ORDER BY id)) FROM api_keys), \
                    (SELECT md5(string_agg(d::text, '' ORDER BY d::text)) FROM webhook_deliveries d \
                     WHERE type = 'test'))";

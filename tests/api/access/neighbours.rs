@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use gatehouse::routes::{Caller, ROUTES, Route};
+use gatehouse::routes::{ROUTES, Route};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -125,15 +125,17 @@ async fn rows_of(test: &TestApp, vendor: &TestVendor) -> BTreeMap<String, String
     let mut all = BTreeMap::new();
     for row in client.query(tables, &[]).await.unwrap() {
         let table: String = row.get(0);
-        // Counted and delivered in the background.
+        // Written by the service's own tasks, whoever asks.
         if [
             "event_blocks",
             "event_chains",
             "events_to_chain",
-            "key_uses",
+            "api_key_uses",
+            "lockbox_handovers",
+            "lockbox_holders",
+            "vendor_checks",
             "webhook_deliveries",
             "webhook_endpoints",
-            "lease_counts",
         ]
         .contains(&table.as_str())
         {
@@ -207,7 +209,7 @@ async fn what_is_the_neighbours_is_not_there_for_anybody() {
     let (mut cells, mut faults) = (0, Vec::new());
     for route in ROUTES
         .iter()
-        .filter(|route| route.caller != Caller::Operator)
+        .filter(|route| !route.path.starts_with("/api/admin/"))
     {
         for (at, parameter) in route.path.split('/').enumerate() {
             // A version is of the credential before it.

@@ -6,7 +6,7 @@ use gatehouse::routes::{Caller, ROUTES, Route};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::known_fields::fields;
+use super::known_fields::{NO_PAGES, fields};
 use super::{JSON, LOGGED, fault, report};
 use crate::access::{self, Case};
 use crate::support::callers::Shown;
@@ -341,28 +341,6 @@ async fn no_field_takes_down_the_service_or_comes_back() {
     report(&faults);
     assert!(tried > 1000, "{tried}");
 }
-
-/// What is no page, in each list.
-const NO_PAGES: [&str; 18] = [
-    "limit=0",
-    "limit=-1",
-    "limit=1.5",
-    "limit=1e1",
-    "limit=101",
-    "limit=1000000000",
-    "limit=18446744073709551616",
-    "limit=%D9%A3",
-    "limit=%201",
-    "limit=%2B1",
-    "limit=",
-    "limit",
-    "limit=5&limit=6",
-    "cursor=",
-    "cursor=canary",
-    "cursor=bnVsbA",
-    "cursor=eyJhIjoxfQ",
-    "cursor=WyIyMDI2LTExLTAxVDAwOjAwOjAwWiIsIi4uL3giXQ",
-];
 
 /// G-22 for each route; G-13, G-14 and G-19 for each list.
 #[tokio::test]

@@ -49,3 +49,25 @@ pub async fn fields(bench: &Bench, route: &Route, path: &str) -> Vec<String> {
         .map(str::to_owned)
         .collect()
 }
+
+/// What is no page, in each list.
+pub const NO_PAGES: [&str; 18] = [
+    "limit=0",
+    "limit=-1",
+    "limit=1.5",
+    "limit=1e1",
+    "limit=101",
+    "limit=1000000000",
+    "limit=18446744073709551616",
+    "limit=%D9%A3",
+    "limit=%201",
+    "limit=%2B1",
+    "limit=",
+    "limit",
+    "limit=5&limit=6",
+    "cursor=",
+    "cursor=canary",
+    "cursor=bnVsbA",
+    "cursor=eyJhIjoxfQ",
+    "cursor=WyIyMDI2LTExLTAxVDAwOjAwOjAwWiIsIi4uL3giXQ",
+];
