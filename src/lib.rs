@@ -17,7 +17,8 @@
 //! than a request, or must survive one, is a task ([`tasks`]). What vendors are told waits in a queue ([`webhooks`]).
 //! Connections to addresses that vendors name leave through one guard ([`egress`]). What a vendor's users share under a
 //! password is a domain of its own ([`lockbox`]), and so are they ([`users`]). Workloads that prove themselves with tokens of
-//! their own platforms come in by [`federation`].
+//! their own platforms come in by [`federation`]. What a client asks for twice is made once where it says so
+//! ([`idempotency`]). Where tests let the process die is marked by [`kill_point`].
 
 pub mod access_logs;
 pub mod app;

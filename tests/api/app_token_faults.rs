@@ -34,7 +34,7 @@ async fn write_policy(test: &TestApp, policy: &str) {
 async fn token_that_lives_and_may_not_be_renewed_is_replaced_before_its_end_and_told_of() {
     let place = Place::shared().await;
     let config = place.config().await;
-    let life = json!({ "token_ttl": 6, "token_max_ttl": 600 });
+    let life = json!({ "token_ttl": 10, "token_max_ttl": 600 });
     as_root(&place, Method::POST, ISSUER, life).await;
     let test = TestApp::start_at(place, config).await;
     let vendor = test.vendor("gravityview").await;
@@ -42,7 +42,7 @@ async fn token_that_lives_and_may_not_be_renewed_is_replaced_before_its_end_and_
     let denied = renewing.replace("update", "deny");
     change_policy(&test, renewing, &denied).await;
     let before = states(&test).await[0].clone();
-    let (wrong, all) = traffic(&test, &vendor, Duration::from_secs(15)).await;
+    let (wrong, all) = traffic(&test, &vendor, Duration::from_secs(16)).await;
     assert_eq!(wrong, Vec::<u16>::new(), "of {all} requests");
     let after = states(&test).await[0].clone();
     let more = |name: &str| after[name].as_u64().unwrap() - before[name].as_u64().unwrap();
