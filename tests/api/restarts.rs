@@ -93,10 +93,10 @@ async fn repeated_rolling_restarts_break_no_request() {
             let answer = call.bearer_auth(key).send().await;
             let answer = answer.unwrap_or_else(|error| panic!("{error:?}"));
             let status = answer.status();
-            let text = answer.text().await.unwrap();
+            let body = answer.text().await.unwrap();
             // A machine that stands still for seconds makes a replica doubt what it knows; no restart does.
-            let doubts = status == 503 && text.contains("database_");
-            assert!(status == 200 || doubts, "{url}: {text}");
+            let doubts = status == 503 && body.contains("database_");
+            assert!(status == 200 || doubts, "{url}: {body}");
             doubted += usize::from(doubts);
             all += 1;
             tokio::time::sleep(Duration::from_millis(20)).await;
