@@ -12,7 +12,7 @@
 //! could get a token of its own anyway. A vendor's public key is in everybody's hands, so with it alone a key must have 16
 //! characters, which nobody guesses. The answer is sealed with a key that is derived from the service's own, which
 //! lies in OpenBao, and from the caller's, which nobody stores: a copy of the database opens nothing, and neither does one of
-//! both.
+//! both, as far as keys and credentials cannot be guessed.
 //!
 //! # After a crash
 //! A row is claimed for 30 seconds by an `INSERT … ON CONFLICT`, so that replicas agree. Where the process dies, the first
