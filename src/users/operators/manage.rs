@@ -38,12 +38,12 @@ impl Change {
     }
 }
 
-/// The hash of a password, and the password where it was made here.
-fn hashed(
+/// A password to be kept, and the password itself where it was made here.
+fn new_password(
     ring: &KeyRing,
     name: &UserName,
     chosen: Option<&Secret>,
-) -> anyhow::Result<(String, Option<Secret>)> {
+) -> anyhow::Result<(NewPassword, Option<Secret>)> {
     if let Some(chosen) = chosen
         && let Err(refused) = super::rules(name.as_str(), "password").check(chosen)
     {
@@ -52,7 +52,11 @@ fn hashed(
     }
     let made = chosen.is_none().then(rules::made);
     let password = chosen.or(made.as_ref()).context("no password")?;
-    Ok((password::hash(ring, password)?, made))
+    let new = NewPassword {
+        hash: password::hash(ring, password)?,
+        temporary: made.is_some(),
+    };
+    Ok((new, made))
 }
 
 /// Makes an operator. Without a password it gets one, which is given back to be shown once, and must be changed at the
@@ -67,14 +71,8 @@ pub async fn create(
     name: &UserName,
     chosen: Option<&Secret>,
 ) -> anyhow::Result<Option<Secret>> {
-    let (hash, made) = hashed(ring, name, chosen)?;
-    let (now, new) = (
-        Timestamp::now(),
-        NewPassword {
-            hash: &hash,
-            temporary: made.is_some(),
-        },
-    );
+    let (new, made) = new_password(ring, name, chosen)?;
+    let now = Timestamp::now();
     let mut client = pool.get().await?;
     let transaction = client.transaction().await.map_err(db::Error::from)?;
     store::lock_names(&transaction).await?;
@@ -101,14 +99,8 @@ pub async fn reset_password(
     name: &UserName,
     chosen: Option<&Secret>,
 ) -> anyhow::Result<Option<Secret>> {
-    let (hash, made) = hashed(ring, name, chosen)?;
-    let (now, new) = (
-        Timestamp::now(),
-        NewPassword {
-            hash: &hash,
-            temporary: made.is_some(),
-        },
-    );
+    let (new, made) = new_password(ring, name, chosen)?;
+    let now = Timestamp::now();
     let mut client = pool.get().await?;
     let transaction = client.transaction().await.map_err(db::Error::from)?;
     let account = held(&transaction, name).await?;

@@ -37,9 +37,9 @@ pub async fn is_person(client: &impl GenericClient, name: &str) -> Result<bool> 
 }
 
 /// A password's hash, and whether its owner must change it.
-pub struct NewPassword<'a> {
+pub struct NewPassword {
     /// In the PHC form.
-    pub hash: &'a str,
+    pub hash: String,
     /// Whether the service made it.
     pub temporary: bool,
 }
@@ -52,14 +52,14 @@ pub async fn insert(
     client: &impl GenericClient,
     id: UserId,
     name: &UserName,
-    password: &NewPassword<'_>,
+    password: &NewPassword,
     now: Timestamp,
 ) -> Result<bool> {
     let sql = "INSERT INTO operators (id, name, password, password_temporary, password_changed_at, created_at, updated_at) \
                VALUES ($1, $2, $3, $4, $5, $5, $5) ON CONFLICT (name) WHERE removed_at IS NULL DO NOTHING";
-    let (hash, temporary) = (password.hash, password.temporary);
+    let NewPassword { hash, temporary } = password;
     let added = client
-        .execute(sql, &[&id.0, &name.as_str(), &hash, &temporary, &now])
+        .execute(sql, &[&id.0, &name.as_str(), hash, temporary, &now])
         .await?;
     Ok(added == 1)
 }
@@ -83,15 +83,13 @@ pub async fn list(client: &impl GenericClient) -> Result<Vec<Account>> {
 pub async fn set_password(
     client: &impl GenericClient,
     id: UserId,
-    password: &NewPassword<'_>,
+    password: &NewPassword,
     now: Timestamp,
 ) -> Result<()> {
     let sql = "UPDATE operators SET password = $2, password_temporary = $3, password_edition = password_edition + 1, \
                password_changed_at = $4, updated_at = $4 WHERE id = $1 AND removed_at IS NULL";
-    let (hash, temporary) = (password.hash, password.temporary);
-    client
-        .execute(sql, &[&id.0, &hash, &temporary, &now])
-        .await?;
+    let NewPassword { hash, temporary } = password;
+    client.execute(sql, &[&id.0, hash, temporary, &now]).await?;
     Ok(())
 }
 
