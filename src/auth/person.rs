@@ -41,7 +41,7 @@ impl Person {
     ///
     /// # Errors
     /// [`Error::PasswordTemporary`] or [`Error::EnrolmentOnly`].
-    pub(super) fn settled(self) -> Result<Self> {
+    pub fn settled(self) -> Result<Self> {
         if self.account.password_temporary {
             Err(Error::PasswordTemporary)
         } else if self.enrolling {

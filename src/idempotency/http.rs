@@ -142,6 +142,8 @@ async fn kept(
     let bytes = to_bytes(body)
         .await
         .map_err(|_| Error::Internal("an answer has no body".to_owned()))?;
+    let text = str::from_utf8(&bytes)
+        .map_err(|_| Error::Internal("an answer is no text".to_owned()))?;
     let headers = KEPT.iter().filter_map(|name| {
         let value = head.headers().get(name)?.to_str().ok()?;
         Some((name.as_str().to_owned(), value.to_owned()))
@@ -149,9 +151,9 @@ async fn kept(
     let stored = Reply {
         status: status.as_u16(),
         headers: headers.collect(),
-        body: Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()),
+        body: Zeroizing::new(text.to_owned()),
     };
-    this.answered(app, replay, &stored).await;
+    this.answered(app, replay, &stored).await?;
     Ok(head.set_body(bytes).map_into_boxed_body())
 }
 

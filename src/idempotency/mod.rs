@@ -15,8 +15,9 @@
 //! both, as far as keys and credentials cannot be guessed.
 //!
 //! # After a crash
-//! A row is claimed for 30 seconds by an `INSERT … ON CONFLICT`, so that replicas agree. Where the process dies, the first
-//! try after that takes the row over. Tokens that the former try put on record are revoked then, so that one lives;
+//! A row is claimed for 30 seconds by an `INSERT … ON CONFLICT`, so that replicas agree. Where the process dies, or stands
+//! still, the first try after that takes the row over. One that wakes up then finds its row taken, revokes the tokens that it
+//! made, and is refused. Tokens that the former try put on record are revoked then, so that one lives;
 //! those that it did not are found by the sweeper. Whatever has a name of its own (users, credentials, policies, vendors) is there
 //! once anyway: a second try is told that it exists. What has none (webhooks, key pairs, workers' keys, sessions) is there
 //! twice where the process died between its commit and the commit of the answer, and can be listed and removed.
@@ -175,6 +176,7 @@ pub struct Try {
     fingerprint: [u8; 32],
     seal: Zeroizing<[u8; 32]>,
     owner: i64,
+    at: Timestamp,
     request_id: String,
 }
 
@@ -202,6 +204,7 @@ impl Try {
             fingerprint: ring.once("idempotency-fingerprint", asked.parts),
             seal: Zeroizing::new(ring.once("idempotency-seal", &scope)),
             owner: rand::random_range(1..i64::MAX),
+            at: app.clock.now(),
             actor: asked.actor,
             request_id: asked.request_id,
         })
@@ -226,7 +229,10 @@ impl Try {
                 count("new");
             } else {
                 count("taken_over");
-                self.end_former(app, former).await?;
+                if let Err(error) = self.end_former(app, former).await {
+                    self.failed(app).await;
+                    return Err(error);
+                }
             }
             return Ok(Begun::Mine);
         }
@@ -282,6 +288,16 @@ impl Try {
 
     /// Tokens of tries that never answered are revoked, as nobody has them.
     async fn end_former(&self, app: &Arc<App>, former: Former) -> Result<()> {
+        self.revoke(app, (&former.requests, former.claimed_at))
+            .await?;
+        let client = app.db.get().await?;
+        let mine = (&self.id, self.owner);
+        store::forget_former(&client, self.vendor, mine, &self.request_id).await?;
+        Ok(())
+    }
+
+    /// Revokes the tokens that requests put on record since the first of them began.
+    async fn revoke(&self, app: &Arc<App>, of: (&[String], Timestamp)) -> Result<()> {
         let Some(vendor) = self.vendor else {
             return Ok(());
         };
@@ -291,13 +307,7 @@ impl Try {
             at: app.clock.now(),
         };
         let client = app.db.get().await?;
-        let doomed = revoke::store::mark_of_requests(
-            &client,
-            vendor,
-            (&former.requests, former.claimed_at),
-            &order,
-        )
-        .await?;
+        let doomed = revoke::store::mark_of_requests(&client, vendor, of, &order).await?;
         drop(client);
         let worker = Arc::clone(app);
         app.detached(async move {
@@ -307,14 +317,30 @@ impl Try {
         .await
     }
 
-    /// Keeps the answer. Where that fails, the key can be taken over in a moment.
-    pub async fn answered(&self, app: &App, replay: Replay, answer: &Reply) {
-        if let Err(error) = self.keep(app, replay, answer).await {
-            tracing::warn!(error.cause = %cause_chain(&error), "An answer could not be kept for its idempotency key");
+    /// Keeps the answer. Where the database fails, the client has it nevertheless, and the key can be taken over when its
+    /// claim ends.
+    ///
+    /// # Errors
+    /// [`Refused::InFlight`] where another try took the key over: that one's answer counts, and what this one was given is
+    /// revoked.
+    pub async fn answered(&self, app: &Arc<App>, replay: Replay, answer: &Reply) -> Result<()> {
+        match self.keep(app, replay, answer).await {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                count("overtaken");
+                let own = [self.request_id.clone()];
+                self.revoke(app, (&own, self.at)).await?;
+                Err(Refused::InFlight.into())
+            }
+            Err(error) => {
+                tracing::warn!(error.cause = %cause_chain(&error), "An answer could not be kept for its idempotency key");
+                Ok(())
+            }
         }
     }
 
-    async fn keep(&self, app: &App, replay: Replay, answer: &Reply) -> Result<()> {
+    /// Whether the key was this try's still.
+    async fn keep(&self, app: &App, replay: Replay, answer: &Reply) -> Result<bool> {
         let plain = serde_json::to_vec(answer).map(Zeroizing::new);
         let plain = plain.map_err(|_| Error::Internal("an answer is no text".to_owned()))?;
         let sealed = seal::seal(&self.seal, &self.context(), &plain)
@@ -328,9 +354,9 @@ impl Try {
         let client = app.db.get().await?;
         kill_point("before keeping an answer");
         let mine = (&self.id, self.owner);
-        store::finish(&client, self.vendor, mine, (now, until), &sealed).await?;
+        let kept = store::finish(&client, self.vendor, mine, (now, until), &sealed).await?;
         kill_point("after keeping an answer");
-        Ok(())
+        Ok(kept > 0)
     }
 
     /// Gives the key back: nothing was made.

@@ -129,6 +129,25 @@ pub async fn finish(
         .await?)
 }
 
+/// Forgets the tries before this one, whose tokens are revoked.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn forget_former(
+    client: &impl GenericClient,
+    vendor: Option<VendorId>,
+    (id, owner): (&[u8; 32], i64),
+    request_id: &str,
+) -> Result<()> {
+    let sql = "UPDATE idempotency_keys SET request_ids = ARRAY[$4::text] \
+               WHERE vendor_id IS NOT DISTINCT FROM $1 AND id = $2 AND owner = $3";
+    let (vendor, id) = (vendor.map(|vendor| vendor.0), id.as_slice());
+    client
+        .execute(sql, &[&vendor, &id, &owner, &request_id])
+        .await?;
+    Ok(())
+}
+
 /// Ends the claim of a try; the key stays bound to its request.
 ///
 /// # Errors

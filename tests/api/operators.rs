@@ -131,6 +131,9 @@ async fn temporary_passwords_end_and_resets_keep_the_second_factor() {
         test.operator_may(&session).await,
         refused("password_temporary")
     );
+    let others = test.call(Method::DELETE, "/api/admin/sessions/00000000000000ff");
+    let others = others.bearer(&session).send().await;
+    others.expect_problem(403, "password_temporary");
     let body = json!({ "current": made, "new": STRONG });
     let changed = account(&test, &session, Method::PUT, "/password", body).await;
     assert_eq!(changed.status, 200, "{changed:?}");

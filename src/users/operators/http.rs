@@ -116,9 +116,11 @@ pub async fn remove(
     let EnrollingPerson(person) = person;
     let own = SessionId(person.session);
     let id = path.0.unwrap_or(own);
-    if id != own && (person.enrolling || person.account.password_temporary) {
-        return Err(Error::EnrolmentOnly);
-    }
+    let person = if id == own {
+        person
+    } else {
+        person.settled()?
+    };
     let actor = person.account.actor();
     end(&app, person.account, Which::One(id), actor).await
 }
