@@ -224,7 +224,7 @@ async fn config(database_url: &str, openbao: &OpenBao) -> Config {
 
 async fn operator(openbao: &OpenBao, pool: &db::Pool) -> String {
     let (_, handle) = administrator(openbao);
-    let token = bootstrap::new_operator(&handle, pool, "bench")
+    let token = bootstrap::new_operator(&handle, pool, "bench", 3_650)
         .await
         .unwrap();
     token.expose().to_owned()

@@ -2,6 +2,7 @@
 //! policies and roles up to date, and leaves keys alone.
 
 use anyhow::{Context, bail};
+use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::auth::{KeyRing, new_id, new_ring_key};
@@ -13,7 +14,7 @@ use crate::oauth;
 use crate::tokens::ROLES;
 use crate::trustedlogin::signing;
 use crate::types::Secret;
-use crate::users::{self, operators};
+use crate::users::{self, OperatorToken, operators};
 use crate::vault::approle::{self, Credentials, Life};
 use crate::vault::{Connection, Handle, Server, kv, mounts, policies, roles};
 
@@ -24,6 +25,9 @@ const APPROLES: [(&str, &str); 4] = [
     ("gatehouse-provisioner", "provisioner-policy"),
     ("gatehouse-saas", "saas-policy"),
 ];
+
+/// So many days an operator's token for a script is good, unless something else is asked for.
+pub const OPERATOR_TOKEN_DAYS: u16 = 90;
 
 /// First life 42 hours, as the seed renews it; longest 32 days.
 const LIFE: Life = Life {
@@ -139,11 +143,16 @@ pub async fn key_ring(handle: &Handle) -> anyhow::Result<KeyRing> {
     KeyRing::from_hex(&stored.key).context("the digest key is not 64 hexadecimal digits")
 }
 
-/// Makes an operator's token and records its digest. The token is shown once.
+/// Makes an operator's token for a script, which ends after `days`, and records its digest. The token is shown once.
 ///
 /// # Errors
-/// Where OpenBao or the database does not answer.
-pub async fn new_operator(handle: &Handle, pool: &Pool, name: &str) -> anyhow::Result<Secret> {
+/// Where OpenBao or the database does not answer, or an operator has that name.
+pub async fn new_operator(
+    handle: &Handle,
+    pool: &Pool,
+    name: &str,
+    days: u16,
+) -> anyhow::Result<Secret> {
     let ring = key_ring(handle).await?;
     let id = new_id();
     let token = ring.new_access_token(id);
@@ -154,13 +163,28 @@ pub async fn new_operator(handle: &Handle, pool: &Pool, name: &str) -> anyhow::R
     if operators::store::is_person(&transaction, name).await? {
         bail!("there is an operator called {name}: name the token after the script it is for");
     }
-    let digest = ring.digest(token.expose());
-    users::store::add_operator_token(&transaction, id, name, &digest, now).await?;
+    let expires_at = now.checked_add(SignedDuration::from_hours(24 * i64::from(days)))?;
+    let row = OperatorToken {
+        id,
+        name: name.to_owned(),
+        digest: ring.digest(token.expose()),
+        created_at: now,
+        expires_at: Some(expires_at),
+    };
+    users::store::add_operator_token(&transaction, &row).await?;
     let mut event = Event::done("operator.added", None, COMMAND_LINE);
-    event.details = json!({ "name": name });
+    event.details = json!({ "name": name, "expiresAt": expires_at });
     event.record(&transaction, now).await?;
     transaction.commit().await.map_err(db::Error::from)?;
     Ok(token)
+}
+
+/// The tokens for scripts that are not revoked.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn operator_tokens(pool: &Pool) -> anyhow::Result<Vec<OperatorToken>> {
+    Ok(users::store::operator_tokens(&pool.get().await?).await?)
 }
 
 /// Ends all tokens of an operator, and gives how many those were.

@@ -271,7 +271,7 @@ pub(super) async fn known(app: &Arc<App>, bearer: Bearer, origin: &Origin) -> Re
             let digest = keys.digest(text.expose());
             app.directory.fresh().await?;
             let operator = app.directory.operator(id);
-            if let Some(operator) = proven(operator, &digest) {
+            if let Some(operator) = proven(app, operator, &digest) {
                 return Ok(operator);
             }
             if let Some(worker) = worker_session(app, &text).await? {
@@ -286,7 +286,7 @@ pub(super) async fn known(app: &Arc<App>, bearer: Bearer, origin: &Origin) -> Re
             }
             // One that was made a moment ago may not be in memory yet.
             let newer = app.directory.newer_operator(&app.db, id).await?;
-            proven(newer, &digest).ok_or(Error::CredentialsInvalid)
+            proven(app, newer, &digest).ok_or(Error::CredentialsInvalid)
         }
         Bearer::BareAccessToken(text) => worker_session(app, &text)
             .await?
@@ -298,9 +298,12 @@ pub(super) async fn known(app: &Arc<App>, bearer: Bearer, origin: &Origin) -> Re
     }
 }
 
-/// The operator, if the token is this one.
-fn proven(token: Option<Arc<OperatorToken>>, digest: &KeyedDigest) -> Option<Known> {
+/// The operator, if the token is this one and has not ended.
+fn proven(app: &App, token: Option<Arc<OperatorToken>>, digest: &KeyedDigest) -> Option<Known> {
     let token = token.filter(|token| token.digest.matches(digest))?;
+    if token.expires_at.is_some_and(|end| end <= app.clock.now()) {
+        return None;
+    }
     let name = token.name.clone();
     Some(Known::Operator(Operator { name }))
 }

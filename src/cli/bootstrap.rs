@@ -57,10 +57,16 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             credentials.secret_id.expose()
         ))?;
     }
-    let token = bootstrap::new_operator(&handle, &pool, &args.operator).await?;
+    let token = bootstrap::new_operator(
+        &handle,
+        &pool,
+        &args.operator,
+        bootstrap::OPERATOR_TOKEN_DAYS,
+    )
+    .await?;
     out::line(&format!("GATEHOUSE_ADMIN_TOKEN={}", token.expose()))?;
     out::note(
-        "These are shown once. Revoke the administrator's token now if it was made for this.",
+        "These are shown once, and the operator's token ends after 90 days. Revoke the administrator's token now if it was made for this.",
     );
     Ok(())
 }

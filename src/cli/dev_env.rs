@@ -102,7 +102,7 @@ pub async fn load_or_make(folder: &Folder, handle: &Handle, pool: &Pool) -> anyh
         })
     };
     let kept = Kept {
-        admin_token: bootstrap::new_operator(handle, pool, "dev")
+        admin_token: bootstrap::new_operator(handle, pool, "dev", 3_650)
             .await?
             .expose()
             .to_owned(),

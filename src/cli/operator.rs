@@ -9,6 +9,7 @@ use crate::bootstrap;
 use crate::config::{self, Env};
 use crate::db::Pool;
 use crate::types::{Secret, SessionId, UserName};
+use crate::users::OperatorToken;
 use crate::users::accounts::Account;
 use crate::users::accounts::sessions::Session;
 use crate::users::operators::manage::{self, Change};
@@ -74,6 +75,14 @@ pub enum Args {
     Add {
         /// What it is for; stands in every event
         name: String,
+        /// It ends after so many days
+        #[arg(long, default_value_t = bootstrap::OPERATOR_TOKEN_DAYS, value_parser = clap::value_parser!(u16).range(1..=366))]
+        days: u16,
+    },
+    /// List the tokens for scripts
+    Tokens {
+        #[command(flatten)]
+        format: Format,
     },
     /// Revoke all tokens of a name
     Revoke {
@@ -179,10 +188,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Args::Resume(one) => change(&pool, &one.name, Change::Resume, one.format).await,
         Args::Remove(one) => change(&pool, &one.name, Change::Remove, one.format).await,
         Args::Sessions { of, end, end_all } => sessions(&pool, &of, end, end_all).await,
-        Args::Add { name } => {
+        Args::Tokens { format } => tokens(&bootstrap::operator_tokens(&pool).await?, format),
+        Args::Add { name, days } => {
             let token = config::administrator_token(&env)?;
             let handle = bootstrap::administrator(&config::server(&env)?, &token)?;
-            let token = bootstrap::new_operator(&handle, &pool, &name).await?;
+            let token = bootstrap::new_operator(&handle, &pool, &name, days).await?;
             out::line(token.expose())
         }
         Args::Revoke { name } => {
@@ -244,6 +254,22 @@ fn state(one: &Account) -> &'static str {
     } else {
         "active"
     }
+}
+
+fn tokens(found: &[OperatorToken], format: Format) -> anyhow::Result<()> {
+    let value = found.iter().map(|token| {
+        json!({ "name": token.name, "createdAt": token.created_at, "expiresAt": token.expires_at })
+    });
+    let lines = found.iter().map(|token| {
+        let end = token.expires_at.map(|at| at.to_string());
+        let end = end.unwrap_or_else(|| "never".to_owned());
+        format!("{}  made: {}  ends: {end}", token.name, token.created_at)
+    });
+    let lines: Vec<String> = lines.collect();
+    format.write(
+        &json!({ "items": value.collect::<Vec<_>>() }),
+        &lines.join("\n"),
+    )
 }
 
 fn list(found: &[Account], format: Format) -> anyhow::Result<()> {

@@ -142,8 +142,8 @@ async fn kept(
     let bytes = to_bytes(body)
         .await
         .map_err(|_| Error::Internal("an answer has no body".to_owned()))?;
-    let text = str::from_utf8(&bytes)
-        .map_err(|_| Error::Internal("an answer is no text".to_owned()))?;
+    let text =
+        str::from_utf8(&bytes).map_err(|_| Error::Internal("an answer is no text".to_owned()))?;
     let headers = KEPT.iter().filter_map(|name| {
         let value = head.headers().get(name)?.to_str().ok()?;
         Some((name.as_str().to_owned(), value.to_owned()))

@@ -7,9 +7,11 @@ pub mod operators;
 pub mod store;
 pub mod workers;
 
+use jiff::Timestamp;
+
 use crate::auth::KeyedDigest;
 
-/// An operator's token that is not revoked.
+/// An operator's token for a script, not revoked.
 pub struct OperatorToken {
     /// Stands in the token.
     pub id: i64,
@@ -17,4 +19,8 @@ pub struct OperatorToken {
     pub name: String,
     /// What it is known by.
     pub digest: KeyedDigest,
+    /// Since when there is one.
+    pub created_at: Timestamp,
+    /// When it ends. Those of old have no end.
+    pub expires_at: Option<Timestamp>,
 }

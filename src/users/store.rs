@@ -11,7 +11,8 @@ use crate::db::{Error, GenericClient, Result};
 /// # Errors
 /// Where the database does not answer.
 pub async fn operator_tokens(client: &impl GenericClient) -> Result<Vec<OperatorToken>> {
-    let sql = "SELECT id, name, digest FROM operator_tokens WHERE revoked_at IS NULL";
+    let sql = "SELECT id, name, digest, created_at, expires_at FROM operator_tokens WHERE revoked_at IS NULL \
+               ORDER BY name, created_at";
     let rows = client.query(sql, &[]).await?;
     rows.iter()
         .map(|row| {
@@ -20,6 +21,8 @@ pub async fn operator_tokens(client: &impl GenericClient) -> Result<Vec<Operator
                 id: row.try_get("id")?,
                 name: row.try_get("name")?,
                 digest: digest.ok_or(Error::Corrupt("operator_tokens.digest"))?,
+                created_at: row.try_get("created_at")?,
+                expires_at: row.try_get("expires_at")?,
             })
         })
         .collect()
@@ -29,16 +32,12 @@ pub async fn operator_tokens(client: &impl GenericClient) -> Result<Vec<Operator
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn add_operator_token(
-    client: &impl GenericClient,
-    id: i64,
-    name: &str,
-    digest: &KeyedDigest,
-    now: Timestamp,
-) -> Result<()> {
-    let sql = "INSERT INTO operator_tokens (id, name, digest, created_at) VALUES ($1, $2, $3, $4)";
+pub async fn add_operator_token(client: &impl GenericClient, token: &OperatorToken) -> Result<()> {
+    let sql = "INSERT INTO operator_tokens (id, name, digest, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)";
+    let OperatorToken { id, name, .. } = token;
+    let (made, ends) = (&token.created_at, &token.expires_at);
     client
-        .execute(sql, &[&id, &name, &digest.as_bytes(), &now])
+        .execute(sql, &[id, name, &token.digest.as_bytes(), made, ends])
         .await?;
     Ok(())
 }

@@ -48,7 +48,25 @@ async fn operators_are_made_reset_suspended_and_removed_from_the_command_line() 
     assert!(refusal(&env, &["operator", "create", "ann"]).contains("there is an operator"));
     assert!(refusal(&env, &["operator", "create", "No Name"]).contains("invalid value"));
     assert!(refusal(&env, &["operator", "add", "ann"]).contains("there is an operator"));
-    assert!(run(&env, &["operator", "add", "script"]).status.success());
+    for days in ["0", "367"] {
+        let refused = refusal(&env, &["operator", "add", "script", "--days", days]);
+        assert!(refused.contains("1..=366"), "{refused}");
+    }
+    let added = run(&env, &["operator", "add", "script", "--days", "2"]);
+    let token = String::from_utf8(added.stdout).unwrap().trim().to_owned();
+    test.keep_secret(&token);
+    let listed = operator(&["tokens"]);
+    let script = listed["items"].as_array().unwrap();
+    let script = script.iter().find(|one| one["name"] == "script").unwrap();
+    let [made, ends] = ["createdAt", "expiresAt"].map(|at| {
+        let text = script[at].as_str().unwrap();
+        text.parse::<jiff::Timestamp>().unwrap()
+    });
+    assert_eq!(ends.duration_since(made).as_hours(), 48);
+    assert_eq!(test.operator_may(&token).await.0, 200);
+    test.app.clock.advance(48 * 3600);
+    assert_eq!(test.operator_may(&token).await.0, 401);
+    test.app.clock.advance(-48 * 3600);
     assert!(refusal(&env, &["operator", "create", "script"]).contains("a token for scripts"));
     let begun = test
         .operator_log_in(json!({ "name": "ann", "password": first }))

@@ -116,11 +116,7 @@ pub async fn remove(
     let EnrollingPerson(person) = person;
     let own = SessionId(person.session);
     let id = path.0.unwrap_or(own);
-    let person = if id == own {
-        person
-    } else {
-        person.settled()?
-    };
+    let person = if id == own { person } else { person.settled()? };
     let actor = person.account.actor();
     end(&app, person.account, Which::One(id), actor).await
 }

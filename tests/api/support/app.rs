@@ -196,7 +196,7 @@ impl TestApp {
         let running = runtime.spawn(server::start(config)).await.unwrap();
         let running = running.unwrap_or_else(|error| panic!("the service must start: {error}"));
         let pool = db::Pool::new(&db_settings(&place.database_url)).unwrap();
-        let operator = bootstrap::new_operator(&place.administrator(), &pool, "test")
+        let operator = bootstrap::new_operator(&place.administrator(), &pool, "test", 3_650)
             .await
             .unwrap();
         let test = Self {

@@ -53,7 +53,7 @@ impl<'a> Call<'a> {
 pub async fn operator(test: &TestApp, name: &str) -> String {
     let pool = gatehouse::db::Pool::new(&super::app::db_settings(&test.database_url)).unwrap();
     let administrator = test.place().administrator();
-    let token = gatehouse::bootstrap::new_operator(&administrator, &pool, name);
+    let token = gatehouse::bootstrap::new_operator(&administrator, &pool, name, 3_650);
     let token = token.await.unwrap().expose().to_owned();
     test.keep_secret(&token);
     token
