@@ -5,6 +5,7 @@
 //! addresses that were judged, so a second answer of the name's server cannot change them (DNS rebinding).
 
 mod address;
+mod fetch;
 mod names;
 mod outside;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 use url::Url;
 
+pub use fetch::FetchError;
 use names::Pinned;
 pub use names::System;
 pub use tls::{TlsError, authorities};

@@ -1,14 +1,10 @@
 //! Forms, as `OAuth` has them (RFC 6749, appendix B).
 
-use std::future::Future;
-use std::pin::Pin;
-
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use percent_encoding::percent_decode_str;
 
-use super::Decided;
-use super::json::{read, says};
+use super::json::{Reading, body};
 use crate::error::{Error, OAuthError, Result};
 use crate::types::Secret;
 
@@ -77,17 +73,10 @@ pub fn decoded(text: &str) -> Option<String> {
 
 impl FromRequest for Form {
     type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+    type Future = Reading<Self>;
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (decided, request, payload) = (Decided::wait(request), request.clone(), payload.take());
-        Box::pin(async move {
-            decided.await;
-            let bytes = read(&request, payload, LIMIT).await?;
-            if !bytes.is_empty() && !says(&request, "application/x-www-form-urlencoded") {
-                return Err(Error::UnsupportedMediaType);
-            }
-            Self::parse(&bytes)
-        })
+        let kind = Some("application/x-www-form-urlencoded");
+        body(request, payload, LIMIT, kind, |bytes| Self::parse(&bytes))
     }
 }
 

@@ -33,13 +33,9 @@ pub struct RawBody<const MOST: usize = LIMIT>(pub Bytes);
 
 impl<const MOST: usize> FromRequest for RawBody<MOST> {
     type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+    type Future = Reading<Self>;
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (decided, request, payload) = (Decided::wait(request), request.clone(), payload.take());
-        Box::pin(async move {
-            decided.await;
-            read(&request, payload, MOST).await.map(Self)
-        })
+        body(request, payload, MOST, None, |bytes| Ok(Self(bytes)))
     }
 }
 
@@ -48,17 +44,10 @@ pub struct FileBody<const MOST: usize = FILE_LIMIT>(pub Bytes);
 
 impl<const MOST: usize> FromRequest for FileBody<MOST> {
     type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+    type Future = Reading<Self>;
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (decided, request, payload) = (Decided::wait(request), request.clone(), payload.take());
-        Box::pin(async move {
-            decided.await;
-            let bytes = read(&request, payload, MOST).await?;
-            if !bytes.is_empty() && !says(&request, "application/x-ndjson") {
-                return Err(Error::UnsupportedMediaType);
-            }
-            Ok(Self(bytes))
-        })
+        let kind = Some("application/x-ndjson");
+        body(request, payload, MOST, kind, |bytes| Ok(Self(bytes)))
     }
 }
 
@@ -67,28 +56,40 @@ pub struct Json<T, const MOST: usize = LIMIT>(pub T);
 
 impl<T: DeserializeOwned + 'static, const MOST: usize> FromRequest for Json<T, MOST> {
     type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+    type Future = Reading<Self>;
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (decided, request, payload) = (Decided::wait(request), request.clone(), payload.take());
-        Box::pin(async move {
-            decided.await;
-            let bytes = read(&request, payload, MOST).await?;
-            if bytes.is_empty() {
-                return parse(b"{}").map(Self);
-            }
-            if !says(&request, "application/json") {
-                return Err(Error::UnsupportedMediaType);
-            }
-            parse(&bytes).map(Self)
+        body(request, payload, MOST, Some("application/json"), |bytes| {
+            let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+            parse(text).map(Self)
         })
     }
 }
 
-pub(super) async fn read(
+/// A body that is being read.
+pub(super) type Reading<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
+
+/// Reads a body of at most `most` bytes, once the caller is let in; where it is not empty, it must be of the media type.
+pub(super) fn body<T: 'static>(
     request: &HttpRequest,
-    mut payload: Payload,
-    limit: usize,
-) -> Result<Bytes> {
+    payload: &mut Payload,
+    most: usize,
+    media_type: Option<&'static str>,
+    parse: fn(Bytes) -> Result<T>,
+) -> Reading<T> {
+    let (decided, request, payload) = (Decided::wait(request), request.clone(), payload.take());
+    Box::pin(async move {
+        decided.await;
+        let bytes = read(&request, payload, most).await?;
+        let is_right = media_type.is_none_or(|right| bytes.is_empty() || says(&request, right));
+        if is_right {
+            parse(bytes)
+        } else {
+            Err(Error::UnsupportedMediaType)
+        }
+    })
+}
+
+async fn read(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes> {
     if request.headers().contains_key(CONTENT_ENCODING) {
         return Err(Error::UnsupportedMediaType);
     }
@@ -132,7 +133,7 @@ fn still_active(request: &HttpRequest) -> Result<()> {
     known.map_or(Ok(()), |vendor| vendor.refuse_inactive())
 }
 
-pub(super) fn says(request: &HttpRequest, media_type: &str) -> bool {
+fn says(request: &HttpRequest, media_type: &str) -> bool {
     let mut types = request.headers().get_all(CONTENT_TYPE);
     let (Some(only), None) = (types.next(), types.next()) else {
         return false;

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::auth::Client;
 use crate::error::{OAuthError, Result};
 use crate::federation;
-use crate::http::{Form, NoQuery};
+use crate::http::Form;
 use crate::types::Secret;
 
 /// An access token (RFC 6749, 5.1).
@@ -28,12 +28,7 @@ struct TokenView {
 }
 
 /// `POST /oauth/token`: what the kind of grant says.
-pub async fn token(
-    app: web::Data<App>,
-    request: HttpRequest,
-    _query: NoQuery,
-    form: Form,
-) -> Result<HttpResponse> {
+pub async fn token(app: web::Data<App>, request: HttpRequest, form: Form) -> Result<HttpResponse> {
     match form.get("grant_type") {
         Some("client_credentials") => client_credentials(&app, &request, &form).await,
         Some(federation::http::GRANT_TYPE) => {

@@ -14,7 +14,7 @@ use super::store::{self, Node};
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::{Error, Result};
-use crate::http::{Json, NoQuery};
+use crate::http::Json;
 
 /// A node as answers show it.
 #[derive(Serialize)]
@@ -46,11 +46,7 @@ impl From<Node> for NodeView {
 }
 
 /// `GET /api/admin/audit-nodes`: the nodes whose audit logs are read. There are a few, so this is no page.
-pub async fn list(
-    app: web::Data<App>,
-    _operator: Operator,
-    _query: NoQuery,
-) -> Result<HttpResponse> {
+pub async fn list(app: web::Data<App>, _operator: Operator) -> Result<HttpResponse> {
     let client = app.db.get().await?;
     let nodes = store::all(&client).await?;
     let nodes: Vec<NodeView> = nodes.into_iter().map(NodeView::from).collect();
@@ -69,7 +65,6 @@ pub struct RemoveNodeRequest {
 pub async fn remove(
     app: web::Data<App>,
     operator: Operator,
-    _query: NoQuery,
     body: Json<RemoveNodeRequest>,
 ) -> Result<HttpResponse> {
     let node = body.0.node;

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, USER_AGENT};
 use serde_json::Value;
 use url::Url;
 
 use super::{KeySet, Source, Trouble};
 use crate::auth::jwt::object;
-use crate::egress::{Egress, EgressError};
+use crate::egress::{Egress, FetchError};
 use crate::types::{IssuerUrl, KeySetUrl};
 
 /// For all of it: what the issuer says of itself, and its keys.
@@ -25,7 +24,7 @@ const FORM: Trouble = "What the host of the key set answered is no key set.";
 const DISCOVERY: Trouble = "What the issuer answered is no description of an issuer.";
 const OTHER: Trouble = "What the issuer answered describes another issuer.";
 
-/// Fetches a set, once. No redirect is followed, and no compressed answer is unpacked.
+/// Fetches a set, once.
 pub(super) async fn fetch(egress: &Egress, source: &Source) -> Result<KeySet, Trouble> {
     let asking = async {
         let url = match source {
@@ -59,36 +58,16 @@ async fn ask(egress: &Egress, url: Url) -> Result<Vec<u8>, Trouble> {
     if url.scheme() != "https" {
         return Err(ADDRESS);
     }
-    let client = egress.http_client(&url).await.map_err(of_guard)?;
-    let request = client
-        .get(url)
-        .header(ACCEPT, "application/json")
-        .header(USER_AGENT, "Gatehouse");
-    let mut answer = request.send().await.map_err(|error| of_client(&error))?;
-    if answer.status() != reqwest::StatusCode::OK {
-        return Err(STATUS);
-    }
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| of_client(&error))? {
-        if body.len() + chunk.len() > BODY_LIMIT {
-            return Err(SIZE);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
+    egress.fetch(url, BODY_LIMIT).await.map_err(told)
 }
 
-fn of_guard(error: EgressError) -> Trouble {
+fn told(error: FetchError) -> Trouble {
     match error {
-        EgressError::NameUnknown | EgressError::NameTimedOut => NAME,
-        EgressError::AddressRefused | EgressError::Outside(_) | EgressError::NotWeb => ADDRESS,
-        EgressError::ConnectTimedOut => TIME,
-        EgressError::ConnectionRefused | EgressError::Unreachable | EgressError::Client => {
-            CONNECTION
-        }
+        FetchError::Name => NAME,
+        FetchError::Address => ADDRESS,
+        FetchError::Connection => CONNECTION,
+        FetchError::Time => TIME,
+        FetchError::Status => STATUS,
+        FetchError::Size => SIZE,
     }
-}
-
-fn of_client(error: &reqwest::Error) -> Trouble {
-    if error.is_timeout() { TIME } else { CONNECTION }
 }

@@ -14,7 +14,7 @@ use super::{CACHED_FOR, Keys, rotate};
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::Result;
-use crate::http::{NoQuery, in_background};
+use crate::http::in_background;
 
 /// `GET /.well-known/jwks.json`: what access tokens are checked with.
 pub async fn published(app: web::Data<App>) -> Result<HttpResponse> {
@@ -62,21 +62,13 @@ impl<'a> KeysView<'a> {
 }
 
 /// `GET /api/admin/token-keys`: the versions of the key, never the key.
-pub async fn list(
-    app: web::Data<App>,
-    _operator: Operator,
-    _query: NoQuery,
-) -> Result<HttpResponse> {
+pub async fn list(app: web::Data<App>, _operator: Operator) -> Result<HttpResponse> {
     let keys = app.token_keys.get().await?;
     Ok(HttpResponse::Ok().json(KeysView::new(&keys, app.clock.now())))
 }
 
 /// `POST /api/admin/token-keys`: a new version.
-pub async fn rotate(
-    app: web::Data<App>,
-    operator: Operator,
-    _query: NoQuery,
-) -> Result<HttpResponse> {
+pub async fn rotate(app: web::Data<App>, operator: Operator) -> Result<HttpResponse> {
     let actor = operator.actor();
     let rotated = in_background(&app, move |app| async move {
         rotate::rotate(&app, &actor).await

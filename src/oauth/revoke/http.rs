@@ -13,16 +13,11 @@ use super::Revoker;
 use crate::app::App;
 use crate::auth::{Client, VendorAdmin, read_access_token, refused};
 use crate::error::{Error, OAuthError, Result};
-use crate::http::{Form, NoQuery, in_background};
+use crate::http::{Form, in_background};
 use crate::types::Secret;
 
 /// `POST /oauth/revoke` (RFC 7009): 200 whatever the token was.
-pub async fn revoke(
-    app: web::Data<App>,
-    request: HttpRequest,
-    _query: NoQuery,
-    form: Form,
-) -> Result<HttpResponse> {
+pub async fn revoke(app: web::Data<App>, request: HttpRequest, form: Form) -> Result<HttpResponse> {
     let token = form.secret("token").cloned();
     let token = token.ok_or(OAuthError::InvalidRequest("token is missing."))?;
     let by = match bearer(&request) {
@@ -58,11 +53,7 @@ fn bearer(request: &HttpRequest) -> Option<Secret> {
 }
 
 /// `POST /api/access-tokens/revoke`: ends all access tokens that were made so far in the vendor's name.
-pub async fn end_all(
-    app: web::Data<App>,
-    by: VendorAdmin,
-    _query: NoQuery,
-) -> Result<HttpResponse> {
+pub async fn end_all(app: web::Data<App>, by: VendorAdmin) -> Result<HttpResponse> {
     in_background(
         &app,
         move |app| async move { super::end_all(&app, &by).await },

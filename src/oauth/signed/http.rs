@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::auth::VendorAdmin;
 use crate::auth::jwt::{Algorithm, PublicKey};
 use crate::error::{Error, Result};
-use crate::http::{Json, JwtKeyPath, NoQuery};
+use crate::http::{Json, JwtKeyPath};
 use crate::types::{ExpiresAt, JwtKeyId, KeySetUrl, Name};
 
 const LONGEST: usize = 512;
@@ -80,7 +80,6 @@ pub struct RegisterKeyRequest {
 pub async fn create(
     app: web::Data<App>,
     by: VendorAdmin,
-    _query: NoQuery,
     body: Json<RegisterKeyRequest>,
 ) -> Result<HttpResponse> {
     let now = app.clock.now();
@@ -142,7 +141,7 @@ fn of_value(key: Value, algorithm: Algorithm) -> Result<Material> {
 }
 
 /// `GET /api/jwt-keys`: all of them, at most ten.
-pub async fn list(app: web::Data<App>, by: VendorAdmin, _query: NoQuery) -> Result<HttpResponse> {
+pub async fn list(app: web::Data<App>, by: VendorAdmin) -> Result<HttpResponse> {
     let client = app.db.get().await?;
     let keys = store::all(&client, by.vendor.id).await?;
     let items: Vec<KeyView<'_>> = keys.iter().map(|key| KeyView::new(&app, key)).collect();
@@ -192,11 +191,7 @@ pub async fn remove(
 }
 
 /// `GET /api/client-rules`: what the vendor demands of its client plugins.
-pub async fn show_rules(
-    app: web::Data<App>,
-    by: VendorAdmin,
-    _query: NoQuery,
-) -> Result<HttpResponse> {
+pub async fn show_rules(app: web::Data<App>, by: VendorAdmin) -> Result<HttpResponse> {
     app.directory.fresh().await?;
     let vendor = app.directory.by_id(by.vendor.id).ok_or(Error::NotFound)?;
     Ok(rules(vendor.signed_clients_only))
@@ -213,7 +208,6 @@ pub struct RulesRequest {
 pub async fn update_rules(
     app: web::Data<App>,
     by: VendorAdmin,
-    _query: NoQuery,
     body: Json<RulesRequest>,
 ) -> Result<HttpResponse> {
     let only = match body.0.signed_clients_only {

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::auth::{Operator, VendorAdmin};
 use crate::error::{Error, Result};
 use crate::events::Event;
-use crate::http::{Json, NoQuery};
+use crate::http::Json;
 use crate::vendors::create;
 use crate::vendors::settings::Change;
 
@@ -56,11 +56,7 @@ impl HolderView {
 }
 
 /// `GET /api/admin/lease-budget`: how many tokens live and may, and the vendors that hold most.
-pub async fn show(
-    app: web::Data<App>,
-    _operator: Operator,
-    _query: NoQuery,
-) -> Result<HttpResponse> {
+pub async fn show(app: web::Data<App>, _operator: Operator) -> Result<HttpResponse> {
     let (now, own) = (app.clock.now(), own_kinds());
     let client = app.db.get().await?;
     let (live, of_service) = store::live(&client, &own, now).await?;
@@ -81,11 +77,7 @@ pub async fn show(
 }
 
 /// `GET /api/admin/vendors/{namespace}/lease-budget`.
-pub async fn show_vendor(
-    app: web::Data<App>,
-    by: VendorAdmin,
-    _query: NoQuery,
-) -> Result<HttpResponse> {
+pub async fn show_vendor(app: web::Data<App>, by: VendorAdmin) -> Result<HttpResponse> {
     of_vendor(&app, &by).await
 }
 
@@ -102,7 +94,6 @@ pub struct CapRequest {
 pub async fn change_vendor(
     app: web::Data<App>,
     by: VendorAdmin,
-    _query: NoQuery,
     body: Json<CapRequest>,
 ) -> Result<HttpResponse> {
     let cap = match body.0.cap {

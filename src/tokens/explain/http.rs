@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::auth::Operator;
 use crate::credentials::token::Asked;
 use crate::error::{Error, FieldError, Result};
-use crate::http::{Json, NoQuery};
+use crate::http::Json;
 use crate::tokens::Wishes;
 use crate::tokens::http::WrapTtl;
 use crate::types::{AccessKey, CredentialKey, Metadata, Namespace, SecretId, WorkerLogin};
@@ -147,7 +147,6 @@ impl TokenView {
 pub async fn explain(
     app: web::Data<App>,
     _operator: Operator,
-    _query: NoQuery,
     body: Json<ExplainRequest>,
 ) -> Result<HttpResponse> {
     let ExplainRequest {

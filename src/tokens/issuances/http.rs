@@ -15,7 +15,7 @@ use super::{Addresses, CallerName, Filter, Issuance, Moment, REACH, State, Stret
 use crate::app::App;
 use crate::auth::{Operator, VendorAdmin};
 use crate::error::{Error, Result};
-use crate::http::{IssuancePath, Json, NoQuery, Page, PageRequest, in_background};
+use crate::http::{IssuancePath, Json, Page, PageRequest, in_background};
 use crate::tokens::Kind;
 use crate::types::{IssuanceId, SecretId, VendorId};
 
@@ -200,7 +200,6 @@ pub async fn show(
     app: web::Data<App>,
     by: VendorAdmin,
     path: IssuancePath,
-    _query: NoQuery,
 ) -> Result<HttpResponse> {
     let client = app.db.get().await?;
     let found = store::find(&client, by.vendor.id, path.0).await?;
@@ -213,7 +212,6 @@ pub async fn revoke(
     app: web::Data<App>,
     by: VendorAdmin,
     path: IssuancePath,
-    _query: NoQuery,
 ) -> Result<HttpResponse> {
     let dead = in_background(&app, move |app| async move {
         let asker = Asker { actor: by.actor };
@@ -284,7 +282,6 @@ impl RevokeRequest {
 pub async fn revoke_many(
     app: web::Data<App>,
     by: VendorAdmin,
-    _query: NoQuery,
     body: Json<RevokeRequest>,
 ) -> Result<HttpResponse> {
     if body.0.is_empty() && !body.0.all {
@@ -299,7 +296,6 @@ pub async fn revoke_many(
 pub async fn revoke_all(
     app: web::Data<App>,
     operator: Operator,
-    _query: NoQuery,
     body: Json<RevokeRequest>,
 ) -> Result<HttpResponse> {
     if body.0.issued_before.is_none() && !body.0.all {

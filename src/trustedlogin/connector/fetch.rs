@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, USER_AGENT};
 use serde::Deserialize;
-use url::Url;
 
-use crate::egress::{Egress, EgressError};
+use crate::egress::{Egress, FetchError};
 use crate::types::{ApiEndpoint, SignatureKey};
 
 /// For all of it, from the look-up of the name to the end of the answer. Connectors wait 5 seconds for what is shown to
@@ -31,15 +29,14 @@ struct SignatureKeyAnswer {
     signature_key: String,
 }
 
-/// Asks the Connector, once. No redirect is followed, and no compressed answer is unpacked.
+/// Asks the Connector, once.
 pub(super) async fn fetch(
     egress: &Egress,
     endpoint: &ApiEndpoint,
 ) -> Result<SignatureKey, Trouble> {
     let asking = async {
-        let url = endpoint.key_url();
-        let client = egress.http_client(&url).await.map_err(of_guard)?;
-        let body = ask(&client, url).await?;
+        let asked = egress.fetch(endpoint.key_url(), BODY_LIMIT);
+        let body = asked.await.map_err(told)?;
         // Some sites begin everything with a byte order mark.
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body);
         let answer: SignatureKeyAnswer = serde_json::from_slice(body).map_err(|_| FORM)?;
@@ -50,36 +47,13 @@ pub(super) async fn fetch(
         .unwrap_or(Err(TIME))
 }
 
-async fn ask(client: &reqwest::Client, url: Url) -> Result<Vec<u8>, Trouble> {
-    let request = client
-        .get(url)
-        .header(ACCEPT, "application/json")
-        .header(USER_AGENT, "Gatehouse");
-    let mut answer = request.send().await.map_err(|error| of_client(&error))?;
-    if answer.status() != reqwest::StatusCode::OK {
-        return Err(STATUS);
-    }
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| of_client(&error))? {
-        if body.len() + chunk.len() > BODY_LIMIT {
-            return Err(FORM);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-fn of_guard(error: EgressError) -> Trouble {
+fn told(error: FetchError) -> Trouble {
     match error {
-        EgressError::NameUnknown | EgressError::NameTimedOut => NAME,
-        EgressError::AddressRefused | EgressError::Outside(_) | EgressError::NotWeb => ADDRESS,
-        EgressError::ConnectTimedOut => TIME,
-        EgressError::ConnectionRefused | EgressError::Unreachable | EgressError::Client => {
-            CONNECTION
-        }
+        FetchError::Name => NAME,
+        FetchError::Address => ADDRESS,
+        FetchError::Connection => CONNECTION,
+        FetchError::Time => TIME,
+        FetchError::Status => STATUS,
+        FetchError::Size => FORM,
     }
-}
-
-fn of_client(error: &reqwest::Error) -> Trouble {
-    if error.is_timeout() { TIME } else { CONNECTION }
 }

@@ -14,7 +14,7 @@ use super::{reissue, rotate, set_end};
 use crate::app::App;
 use crate::auth::{KeyRing, VendorAdmin};
 use crate::error::{Error, Result};
-use crate::http::{Json, KeyPairPath, NoQuery, Page, PageRequest, in_background};
+use crate::http::{Json, KeyPairPath, Page, PageRequest, in_background};
 use crate::types::{ExpiresAt, KeyId};
 
 const DAY: u32 = 24 * 3600;
@@ -143,7 +143,6 @@ pub async fn remove(
     app: web::Data<App>,
     by: VendorAdmin,
     path: KeyPairPath,
-    _query: NoQuery,
 ) -> Result<HttpResponse> {
     let now = app.clock.now();
     end(&app, by, path, Some(now)).await
@@ -171,7 +170,6 @@ pub async fn replace_private_key(
     app: web::Data<App>,
     by: VendorAdmin,
     path: KeyPairPath,
-    _query: NoQuery,
 ) -> Result<HttpResponse> {
     let view = reissue(&app, &by.vendor, path.0, &by.actor).await?;
     Ok(HttpResponse::Ok().json(view))

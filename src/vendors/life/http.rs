@@ -10,7 +10,7 @@ use actix_web::{HttpResponse, web};
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::Result;
-use crate::http::{Confirmed, NamespacePath, NoQuery, in_background};
+use crate::http::{Confirmed, NamespacePath, in_background};
 use crate::types::Namespace;
 use crate::vendors::cancel::Progress;
 use crate::vendors::{Status, VendorView, create, http};
@@ -20,7 +20,6 @@ pub async fn suspend(
     app: web::Data<App>,
     operator: Operator,
     path: NamespacePath,
-    _query: NoQuery,
 ) -> Result<HttpResponse> {
     let view = set(&app, &operator, path.0, Status::Suspended).await?;
     Ok(HttpResponse::Ok().json(view))
@@ -31,7 +30,6 @@ pub async fn resume(
     app: web::Data<App>,
     operator: Operator,
     path: NamespacePath,
-    _query: NoQuery,
 ) -> Result<HttpResponse> {
     let view = set(&app, &operator, path.0, Status::Active).await?;
     Ok(HttpResponse::Ok().json(view))

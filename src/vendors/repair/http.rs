@@ -12,7 +12,7 @@ use super::{Drift, examine, repair, store};
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::Result;
-use crate::http::{NamespacePath, NoQuery, Page, PageRequest, in_background};
+use crate::http::{NamespacePath, Page, PageRequest, in_background};
 use crate::vendors::create;
 
 /// What was found of a vendor.
@@ -39,7 +39,6 @@ pub async fn show(
     app: web::Data<App>,
     _operator: Operator,
     path: NamespacePath,
-    _query: NoQuery,
 ) -> Result<HttpResponse> {
     let vendor = create::named(&app, &path.0).await?;
     vendor.refuse_cancelled()?;
@@ -52,7 +51,6 @@ pub async fn run(
     app: web::Data<App>,
     operator: Operator,
     path: NamespacePath,
-    _query: NoQuery,
 ) -> Result<HttpResponse> {
     let vendor = create::named(&app, &path.0).await?;
     let actor = operator.actor();

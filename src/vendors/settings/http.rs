@@ -14,7 +14,7 @@ use super::{Changes, KindSettings, TokenSettings};
 use crate::app::App;
 use crate::auth::VendorAdmin;
 use crate::error::{Error, Result};
-use crate::http::{Json, NoQuery};
+use crate::http::Json;
 use crate::tokens::Kind;
 use crate::tokens::terms::{MOST_USES, SHORTEST, Terms};
 
@@ -91,7 +91,7 @@ impl KindView {
 }
 
 /// `GET /api/token-settings`.
-pub async fn show(app: web::Data<App>, by: VendorAdmin, _query: NoQuery) -> Result<HttpResponse> {
+pub async fn show(app: web::Data<App>, by: VendorAdmin) -> Result<HttpResponse> {
     app.directory.fresh().await?;
     let vendor = app.directory.by_id(by.vendor.id).ok_or(Error::NotFound)?;
     Ok(HttpResponse::Ok().json(SettingsView::new(&vendor.token_settings)))
@@ -101,7 +101,6 @@ pub async fn show(app: web::Data<App>, by: VendorAdmin, _query: NoQuery) -> Resu
 pub async fn change(
     app: web::Data<App>,
     by: VendorAdmin,
-    _query: NoQuery,
     body: Json<Changes>,
 ) -> Result<HttpResponse> {
     let settings = super::change(&app, &by, &body.0).await?;
