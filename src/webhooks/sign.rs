@@ -72,7 +72,7 @@ pub struct Headers<'a> {
     pub signature: &'a str,
 }
 
-/// Checks time and signature of a message; any of `secrets` may have signed it.
+/// Checks time and signature of a message; any of `secrets` may have signed it, and the place of the first that did is given.
 ///
 /// # Errors
 /// With a fixed sentence for the sender.
@@ -81,7 +81,7 @@ pub fn verify(
     headers: Headers,
     body: &[u8],
     now: i64,
-) -> Result<(), &'static str> {
+) -> Result<usize, &'static str> {
     let plain = |b: u8| b.is_ascii_graphic() && b != b'.';
     if !(1..=256).contains(&headers.id.len()) || !headers.id.bytes().all(plain) {
         return Err("webhook-id must be 1 to 256 printable characters without a dot");
@@ -104,18 +104,14 @@ pub fn verify(
     let given: Vec<Vec<u8>> = given
         .filter_map(|tag| BASE64_STANDARD.decode(tag).ok())
         .collect();
-    let holds = secrets.iter().any(|secret| {
+    let signer = secrets.iter().position(|secret| {
         given.iter().any(|tag| {
             secret
                 .mac(headers.id, headers.timestamp, body)
                 .is_some_and(|mac| mac.verify_slice(tag).is_ok())
         })
     });
-    if holds {
-        Ok(())
-    } else {
-        Err("webhook-signature does not match the body")
-    }
+    signer.ok_or("webhook-signature does not match the body")
 }
 
 #[cfg(test)]
@@ -127,6 +123,10 @@ mod tests {
     }
 
     fn check(id: &str, timestamp: &str, signature: &str, body: &[u8]) -> bool {
+        signer(id, timestamp, signature, body).is_some()
+    }
+
+    fn signer(id: &str, timestamp: &str, signature: &str, body: &[u8]) -> Option<usize> {
         verify(
             &[secret(1), secret(2)],
             Headers {
@@ -137,20 +137,22 @@ mod tests {
             body,
             1_800_000_000,
         )
-        .is_ok()
+        .ok()
     }
 
     #[test]
     fn signatures_of_either_secret_hold_and_nothing_else() {
         let body = br#"{"a":1}"#;
         let good = secret(2).sign("msg_1", 1_800_000_000, body);
-        assert!(check("msg_1", "1800000000", &good, body));
-        assert!(check(
-            "msg_1",
-            "1800000000",
-            &format!("v1,AAAA v1a,BBBB {good}"),
-            body
-        ));
+        let first = secret(1).sign("msg_1", 1_800_000_000, body);
+        for (signature, by) in [
+            (good.clone(), 1),
+            (format!("v1,AAAA v1a,BBBB {good}"), 1),
+            (format!("{good} {first}"), 0),
+        ] {
+            let found = signer("msg_1", "1800000000", &signature, body);
+            assert_eq!(found, Some(by), "{signature}");
+        }
         assert!(!check("msg_2", "1800000000", &good, body));
         assert!(!check("msg_1", "1800000001", &good, body));
         assert!(!check("msg_1", "1800000000", &good, br#"{"a": 1}"#));
