@@ -1,8 +1,7 @@
 //! Every route on one line: method, path, who may call, handler.
 //!
-//! `tests/api/access.rs` tries each as every caller. What begins with `/sites` answers below `/api/sites` too. A query is
-//! refused with 400, but where the line says `query`. What stands behind `=>` makes something once for each `Idempotency-Key`, and
-//! gives the same answer again: for a day where it is `Plain`, for 10 minutes where it holds a `Secret`.
+//! What begins with `/sites` answers below `/api/sites` too. A query is refused with 400, but where the line says `query`.
+//! What stands behind `=>` makes something once for each `Idempotency-Key`: `Plain` or `Secret`, as [`Replay`] says.
 
 mod caller;
 
@@ -12,7 +11,7 @@ use actix_web::{HttpResponse, Resource};
 use crate::access_logs::{nodes, timeline};
 use crate::error::Error;
 use crate::federation::{issuers, policies};
-use crate::http::without_query;
+use crate::http::{Taken, taken_by, without_query};
 use crate::idempotency::{Replay, http::once};
 use crate::lockbox::rport;
 use crate::trustedlogin::{connector, signing};
@@ -35,6 +34,8 @@ pub struct Route {
     pub caller: Caller,
     /// Whether it takes an `Idempotency-Key`, and for how long the answer is given again.
     pub replay: Option<Replay>,
+    /// What the handler takes.
+    pub takes: fn() -> Taken,
     /// Names the operation in the API description: `credentials.create`.
     pub operation: fn() -> String,
     add: fn(Resource) -> Resource,
@@ -70,6 +71,7 @@ macro_rules! routes {
             path: $path,
             caller: Caller::$caller,
             replay: replay_of!($($replay)?),
+            takes: || taken_by($handler),
             operation: || operation(stringify!($handler)),
             add: |resource| {
                 let method = web::method(actix_web::http::Method::$method);
@@ -353,8 +355,7 @@ pub fn paths(route: &Route) -> impl Iterator<Item = String> {
     std::iter::once(path.to_owned()).chain(alias)
 }
 
-/// Whether a request to `path` belongs to `pattern`: to the same one, or to one whose `{parameter}` may be a word of
-/// `path`, as a credential may be called `token`.
+/// Whether `pattern` has the requests to `path`: a `{parameter}` may be any word, as a credential may be called `token`.
 fn covers(pattern: &str, path: &str) -> bool {
     let is_parameter = |part: &str| part.starts_with('{');
     let (mut ours, mut theirs) = (pattern.split('/'), path.split('/'));

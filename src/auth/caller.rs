@@ -15,7 +15,7 @@ use super::user::{Administrator, EnrollingUser, User, UserAdmin};
 use super::verify::{Known, active, admit, authenticate, authenticate_active, known, origin};
 use crate::app::App;
 use crate::error::{Error, OAuthError, Result};
-use crate::http::Decided;
+use crate::http::{Decided, Described};
 use crate::types::{KeyId, Namespace, Secret, SecretId};
 use crate::users::workers::Worker;
 use crate::vendors::{Vendor, create};
@@ -212,6 +212,8 @@ type Extracted<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
 
 macro_rules! extract {
     ($caller:ty, |$app:ident, $request:ident| $body:expr) => {
+        impl Described for $caller {}
+
         impl FromRequest for $caller {
             type Error = Error;
             type Future = Extracted<Self>;

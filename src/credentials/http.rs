@@ -13,6 +13,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use super::access::Caller;
 use super::change::{self, Change};
@@ -117,7 +118,7 @@ pub async fn list(app: web::Data<App>, by: VendorAdmin, page: PageRequest) -> Re
 }
 
 /// The body of `POST /api/credentials`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateCredentialRequest {
     key: CredentialKey,
@@ -172,7 +173,7 @@ pub async fn show(
 }
 
 /// The body of `PUT /api/credentials/{key}`: the whole of it, so that a date left out is no more.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateCredentialRequest {
     value: Fields,

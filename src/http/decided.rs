@@ -51,6 +51,14 @@ pub fn read_decided<T: 'static>(
 /// An extractor of what stands in the head of a request.
 macro_rules! after_caller {
     ($what:ty, $read:expr) => {
+        crate::http::decided::head!($what, $read);
+        impl $crate::http::Described for $what {}
+    };
+}
+
+/// The same, of what the API description tells of.
+macro_rules! head {
+    ($what:ty, $read:expr) => {
         impl actix_web::FromRequest for $what {
             type Error = $crate::error::Error;
             type Future = $crate::http::decided::Extracted<Self>;
@@ -64,4 +72,4 @@ macro_rules! after_caller {
     };
 }
 
-pub(super) use after_caller;
+pub(super) use {after_caller, head};

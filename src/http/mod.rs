@@ -2,6 +2,7 @@
 
 mod address;
 mod decided;
+mod described;
 mod digest;
 mod form;
 mod json;
@@ -12,6 +13,7 @@ mod path;
 
 pub use address::client_address;
 pub use decided::Decided;
+pub use described::{Body, Described, Named, Parameter, Taken, taken_by};
 pub use digest::{body_digest, want_body_digest};
 pub use form::{Form, decoded};
 pub use json::{

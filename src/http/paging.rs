@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::decided::after_caller;
+use super::decided::head;
 use crate::error::{Error, Result};
 use crate::types::Namespace;
 
@@ -112,14 +112,14 @@ impl PageRequest {
     }
 }
 
-after_caller!(PageRequest, |request| PageRequest::parse(
+head!(PageRequest, |request| PageRequest::parse(
     request.query_string()
 ));
 
 /// The query of a call that takes none.
 pub struct NoQuery;
 
-after_caller!(NoQuery, |request| if request.query_string().is_empty() {
+head!(NoQuery, |request| if request.query_string().is_empty() {
     Ok(NoQuery)
 } else {
     Err(Error::InvalidParameter(
@@ -154,7 +154,7 @@ impl Confirmed {
     }
 }
 
-after_caller!(Confirmed, |request| {
+head!(Confirmed, |request| {
     let mut confirm = None;
     for (name, value) in url::form_urlencoded::parse(request.query_string().as_bytes()) {
         if name != "confirm" {

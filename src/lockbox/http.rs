@@ -10,6 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::entries::change::{self, Target};
 use super::entries::list::{self, Part, Position, Query};
@@ -50,7 +51,7 @@ pub async fn status(app: web::Data<App>, by: User) -> Result<HttpResponse> {
 }
 
 /// The body of `POST /api/lockbox/init` and `POST /api/lockbox/unlock`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LockboxPasswordRequest {
     password: Secret,
@@ -177,7 +178,7 @@ pub async fn list(app: web::Data<App>, by: User, request: HttpRequest) -> Result
 }
 
 /// The body of `POST /api/lockbox/entries`, and of `PUT` on one of them: the whole of it.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EntryRequest {
     client_id: Option<String>,

@@ -87,15 +87,6 @@ fn issuance_filters() -> Vec<Value> {
     ]
 }
 
-/// The schema of an operation's body, by name.
-pub fn body(route: &Route) -> Option<&'static str> {
-    match (route.method, route.path) {
-        ("POST", path) if path.ends_with("/issuances/revoke") => Some("RevokeIssuances"),
-        ("POST", "/api/admin/explain") => Some("Explain"),
-        _ => None,
-    }
-}
-
 /// The schema of an operation's answer, by name.
 pub fn answer(route: &Route) -> Option<&'static str> {
     match (route.method, route.path) {
@@ -117,8 +108,6 @@ pub fn schemas() -> Map<String, Value> {
         ),
         ("Issuance", issuance()),
         ("IssuancePage", page("Issuance", &json!({}))),
-        ("RevokeIssuances", revoke()),
-        ("Explain", explain()),
         ("Explained", explained()),
     ];
     all.into_iter()
@@ -205,34 +194,6 @@ fn issuance() -> Value {
         "vendor": { "type": "string", "description": "For operators." },
         "accessor": { "type": "string", "description": "For operators." },
     }))
-}
-
-fn revoke() -> Value {
-    let mut schema = object(&json!({
-        "site": text(), "kind": text(), "caller": text(), "publicKey": text(), "clientAddress": text(),
-        "issuedBefore": moment(), "issuedAfter": moment(),
-        "dryRun": { "type": "boolean", "description": "Only counts." },
-        "all": { "type": "boolean", "description": "Needed where nothing else is given." },
-    }));
-    schema["additionalProperties"] = json!(false);
-    schema
-}
-
-fn explain() -> Value {
-    let mut schema = object(&json!({
-        "vendor": text(),
-        "caller": object(&json!({
-            "kind": one_of(&["public-key", "signed-client", "vendor", "worker", "user", "operator", "billing"]), "login": text(),
-        })),
-        "token": object(&json!({
-            "kind": one_of(&["write", "read", "credentials"]), "secretId": text(), "accessKey": text(), "key": text(),
-            "ttl": { "type": "integer" }, "maxTtl": { "type": "integer" }, "uses": { "type": "integer" },
-            "wrapTtl": { "type": "integer" }, "keepAlive": { "type": "boolean" },
-        })),
-    }));
-    schema["required"] = json!(["vendor", "caller", "token"]);
-    schema["additionalProperties"] = json!(false);
-    schema
 }
 
 fn explained() -> Value {

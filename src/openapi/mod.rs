@@ -1,16 +1,19 @@
 //! The API description (OpenAPI 3.1), made from the route table and the models of credentials.
 //!
-//! It names every operation, who may call it and how errors look. The bodies of credentials, access logs and
-//! the ledger have their schemas; those of the other operations are described in `docs/` so far.
+//! It names every operation, who may call it, what it takes, as the types of its handler say ([`crate::http::Described`]),
+//! and how errors look. The answers of credentials, access logs and the ledger have their schemas; those of the other
+//! operations are described in `docs/` so far.
 
 pub mod http;
 mod logs;
 mod tokens;
 
 use serde_json::{Map, Value, json};
+use utoipa::openapi::{RefOr, Schema};
 
 use crate::credentials::models;
-use crate::error::{Dialect, Result};
+use crate::error::{Dialect, Error, Result};
+use crate::http::Named;
 use crate::routes::{Caller, ROUTES, Route, paths};
 
 /// Of this program, known when it is built.
@@ -59,6 +62,13 @@ fn operation(route: &Route, path: &str) -> Value {
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
         .collect();
+    let taken = (route.takes)();
+    parameters.extend(taken.query.iter().map(|parameter| {
+        json!({
+            "name": parameter.name, "in": "query", "required": false,
+            "description": parameter.says, "schema": parameter.schema,
+        })
+    }));
     parameters.extend(logs::query(route));
     if route.replay.is_some() {
         parameters.push(json!({ "$ref": "#/components/parameters/IdempotencyKey" }));
@@ -97,24 +107,32 @@ fn operation(route: &Route, path: &str) -> Value {
         "parameters": parameters,
         "responses": { "2XX": { "description": "Done" }, "default": problem },
     });
-    if let ("POST", "/api/credentials") | ("PUT", "/api/credentials/{key}") =
-        (route.method, route.path)
-    {
-        let body = json!({ "schema": { "$ref": "#/components/schemas/CredentialBody" } });
-        operation["requestBody"] =
-            json!({ "required": true, "content": { "application/json": body } });
+    if let Some(body) = &taken.body {
+        operation["requestBody"] = json!({
+            "required": is_required(&body.schema, &taken.schemas),
+            "content": { body.media_type: { "schema": body.schema } },
+        });
     }
     let content = |name: &str| json!({ "application/json": { "schema": { "$ref": format!("#/components/schemas/{name}") } } });
-    if let Some(name) = logs::body(route) {
-        operation["requestBody"] = json!({ "required": true, "content": content(name) });
-    }
-    if let Some(name) = tokens::body(route) {
-        operation["requestBody"] = json!({ "content": content(name) });
-    }
     if let Some(name) = logs::answer(route).or_else(|| tokens::answer(route)) {
         operation["responses"]["2XX"]["content"] = content(name);
     }
     operation
+}
+
+/// Whether a body must have anything in it: an empty one counts as `{}`.
+fn is_required(body: &RefOr<Schema>, schemas: &[Named]) -> bool {
+    let schema = match body {
+        RefOr::Ref(to) => {
+            let name = to.ref_location.rsplit('/').next().unwrap_or_default();
+            schemas.iter().find_map(|(known, schema)| match schema {
+                RefOr::T(schema) if known == name => Some(schema),
+                _ => None,
+            })
+        }
+        RefOr::T(schema) => Some(schema),
+    };
+    matches!(schema, Some(Schema::Object(object)) if !object.required.is_empty())
 }
 
 fn security(caller: Caller) -> Value {
@@ -131,26 +149,17 @@ fn security(caller: Caller) -> Value {
 
 fn schemas() -> Result<Map<String, Value>> {
     let mut all = Map::new();
-    let mut values = Vec::new();
     for (name, schema) in models::schemas()? {
-        let name = format!("Credential.{name}");
-        values.push(json!({ "$ref": format!("#/components/schemas/{name}") }));
-        all.insert(name, schema);
+        all.insert(format!("Credential.{name}"), schema);
     }
-    all.insert("CredentialValue".to_owned(), json!({ "oneOf": values }));
-    all.insert(
-        "CredentialBody".to_owned(),
-        json!({
-            "type": "object",
-            "required": ["value"],
-            "properties": {
-                "key": { "type": "string", "pattern": "^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$", "description": "Where the credential is made." },
-                "value": { "$ref": "#/components/schemas/CredentialValue" },
-                "rotateBy": { "type": ["string", "integer", "null"], "description": "RFC 3339, or Unix seconds." },
-            },
-            "additionalProperties": false,
-        }),
-    );
+    for (name, schema) in ROUTES.iter().flat_map(|route| (route.takes)().schemas) {
+        let unwritable = |_| Error::Internal(format!("the schema {name} cannot be written out"));
+        let schema = serde_json::to_value(schema).map_err(unwritable)?;
+        let known = all.insert(name.clone(), schema.clone());
+        if known.is_some_and(|known| known != schema) {
+            return Err(Error::Internal(format!("two schemas are called {name}")));
+        }
+    }
     all.insert(
         "Problem".to_owned(),
         json!({

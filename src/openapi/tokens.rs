@@ -3,20 +3,6 @@
 use serde_json::{Map, Value, json};
 
 use crate::routes::Route;
-use crate::tokens::terms::{MOST_USES, SHORTEST};
-use crate::vendors::settings::WRAP_LIVES;
-
-/// The schema of an operation's body, by name.
-pub fn body(route: &Route) -> Option<&'static str> {
-    match (route.method, route.path) {
-        ("POST", "/api/site") => Some("WriteToken"),
-        ("POST", "/sites/token") => Some("ReadToken"),
-        ("POST", "/api/credentials/token") => Some("CredentialsToken"),
-        ("PATCH", path) if path.ends_with("/token-settings") => Some("ChangeTokenSettings"),
-        ("PATCH", path) if path.ends_with("/lease-budget") => Some("ChangeLeaseCap"),
-        _ => None,
-    }
-}
 
 /// The schema of an operation's answer, by name.
 pub fn answer(route: &Route) -> Option<&'static str> {
@@ -32,21 +18,10 @@ pub fn answer(route: &Route) -> Option<&'static str> {
 /// The schemas.
 pub fn schemas() -> Map<String, Value> {
     let all = [
-        (
-            "WriteToken",
-            asked(&json!({ "secretId": text(), "accessKey": text() })),
-        ),
-        ("ReadToken", asked(&json!({ "secretId": text() }))),
-        (
-            "CredentialsToken",
-            asked(&json!({ "key": text(), "worker": text(), "keepAlive": { "type": "boolean" } })),
-        ),
         ("Token", token()),
         ("TokenSettings", settings()),
-        ("ChangeTokenSettings", change()),
         ("LeaseHolder", object(&holder())),
         ("LeaseBudget", budget()),
-        ("ChangeLeaseCap", closed(&json!({ "cap": or_null() }))),
     ];
     all.into_iter()
         .map(|(name, schema)| (name.to_owned(), schema))
@@ -69,31 +44,6 @@ fn object(properties: &Value) -> Value {
     json!({ "type": "object", "properties": properties })
 }
 
-/// One that takes no other field.
-fn closed(properties: &Value) -> Value {
-    let mut schema = object(properties);
-    schema["additionalProperties"] = json!(false);
-    schema
-}
-
-fn life() -> Value {
-    json!({ "type": "integer", "minimum": SHORTEST, "description": "Seconds; at most the vendor's, or the kind's" })
-}
-
-fn asked(more: &Value) -> Value {
-    let (least, most) = WRAP_LIVES;
-    let mut properties = json!({
-        "ttl": life(), "maxTtl": life(),
-        "uses": { "type": "integer", "minimum": 1, "maximum": MOST_USES },
-        "wrapTtl": { "type": "integer", "minimum": least, "maximum": most },
-        "metadata": { "type": "object", "additionalProperties": text() },
-    });
-    if let (Value::Object(all), Value::Object(more)) = (&mut properties, more) {
-        all.extend(more.clone());
-    }
-    closed(&properties)
-}
-
 fn token() -> Value {
     object(&json!({
         "token": text(), "wrapToken": text(), "wrapTtl": number(), "accessor": text(),
@@ -113,15 +63,6 @@ fn settings() -> Value {
     object(&json!({
         "kinds": { "type": "object", "additionalProperties": kind },
         "wrap": object(&wrap), "giveBack": { "type": "boolean" },
-    }))
-}
-
-fn change() -> Value {
-    let kind = closed(&json!({ "ttl": or_null(), "maxTtl": or_null(), "uses": or_null() }));
-    let wrap = json!({ "only": { "type": "boolean" }, "minTtl": or_null(), "maxTtl": or_null() });
-    closed(&json!({
-        "kinds": { "type": "object", "additionalProperties": kind },
-        "wrap": closed(&wrap), "giveBack": { "type": "boolean" },
     }))
 }
 

@@ -11,6 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::register::{self, RegisterRequest, Registering};
 use super::remove::{self, Removal};
@@ -76,8 +77,9 @@ pub async fn register(
 }
 
 /// The body of `POST /sites/search`: 1 to 100 access keys.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = SearchSitesRequest)]
 pub struct SearchRequest {
     search_keys: Vec<AccessKey>,
 }

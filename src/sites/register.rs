@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::store::{self, Registration};
 use super::{Site, State, shows_access_key};
@@ -26,8 +27,9 @@ use crate::webhooks::MessageType;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The body. `keyStoreID` and `publicKey` are what the plugins of 2019 send.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = RegisterSiteRequest)]
 pub struct RegisterRequest {
     /// Names the site.
     #[serde(alias = "keyStoreID")]

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Grant, Handed, Issued, Kind, Wishes, issue, rules};
 use crate::app::App;
@@ -22,7 +23,7 @@ use crate::types::{AccessKey, Metadata, SecretId};
 use crate::vault::tokens::Auth;
 
 /// The body of `POST /api/site`, all of it optional.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WriteTokenRequest {
     /// Then the token is for this site only.
@@ -43,7 +44,7 @@ pub struct WriteTokenRequest {
 }
 
 /// The body of `POST /sites/token`, all of it optional.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReadTokenRequest {
     /// Then the token is for this site only.
@@ -62,8 +63,9 @@ pub struct ReadTokenRequest {
 }
 
 /// How long a wrapping token can be exchanged: 30 to 3,600 seconds.
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(try_from = "u32")]
+#[schema(minimum = 30, maximum = 3600)]
 pub struct WrapTtl(u32);
 
 impl WrapTtl {

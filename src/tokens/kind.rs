@@ -1,6 +1,7 @@
 //! The kinds of token, and what OpenBao is made to enforce of each.
 
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::types::{CredentialId, Namespace, WorkerId};
 use crate::vault::roles::TokenRole;
@@ -10,8 +11,9 @@ const DAY: u64 = 24 * 3600;
 const MINUTE: u64 = 60;
 
 /// A kind of token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
+#[schema(as = TokenKind, rename_all = "snake_case")]
 pub enum Kind {
     /// Write, whole store: the seed's "Write Token".
     Write,

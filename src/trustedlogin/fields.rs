@@ -1,5 +1,6 @@
 //! Bodies of the dialect, read field by field, so that one answer names everything that is wrong.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -7,6 +8,8 @@ use jiff::Timestamp;
 use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
+use utoipa::openapi::{Object as AnyObject, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::error::{Error, FieldError, Result};
 use crate::http::read_value;
@@ -25,6 +28,18 @@ impl Body {
             object: &self.0,
             faults: Vec::new(),
         }
+    }
+}
+
+impl PartialSchema for Body {
+    fn schema() -> RefOr<Schema> {
+        AnyObject::new().into()
+    }
+}
+
+impl ToSchema for Body {
+    fn name() -> Cow<'static, str> {
+        "TrustedLoginBody".into()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A credential's number: small, as readers of the worker contract keep it in 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -12,8 +13,9 @@ pub struct CredentialId(pub i32);
 /// A credential's name, unique within its vendor: `[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}`.
 ///
 /// The type is what keeps paths of OpenBao safe: no slash, space, percent sign or leading dot can be in it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(pattern = "^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$")]
 pub struct CredentialKey(String);
 
 /// A text that is no key of a credential.
@@ -63,7 +65,7 @@ impl fmt::Display for CredentialKey {
 }
 
 /// Which credentials a worker may read: one key, all that begin with a text (`render-*`), or all (`*`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyPattern(String);
 

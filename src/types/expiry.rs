@@ -5,6 +5,9 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// An end date as callers send it: RFC 3339 with a zone, or Unix seconds. `0`, `false` and `null` mean never, as
 /// plugins send them.
@@ -25,6 +28,17 @@ impl ExpiresAt {
         }
     }
 }
+
+impl PartialSchema for ExpiresAt {
+    fn schema() -> RefOr<Schema> {
+        let types = [Type::String, Type::Integer, Type::Boolean, Type::Null];
+        let any = ObjectBuilder::new().schema_type(SchemaType::from_iter(types));
+        let says = "RFC 3339 with a zone, or Unix seconds, up to the year 2200. `0`, `false` and `null` mean never.";
+        any.description(Some(says)).into()
+    }
+}
+
+impl ToSchema for ExpiresAt {}
 
 impl<'de> Deserialize<'de> for ExpiresAt {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

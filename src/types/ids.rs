@@ -4,6 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
 use uuid::{NoContext, Uuid};
 
 /// A vendor's integer id: TrustedLogin's account id.
@@ -18,8 +19,11 @@ impl fmt::Display for VendorId {
 }
 
 /// Names one issuance: one token handed out, and its row in the ledger. A UUID of version 7, made before the token is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
 #[serde(try_from = "String")]
+#[schema(value_type = String, format = "uuid")]
 pub struct IssuanceId(pub Uuid);
 
 impl TryFrom<String> for IssuanceId {

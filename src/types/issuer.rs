@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
+use utoipa::ToSchema;
 
 use super::web_url;
 
@@ -16,13 +17,15 @@ pub struct IssuerError(&'static str);
 
 /// The URL of an issuer of identity tokens, as its tokens say it in `iss`. It is compared byte by byte, so it is taken
 /// only as the URL Standard itself would write it (a slash alone at the end may be there or not).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(format = "uri", max_length = 512)]
 pub struct IssuerUrl(String);
 
 /// Where a JWK set is: https, without user name, password and fragment.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(format = "uri", max_length = 512)]
 pub struct KeySetUrl(String);
 
 impl IssuerUrl {

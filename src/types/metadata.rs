@@ -5,10 +5,11 @@ use std::fmt;
 
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 /// Flat strings by key: at most 16, keys of 1 to 64 characters of `A-Za-z0-9_.-`, values of at most 512 bytes without
 /// control characters. A key given twice is refused.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(transparent)]
 pub struct Metadata(BTreeMap<String, String>);
 

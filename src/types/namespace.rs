@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Names nobody may take: what OpenBao, the plugins or this service use themselves.
 const RESERVED: &[&str] = &[
@@ -45,8 +46,9 @@ const RESERVED_ENDINGS: &[&str] = &[
 ///
 /// OpenBao folds the case of policy names and accepts almost any text as a mount, so this grammar is what keeps one
 /// vendor's paths apart from another's. Mount names and policy texts are built from this type only.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(pattern = "^[a-z0-9](-?[a-z0-9])*$", min_length = 5, max_length = 96)]
 pub struct Namespace(String);
 
 /// Why a text is no namespace.

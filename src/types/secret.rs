@@ -1,6 +1,9 @@
 //! The one type that holds a secret.
 
 use serde::{Deserialize, Deserializer, Serializer};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use zeroize::Zeroizing;
 
 /// A secret string: wiped when dropped, and without `Debug`, `Display` or `Serialize`, so that it cannot reach a log
@@ -43,6 +46,16 @@ impl Secret {
         }
     }
 }
+
+impl PartialSchema for Secret {
+    fn schema() -> RefOr<Schema> {
+        let format = SchemaFormat::KnownFormat(KnownFormat::Password);
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        text.format(Some(format)).into()
+    }
+}
+
+impl ToSchema for Secret {}
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

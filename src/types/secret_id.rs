@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Secret;
 
@@ -10,8 +11,9 @@ use super::Secret;
 ///
 /// Lower case only, as OpenBao folds the case of entity aliases. The type is what makes the client library's path
 /// traps impossible: no slash, dot, tab or percent sign can be in it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(pattern = "^[a-z0-9_-]{16,128}$")]
 pub struct SecretId(String);
 
 /// A text that is no secret id.
@@ -61,8 +63,9 @@ impl fmt::Display for SecretId {
 }
 
 /// What the support team types in to find a site: `[A-Za-z0-9_-]{16,128}`. Kept as a keyed digest only.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
+#[schema(value_type = String, pattern = "^[A-Za-z0-9_-]{16,128}$")]
 pub struct AccessKey(Secret);
 
 /// A text that is no access key.

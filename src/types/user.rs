@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Namespace, TextError, WorkerId};
 
@@ -12,8 +13,9 @@ pub struct UserId(pub i64);
 
 /// The name of a user within its vendor: 1 to 64 lower-case letters, digits, `.`, `_` and `-`, the first one a letter
 /// or digit. Never one that a worker could have.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(pattern = "^[a-z0-9][a-z0-9._-]{0,63}$")]
 pub struct UserName(String);
 
 impl UserName {
@@ -107,8 +109,9 @@ impl fmt::Display for SessionId {
 }
 
 /// The name of a group of users: 1 to 64 characters, none of them a control character, no blanks around it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(min_length = 1, max_length = 64)]
 pub struct GroupName(String);
 
 impl GroupName {

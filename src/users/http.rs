@@ -9,6 +9,7 @@ use actix_web::http::header::HOST;
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::accounts::log_in::{self, Shown};
 use super::workers::sessions;
@@ -19,13 +20,13 @@ use crate::http::Json;
 use crate::types::{Secret, WorkerLogin};
 
 /// The body of `POST /api/sessions`, as the workers' SDK sends it; `totp` is for users.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SessionRequest {
     session: LogIn,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LogIn {
     email: String,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::create::new_private_key;
 use super::{ApiKey, Vendor, VendorView, create, keys};
@@ -12,8 +13,9 @@ use crate::telemetry;
 use crate::types::Secret;
 
 /// The body.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = ClaimKeysRequest)]
 pub struct ClaimRequest {
     /// From the answer to the sign-up webhook.
     pub claim_token: Secret,

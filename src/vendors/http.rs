@@ -8,6 +8,7 @@
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::account;
 use super::claim::{self, ClaimRequest};
@@ -71,7 +72,7 @@ pub async fn claim(app: web::Data<App>, body: Json<ClaimRequest>) -> Result<Http
 }
 
 /// The body of `POST /api/admin/vendors`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateVendorRequest {
     namespace: String,
@@ -117,7 +118,7 @@ fn who(body: CreateVendorRequest) -> Result<Who> {
 }
 
 /// The body of `PATCH /api/admin/vendors/{namespace}`; a field left out stays as it is.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateVendorRequest {
     name: Option<Name>,
@@ -127,6 +128,7 @@ pub struct UpdateVendorRequest {
     subscription: Option<Subscription>,
     has_card: Option<bool>,
     #[serde(default)]
+    #[schema(value_type = Option<i32>)]
     log_retention_days: Retention,
 }
 

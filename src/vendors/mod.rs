@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::auth::KeyedDigest;
 use crate::error::{Error, Result};
@@ -160,7 +161,7 @@ impl Retention {
 }
 
 /// Whether a vendor has paid.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Subscription {
     /// Paid.

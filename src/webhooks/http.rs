@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, web};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::store::{self, Changes};
 use super::{Endpoint, Types, change};
@@ -53,7 +54,7 @@ fn with_secret((endpoint, secret): (Endpoint, Secret)) -> serde_json::Value {
 }
 
 /// The body of `POST /api/webhooks`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateWebhookRequest {
     url: HookUrl,
@@ -107,7 +108,7 @@ pub async fn show(
 }
 
 /// The body of `PATCH /api/webhooks/{webhook}`; a field left out stays as it is.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateWebhookRequest {
     url: Option<HookUrl>,
@@ -142,8 +143,9 @@ pub async fn remove(
 }
 
 /// The body of `POST /api/webhooks/{webhook}/secret`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = RotateWebhookSecretRequest)]
 pub struct RotateSecretRequest {
     /// How long the former secret signs too, seconds: 0 (where it leaked) to a day, default a day.
     overlap: Option<u32>,

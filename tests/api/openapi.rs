@@ -50,6 +50,66 @@ async fn description_refers_to_nothing_it_does_not_hold() {
     assert_eq!(ftp["properties"]["port"]["default"], 21);
 }
 
+/// What is read from the types of the handlers: the rules of fields, which of them must be there, and the query.
+#[tokio::test]
+async fn description_says_what_handlers_take() {
+    let test = TestApp::start().await;
+    let document = test.get("/openapi.json").send().await.json;
+    let operation = |method: &str, path: &str| {
+        let found = &document["paths"][path][method];
+        assert!(found.is_object(), "{method} {path}");
+        found.clone()
+    };
+    let schema = |operation: &Value| {
+        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+        let name = body["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+        document["components"]["schemas"][name].clone()
+    };
+    let sign = operation("post", "/api/jwt-keys");
+    assert_eq!(sign["requestBody"]["required"], true);
+    let body = schema(&sign);
+    assert_eq!(body["additionalProperties"], false);
+    assert_eq!(
+        body["required"],
+        serde_json::json!(["name", "algorithm", "issuer"])
+    );
+    let write = operation("post", "/api/site");
+    assert_eq!(write["requestBody"]["required"], false);
+    let kinds = &document["components"]["schemas"]["TokenKind"]["enum"];
+    assert!(kinds.as_array().unwrap().contains(&"write_site".into()));
+    let site = &document["components"]["schemas"]["SecretId"];
+    assert_eq!(site["pattern"], "^[a-z0-9_-]{16,128}$");
+    let listed = operation("get", "/api/webhooks");
+    let names = listed["parameters"].as_array().unwrap();
+    let names: Vec<&str> = names
+        .iter()
+        .filter_map(|one| one["name"].as_str())
+        .collect();
+    assert_eq!(names, ["limit", "cursor"]);
+    for (method, path, media_type) in [
+        ("post", "/oauth/token", "application/x-www-form-urlencoded"),
+        ("post", "/api/credential-file", "application/x-ndjson"),
+        ("put", "/api/credentials/{key}", "application/json"),
+    ] {
+        let content = operation(method, path)["requestBody"]["content"].clone();
+        assert!(content[media_type].is_object(), "{path}: {content}");
+    }
+    // What is made or changed has a body, but where the path says it all, and no other has one.
+    let mut bodies = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let has_body = operation["requestBody"].is_object();
+            bodies += usize::from(has_body);
+            assert!(!has_body || method != "get", "{method} {path}");
+            assert!(
+                has_body || !matches!(method.as_str(), "put" | "patch"),
+                "{method} {path}"
+            );
+        }
+    }
+    assert!(bodies > 100, "{bodies}");
+}
+
 fn refers(value: &Value, found: &mut impl FnMut(&str)) {
     match value {
         Value::Object(fields) => fields.iter().for_each(|(name, value)| match value {

@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::store::{self, Node};
 use crate::app::App;
@@ -54,7 +55,7 @@ pub async fn list(app: web::Data<App>, _operator: Operator) -> Result<HttpRespon
 }
 
 /// The body of `POST /api/admin/audit-nodes/remove`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RemoveNodeRequest {
     /// Its name, `GATEHOUSE_AUDIT_NODE`.

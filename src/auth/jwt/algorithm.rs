@@ -1,9 +1,12 @@
 //! The algorithms that are taken.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// How a token is signed. There is no symmetric one in here: who can verify with it could sign as well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 pub enum Algorithm {
     /// Ed25519.
     #[serde(rename = "EdDSA")]

@@ -1,5 +1,6 @@
 //! A value as it is sent, and the rules its fields are read by.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -7,11 +8,30 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use url::Url;
+use utoipa::openapi::schema::OneOfBuilder;
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
+use super::TYPES;
 use crate::types::Secret;
 
 /// The fields of a value, not checked yet. One given twice is refused.
 pub struct Fields(pub(super) Map<String, Value>);
+
+impl PartialSchema for Fields {
+    fn schema() -> RefOr<Schema> {
+        let named = |name| Ref::from_schema_name(format!("Credential.{name}"));
+        let models = TYPES.iter().map(named);
+        let any = models.fold(OneOfBuilder::new(), OneOfBuilder::item);
+        any.into()
+    }
+}
+
+impl ToSchema for Fields {
+    fn name() -> Cow<'static, str> {
+        "CredentialValue".into()
+    }
+}
 
 impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -7,6 +7,7 @@
 
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Asked, hand_out};
 use crate::app::App;
@@ -19,7 +20,7 @@ use crate::types::{CredentialKey, Metadata, WorkerLogin};
 use crate::users::workers::{self, TokenTtl};
 
 /// The body of `POST /api/credentials/token`, all of it optional.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CredentialsTokenRequest {
     /// Then the token reads this one only.

@@ -8,6 +8,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::auth::{CredentialReader, VendorAdmin};
@@ -68,7 +69,7 @@ pub async fn show(
 }
 
 /// The body of `POST /api/credentials/{key}/rollback`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RollbackRequest {
     version: u32,
@@ -90,7 +91,7 @@ pub async fn roll_back(
 }
 
 /// The body of `POST /api/credentials/{key}/undelete`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UndeleteRequest {
     version: Option<u32>,
@@ -111,7 +112,7 @@ pub async fn undelete(
 }
 
 /// The body of `POST /api/credentials/{key}/destroy`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DestroyRequest {
     versions: Option<Vec<u32>>,

@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::store::{self, Changes, NewIssuer};
 use super::{Issuer, WORKLOAD_CLAIMS};
@@ -53,7 +54,7 @@ impl From<Issuer> for IssuerView {
 }
 
 /// The body of `POST /api/admin/issuers`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateIssuerRequest {
     issuer: IssuerUrl,
@@ -66,11 +67,12 @@ pub struct CreateIssuerRequest {
 }
 
 /// The body of `PATCH /api/admin/issuers/{issuer}`; a field left out stays as it is.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateIssuerRequest {
     /// `null`: where the issuer says itself.
     #[serde(default)]
+    #[schema(value_type = Option<KeySetUrl>)]
     key_set_url: Change<KeySetUrl>,
     algorithms: Option<Vec<Algorithm>>,
     workload_claims: Option<Vec<ClaimPlace>>,

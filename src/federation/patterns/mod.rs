@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::auth::jwt::Claims;
 
@@ -24,8 +25,9 @@ const SEPARATORS: [u8; 2] = [b'/', b':'];
 
 /// Where a claim is. A name is that of a claim at the top, dots and all: `repository`. What begins with a slash is a JSON
 /// pointer (RFC 6901) through objects: `/kubernetes.io/serviceaccount/name`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(min_length = 1, max_length = 256)]
 pub struct ClaimPlace(String);
 
 impl TryFrom<String> for ClaimPlace {
@@ -182,11 +184,12 @@ fn after_wildcard(before: &[bool], text: &[u8]) -> Vec<bool> {
 }
 
 /// Of which one must match: a pattern, or a list of 1 to 16.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "OneOrMore", into = "Vec<Pattern>")]
+#[schema(as = ClaimPatterns, value_type = OneOrMore)]
 pub struct Patterns(Vec<Pattern>);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(untagged)]
 enum OneOrMore {
     One(String),
@@ -229,11 +232,12 @@ impl Patterns {
 }
 
 /// What a token must say: 1 to 16 claims, each as one of its patterns, which are at most 64 together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(
     try_from = "BTreeMap<ClaimPlace, Patterns>",
     into = "BTreeMap<ClaimPlace, Patterns>"
 )]
+#[schema(value_type = BTreeMap<String, OneOrMore>)]
 pub struct ClaimRules(BTreeMap<ClaimPlace, Patterns>);
 
 impl TryFrom<BTreeMap<ClaimPlace, Patterns>> for ClaimRules {

@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::change::{self, Wanted};
 use super::{Audience, Gives, Mode, TrustPolicy, Ttl, store};
@@ -82,7 +83,7 @@ impl TrustPolicyView {
 }
 
 /// The body of `POST /api/trust-policies`, and of `PATCH /api/trust-policies/{policy}`, where a field left out stays as it is.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TrustPolicyRequest {
     name: Option<Name>,
@@ -99,11 +100,12 @@ pub struct TrustPolicyRequest {
     once: Option<bool>,
     /// `null`: never.
     #[serde(default)]
+    #[schema(value_type = Option<ExpiresAt>)]
     ends_at: Change<ExpiresAt>,
 }
 
 /// What is to be handed out.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GrantRequest {
     kind: Kind,

@@ -6,6 +6,7 @@ pub mod store;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::patterns::ClaimRules;
 use super::refusal::Reason;
@@ -14,8 +15,9 @@ use crate::tokens::Kind;
 use crate::types::{IssuerId, IssuerUrl, Name, SecretId, TrustPolicyId, VendorId, WorkerId};
 
 /// What a policy does with a token that matches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = TrustPolicyMode)]
 pub enum Mode {
     /// It is exchanged.
     Enforce,
@@ -139,8 +141,9 @@ pub struct Terms {
 }
 
 /// An audience: 1 to 512 bytes without control characters and blanks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(min_length = 1, max_length = 512)]
 pub struct Audience(String);
 
 impl Audience {
@@ -169,8 +172,9 @@ impl From<Audience> for String {
 }
 
 /// Life of what a policy hands out, in seconds: a minute to 28 days, and at most what its kind may live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "u32")]
+#[schema(as = TrustPolicyTtl, minimum = 60, maximum = 2419200)]
 pub struct Ttl(u32);
 
 impl Ttl {

@@ -8,6 +8,7 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::auth::Administrator;
@@ -17,8 +18,9 @@ use crate::lockbox::password;
 use crate::types::Secret;
 
 /// The body of `PUT /api/lockbox/password`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ChangeLockboxPasswordRequest)]
 pub struct PasswordRequest {
     /// The one of today.
     current: Secret,
@@ -42,8 +44,9 @@ pub async fn change_password(
 }
 
 /// The body of `POST /api/lockbox/rotate`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RotateLockboxRequest)]
 pub struct RotateRequest {
     /// Of the lockbox.
     password: Secret,

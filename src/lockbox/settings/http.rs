@@ -7,6 +7,7 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::store::{self, Changes};
 use super::{AutoLock, Settings};
@@ -25,8 +26,9 @@ pub async fn show(app: web::Data<App>, by: Administrator) -> Result<HttpResponse
 }
 
 /// The body of `PATCH /api/lockbox/settings`; a field left out stays as it is.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = LockboxSettingsRequest)]
 pub struct SettingsRequest {
     /// Seconds without use until it locks itself, 60 to 604800; 0 for never.
     auto_lock: Option<AutoLock>,

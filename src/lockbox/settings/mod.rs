@@ -4,6 +4,7 @@ pub mod http;
 pub mod store;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What a vendor wants of its lockbox.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -18,8 +19,9 @@ pub struct Settings {
 }
 
 /// Seconds: a minute to 7 days, or 0 for never.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "i32")]
+#[schema(minimum = 0, maximum = 604800)]
 pub struct AutoLock(i32);
 
 impl AutoLock {

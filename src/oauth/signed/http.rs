@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use super::{JwtKey, Material, change, pem, store};
 use crate::app::App;
@@ -61,12 +62,14 @@ impl<'a> KeyView<'a> {
 }
 
 /// The body of `POST /api/jwt-keys`: a public key, or where a set of them is.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = RegisterJwtKeyRequest)]
 pub struct RegisterKeyRequest {
     name: Name,
     algorithm: Algorithm,
     /// A JWK, or a PEM text.
+    #[schema(value_type = Option<Object>)]
     public_key: Option<Value>,
     jwks_url: Option<KeySetUrl>,
     issuer: String,
@@ -155,11 +158,13 @@ pub async fn show(app: web::Data<App>, by: VendorAdmin, path: JwtKeyPath) -> Res
 }
 
 /// The body of `PATCH /api/jwt-keys/{jwtKey}`; a field left out stays as it is. All else is another key.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = ChangeJwtKeyRequest)]
 pub struct ChangeKeyRequest {
     name: Option<Name>,
     #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<ExpiresAt>)]
     ends_at: Option<ExpiresAt>,
 }
 
@@ -198,8 +203,9 @@ pub async fn show_rules(app: web::Data<App>, by: VendorAdmin) -> Result<HttpResp
 }
 
 /// The body of `PATCH /api/client-rules`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = ClientRulesRequest)]
 pub struct RulesRequest {
     signed_clients_only: Option<bool>,
 }

@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::own_kinds;
 use super::store::{self, Holder};
@@ -82,11 +83,13 @@ pub async fn show_vendor(app: web::Data<App>, by: VendorAdmin) -> Result<HttpRes
 }
 
 /// The body of `PATCH /api/admin/vendors/{namespace}/lease-budget`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = LeaseCapRequest)]
 pub struct CapRequest {
     /// How many tokens may live; `null`: as many as the service's settings say.
     #[serde(default)]
+    #[schema(value_type = Option<u32>)]
     cap: Change,
 }
 

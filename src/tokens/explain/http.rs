@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Asker, Explained, Wanted, Wish, Would, explain as ask};
 use crate::app::App;
@@ -23,7 +24,7 @@ use crate::users::workers::TokenTtl;
 use crate::vendors::{self, Vendor};
 
 /// The body of `POST /api/admin/explain`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExplainRequest {
     /// Namespace of the vendor.
@@ -33,7 +34,7 @@ pub struct ExplainRequest {
 }
 
 /// Who would ask.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AskerRequest {
     kind: AskerKind,
@@ -42,7 +43,7 @@ pub struct AskerRequest {
 }
 
 /// As the events name kinds of callers.
-#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 enum AskerKind {
     PublicKey,
@@ -55,7 +56,7 @@ enum AskerKind {
 }
 
 /// What would be asked for.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WantedRequest {
     kind: WantedKind,
@@ -77,7 +78,7 @@ pub struct WantedRequest {
     keep_alive: Option<bool>,
 }
 
-#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum WantedKind {
     Write,

@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::revoke::{self, Asker, Counts};
 use super::{Addresses, CallerName, Filter, Issuance, Moment, REACH, State, Stretch, store};
@@ -226,8 +227,9 @@ pub async fn revoke(
 }
 
 /// The body of `POST /api/issuances/revoke`: which tokens are to end.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = RevokeIssuancesRequest)]
 pub struct RevokeRequest {
     site: Option<SecretId>,
     kind: Option<Kind>,

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::Kind;
 use crate::types::{IssuanceId, KeyId, SecretId, VendorId, WorkerId};
@@ -121,7 +122,7 @@ impl Issuance {
 }
 
 /// Callers by kind (`worker`), or one of a kind (`worker:w0123456789abcdef`).
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(try_from = "String")]
 pub struct CallerName(String);
 
@@ -162,8 +163,9 @@ impl TryFrom<String> for CallerName {
 }
 
 /// Client addresses: one, or those of a network in CIDR form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String)]
 pub struct Addresses(IpNet);
 
 impl Addresses {
@@ -199,8 +201,9 @@ impl From<Addresses> for String {
 }
 
 /// A moment as callers write it: RFC 3339 with a zone, from 1970 to 2200.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
+#[schema(value_type = String, format = DateTime)]
 pub struct Moment(pub Timestamp);
 
 impl TryFrom<String> for Moment {

@@ -11,6 +11,7 @@ use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{keys, register, store};
 use crate::app::App;
@@ -93,11 +94,12 @@ impl ClientWebhook {
 }
 
 /// The body of `PATCH /api/connector`; a field left out stays as it is.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateConnectorRequest {
     endpoint: Option<String>,
     #[serde(default)]
+    #[schema(value_type = Option<HookUrl>)]
     client_webhook_url: ClientWebhook,
 }
 

@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::log_in::{self, Begun, Shown};
 use crate::app::App;
@@ -26,8 +27,9 @@ use crate::users::accounts::sessions::Which;
 use crate::users::accounts::sessions::http::{end, page};
 
 /// The body of `POST /api/admin/sessions`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = OperatorLogInRequest)]
 pub struct LogInRequest {
     name: String,
     password: Secret,

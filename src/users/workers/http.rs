@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, web};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::change::{self, Wanted};
 use super::store::{self, Changes};
@@ -51,7 +52,7 @@ impl WorkerView {
 }
 
 /// The body of `POST /api/workers`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateWorkerRequest {
     name: Name,
@@ -106,7 +107,7 @@ pub async fn show(app: web::Data<App>, by: VendorAdmin, path: WorkerPath) -> Res
 }
 
 /// The body of `PATCH /api/workers/{login}`; a field left out stays as it is.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateWorkerRequest {
     name: Option<Name>,
@@ -149,8 +150,9 @@ pub async fn remove(
 }
 
 /// The body of `POST /api/workers/{login}/keys`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = RotateWorkerKeyRequest)]
 pub struct RotateKeyRequest {
     /// How long the former key still lasts, seconds: 0 to 30 days, default a day.
     overlap: Option<u32>,

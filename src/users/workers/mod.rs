@@ -14,6 +14,7 @@ pub mod store;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::types::{CredentialKey, KeyPattern, Name, Namespace, VendorId, WorkerId, WorkerLogin};
 
@@ -67,8 +68,9 @@ pub fn actor(worker: WorkerId) -> String {
 }
 
 /// What a worker may read: 1 to 64 patterns of keys.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "Vec<KeyPattern>", into = "Vec<KeyPattern>")]
+#[schema(as = KeyPatterns)]
 pub struct Patterns(Vec<KeyPattern>);
 
 impl Patterns {
@@ -103,8 +105,9 @@ impl From<Patterns> for Vec<KeyPattern> {
 }
 
 /// First life of a token for credentials, in seconds: a minute to 28 days.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "u32")]
+#[schema(minimum = 60, maximum = 2419200)]
 pub struct TokenTtl(u32);
 
 impl TokenTtl {

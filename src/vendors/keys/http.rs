@@ -8,6 +8,7 @@
 use actix_web::{HttpResponse, web};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::store::{self, Pair};
 use super::{reissue, rotate, set_end};
@@ -69,8 +70,9 @@ pub async fn list(app: web::Data<App>, by: VendorAdmin, page: PageRequest) -> Re
 }
 
 /// The body of `POST /api/key-pairs`.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RotateKeyPairRequest)]
 pub struct RotateRequest {
     /// Seconds until the pair before it ends: 0 to 366 days, 30 days by default.
     overlap: Option<u32>,
@@ -109,8 +111,9 @@ pub async fn create(
 }
 
 /// The body of `PATCH /api/key-pairs/{pair}`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = EndKeyPairRequest)]
 pub struct EndRequest {
     /// `null`: no end.
     ends_at: ExpiresAt,

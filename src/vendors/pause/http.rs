@@ -8,6 +8,7 @@
 use actix_web::{HttpResponse, web};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Changes, Pause, store};
 use crate::app::App;
@@ -48,7 +49,7 @@ pub async fn show(app: web::Data<App>, by: VendorAdmin) -> Result<HttpResponse> 
 }
 
 /// The body of `PUT /api/support-pause`: one of the two.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PauseRequest {
     /// From now on.
@@ -96,7 +97,7 @@ pub async fn end(app: web::Data<App>, by: VendorAdmin) -> Result<HttpResponse> {
 }
 
 /// The body of `PATCH /api/support-pause`; a field left out stays as it is.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangePauseRequest {
     pause_on_lockdown: Option<bool>,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::create;
 use crate::app::App;
@@ -142,31 +143,37 @@ impl Change {
 }
 
 /// A change of [`KindSettings`].
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KindChange {
     #[serde(default)]
+    #[schema(value_type = Option<u32>)]
     ttl: Change,
     #[serde(default)]
+    #[schema(value_type = Option<u32>)]
     max_ttl: Change,
     #[serde(default)]
+    #[schema(value_type = Option<u32>)]
     uses: Change,
 }
 
 /// A change of [`WrapSettings`].
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WrapChange {
     only: Option<bool>,
     #[serde(default)]
+    #[schema(value_type = Option<u32>)]
     min_ttl: Change,
     #[serde(default)]
+    #[schema(value_type = Option<u32>)]
     max_ttl: Change,
 }
 
 /// A change of [`TokenSettings`].
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = ChangeTokenSettings)]
 pub struct Changes {
     #[serde(default)]
     kinds: BTreeMap<String, KindChange>,

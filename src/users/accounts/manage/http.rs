@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{Changes, Groups, UserRules, Wanted, store};
 use crate::app::App;
@@ -52,7 +53,7 @@ impl UserView {
 }
 
 /// The body of `POST /api/users`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateUserRequest {
     name: UserName,
@@ -118,7 +119,7 @@ pub async fn show(app: web::Data<App>, by: UserAdmin, path: UserPath) -> Result<
 }
 
 /// The body of `PATCH /api/users/{user}`; a field left out stays as it is.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateUserRequest {
     groups: Option<Groups>,
@@ -198,7 +199,7 @@ pub async fn show_rules(app: web::Data<App>, by: UserAdmin) -> Result<HttpRespon
 }
 
 /// The body of `PATCH /api/user-rules`; a field left out stays as it is.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateUserRulesRequest {
     require_totp: Option<bool>,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::sessions::{self, Which};
 use super::store::{self as users, NewUser};
@@ -21,8 +22,9 @@ use crate::types::{GroupName, Secret, UserId, UserName};
 use crate::webhooks::{MessageType, outbox};
 
 /// Groups of a user: at most 64, none of them twice.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "Vec<GroupName>", into = "Vec<GroupName>")]
+#[schema(max_items = 64)]
 pub struct Groups(Vec<GroupName>);
 
 impl Groups {

@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::Own;
 use crate::app::App;
@@ -55,7 +56,7 @@ pub async fn show(user: EnrollingUser) -> Result<HttpResponse> {
 }
 
 /// The body of `PUT /api/user/password`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangePasswordRequest {
     /// The one before.
@@ -86,7 +87,7 @@ fn own_session(app: &App, user: &User) -> Result<Own> {
 }
 
 /// The body of `POST /api/user/totp`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BeginTotpRequest {
     /// Of the account.
@@ -111,7 +112,7 @@ pub async fn begin_totp(
 }
 
 /// The body of `PUT /api/user/totp`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmTotpRequest {
     code: TotpCode,
@@ -126,8 +127,9 @@ impl ConfirmTotpRequest {
 }
 
 /// Six ASCII digits, as a string.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(try_from = "String")]
+#[schema(value_type = String, pattern = "^[0-9]{6}$")]
 struct TotpCode(Secret);
 
 impl TryFrom<String> for TotpCode {
@@ -158,7 +160,7 @@ pub async fn confirm_totp(
 }
 
 /// The body of `DELETE /api/user/totp`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RemoveTotpRequest {
     /// Of the account.

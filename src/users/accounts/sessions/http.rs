@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, web};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{Made, Revoker, Session, Which, make_token, revoke, store};
 use crate::app::App;
@@ -78,8 +79,9 @@ pub async fn list(app: web::Data<App>, user: User, wanted: PageRequest) -> Resul
 }
 
 /// The body of `POST /api/user/sessions`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = CreateUserTokenRequest)]
 pub struct CreateTokenRequest {
     name: Name,
     /// Seconds: a minute to a year, default 90 days.
