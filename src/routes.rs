@@ -147,7 +147,7 @@ routes! {
     POST   "/api/workers/{login}/keys"                         Vendor          workers::http::rotate_key => Secret;
     GET    "/api/user"                                         EnrollingUser   account::http::show;
     PUT    "/api/user/password"                                User            account::http::change_password;
-    POST   "/api/user/totp"                                    EnrollingUser   account::http::begin_totp => Secret;
+    POST   "/api/user/totp"                                    EnrollingUser   account::http::begin_totp;
     PUT    "/api/user/totp"                                    EnrollingUser   account::http::confirm_totp;
     DELETE "/api/user/totp"                                    User            account::http::remove_totp;
     GET    "/api/user/sessions"                                User            user_sessions::http::list, query;
@@ -200,7 +200,7 @@ routes! {
     DELETE "/api/admin/sessions/{session}"                     EnrollingPerson operators::http::remove;
     GET    "/api/admin/account"                                EnrollingPerson operators::http::show;
     PUT    "/api/admin/account/password"                       EnrollingPerson operators::http::change_password;
-    POST   "/api/admin/account/totp"                           EnrollingPerson operators::http::begin_totp => Secret;
+    POST   "/api/admin/account/totp"                           EnrollingPerson operators::http::begin_totp;
     PUT    "/api/admin/account/totp"                           EnrollingPerson operators::http::confirm_totp;
     DELETE "/api/admin/account/totp"                           Person          operators::http::remove_totp;
     POST   "/api/admin/account/recovery-codes"                 Person          operators::http::renew_recovery_codes;

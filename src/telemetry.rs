@@ -42,10 +42,13 @@ pub struct Current {
     pub limits: Arc<Counted>,
 }
 
-/// Log levels: `filter` as in `RUST_LOG`. The client library's own lines are always off, as they hold secret paths.
+/// Log levels: `filter` as in `RUST_LOG`. Always off are the client library's own lines, as they hold secret paths, and the
+/// server library's errors for requests that are none: anybody could fill the log with them.
 #[must_use]
 pub fn filter(filter: &str) -> EnvFilter {
-    EnvFilter::builder().parse_lossy(format!("{filter},vaultrs=off,rustify=off"))
+    EnvFilter::builder().parse_lossy(format!(
+        "{filter},vaultrs=off,rustify=off,actix_http::h1=off"
+    ))
 }
 
 /// Writes logs as JSON.

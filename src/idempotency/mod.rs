@@ -25,7 +25,8 @@
 //! # Quirks
 //! - Refusals are not kept: nothing was made, and the key is free again. Neither are failures; the key stays bound to its
 //!   request then.
-//! - A token in an answer that is given again may have been revoked meanwhile.
+//! - A token in an answer that is given again may have been revoked meanwhile. Rules that only a handler asks (support is
+//!   paused, only signed clients) are not asked for a replay: a trigger forgets answers with secrets where they change.
 //! - The same caller with other credentials is another caller here, also after its access token was renewed.
 //! - Log-ins, `/oauth/token` and claims take no key: they prove who asks, so an answer given again would skip the proof.
 

@@ -36,14 +36,14 @@ pub async fn vendor_signup(
         timestamp: one_header(headers, "webhook-timestamp")?,
         signature: one_header(headers, "webhook-signature")?,
     };
-    let signer = webhooks::verify(
+    let secret = webhooks::verify(
         &app.config.signup_secrets,
         signed,
         &body.0,
         app.clock.now().as_second(),
     )
     .map_err(Error::SignatureInvalid)?;
-    let secret = if signer == 0 { "first" } else { "other" };
+    let secret = if secret == 0 { "first" } else { "other" };
     metrics::counter!("gatehouse_signup_messages_total", "secret" => secret).increment(1);
     telemetry::current().seen.note_caller(None, "billing");
     let id = signed.id.to_owned();

@@ -18,12 +18,12 @@ impl Call<'_> {
     }
 }
 
-async fn ask(test: &TestApp, path: &str, bearer: &str, key: &str, body: &Value) -> Answer {
+pub async fn ask(test: &TestApp, path: &str, bearer: &str, key: &str, body: &Value) -> Answer {
     let call = test.post(path).bearer(bearer).once(key);
     call.json(body).send().await
 }
 
-fn is_replay(answer: &Answer) -> bool {
+pub fn is_replay(answer: &Answer) -> bool {
     let header = answer.headers.get("idempotent-replayed");
     header.is_some_and(|value| value == "true")
 }
@@ -44,7 +44,7 @@ fn expect_in_flight(answer: &Answer) {
     assert_eq!(answer.headers["retry-after"], "1");
 }
 
-async fn number(test: &TestApp, sql: &str) -> i64 {
+pub async fn number(test: &TestApp, sql: &str) -> i64 {
     let row = test.sql().await.query_one(sql, &[]).await.unwrap();
     row.get(0)
 }
@@ -327,53 +327,4 @@ async fn who_hangs_up_and_asks_again_gets_what_was_made() {
     }
     assert!(again.status == 200 && is_replay(&again), "{again:?}");
     assert_eq!(issued(&test).await, 1);
-}
-
-#[tokio::test]
-async fn one_that_stood_still_gives_way_to_the_next() {
-    let test = TestApp::start().await;
-    let a = test.vendor("vendor-a").await;
-    // The ledger cannot write, so the first stands still.
-    let held = test.sql().await;
-    held.batch_execute("BEGIN; LOCK TABLE issuances IN SHARE ROW EXCLUSIVE MODE")
-        .await
-        .unwrap();
-    let body = json!({});
-    let first = ask(&test, "/api/site", &a.public_key, KEY, &body);
-    let second = async {
-        while number(&test, "SELECT count(*) FROM idempotency_keys").await == 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-        test.app.clock.advance(31);
-        let asked = ask(&test, "/api/site", &a.public_key, KEY, &body);
-        let taken = "SELECT count(*) FROM idempotency_keys WHERE cardinality(request_ids) = 2";
-        let let_go = async {
-            while number(&test, taken).await == 0 {
-                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-            }
-            held.batch_execute("ROLLBACK").await.unwrap();
-        };
-        tokio::join!(asked, let_go).0
-    };
-    let (first, mut second) = tokio::join!(first, second);
-    // Where the machine is slow, a lock was waited for too long.
-    assert!(
-        first.status == 503 || first.code() == "idempotency_in_flight",
-        "{first:?}"
-    );
-    for _ in 0..400 {
-        if second.status == 200 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-        second = ask(&test, "/api/site", &a.public_key, KEY, &body).await;
-    }
-    assert_eq!(second.status, 200, "{second:?}");
-    assert!(test.is_alive(&second.text_of("token")).await);
-    let again = ask(&test, "/api/site", &a.public_key, KEY, &body).await;
-    assert!(is_replay(&again) && again.text == second.text, "{again:?}");
-    let live = "SELECT count(*) FROM issuances WHERE revoke_asked_at IS NULL";
-    assert_eq!(number(&test, live).await, 1);
-    let known = "SELECT max(cardinality(request_ids))::bigint FROM idempotency_keys";
-    assert_eq!(number(&test, known).await, 1);
 }

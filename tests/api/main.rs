@@ -51,6 +51,7 @@ mod health;
 mod hvac;
 mod idempotency;
 mod idempotency_routes;
+mod idempotency_rules;
 mod isolation;
 mod issuances;
 mod issuances_revoke;

@@ -174,7 +174,7 @@ impl From<Audience> for String {
 /// Life of what a policy hands out, in seconds: a minute to 28 days, and at most what its kind may live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "u32")]
-#[schema(as = TrustPolicyTtl, minimum = 60, maximum = 2419200)]
+#[schema(as = TrustPolicyTtl, minimum = 60, maximum = 2_419_200)]
 pub struct Ttl(u32);
 
 impl Ttl {

@@ -21,7 +21,7 @@ pub struct Settings {
 /// Seconds: a minute to 7 days, or 0 for never.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "i32")]
-#[schema(minimum = 0, maximum = 604800)]
+#[schema(minimum = 0, maximum = 604_800)]
 pub struct AutoLock(i32);
 
 impl AutoLock {

@@ -107,7 +107,7 @@ impl From<Patterns> for Vec<KeyPattern> {
 /// First life of a token for credentials, in seconds: a minute to 28 days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "u32")]
-#[schema(minimum = 60, maximum = 2419200)]
+#[schema(minimum = 60, maximum = 2_419_200)]
 pub struct TokenTtl(u32);
 
 impl TokenTtl {
