@@ -131,6 +131,7 @@ mod vendor_life;
 mod vendor_scale;
 mod vendor_suspend;
 mod vendors;
+mod watching;
 mod webhooks;
 mod webhooks_accounts;
 mod webhooks_answers;
