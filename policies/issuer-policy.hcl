@@ -33,6 +33,10 @@ path "auth/token/create/gatehouse-credentials-write" {
 path "auth/token/create/gatehouse-purge" {
   capabilities = ["update"]
 }
+# Roles of tokens that work from some networks only. The provisioner can make none that gives more than the kind's own.
+path "auth/token/create/gatehouse-bound.*" {
+  capabilities = ["update"]
+}
 # The keys under which API keys and access keys are digested, and the trail and envelopes are signed.
 path "gatehouse-keys/data/+" {
   capabilities = ["read"]

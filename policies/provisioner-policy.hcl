@@ -45,6 +45,81 @@ path "sys/policies/acl" {
 path "auth/token/roles/gatehouse-*" {
   capabilities = ["read"]
 }
+# Token roles of tokens that work from some networks only: each with exactly what the kind's own role has, and networks.
+path "auth/token/roles/gatehouse-bound.write.*" {
+  capabilities = ["create", "read", "update", "delete"]
+  required_parameters = ["allowed_policies_glob", "token_explicit_max_ttl", "renewable", "token_no_default_policy", "orphan", "token_type", "token_bound_cidrs"]
+  allowed_parameters = {
+    "allowed_policies_glob"   = [["*-write-policy"]]
+    "token_explicit_max_ttl"  = ["2419200s"]
+    "renewable"               = [true]
+    "token_no_default_policy" = [false]
+    "orphan"                  = [true]
+    "token_type"              = ["service"]
+    "token_bound_cidrs"       = []
+  }
+}
+path "auth/token/roles/gatehouse-bound.write-site.*" {
+  capabilities = ["create", "read", "update", "delete"]
+  required_parameters = ["allowed_policies", "allowed_policies_glob", "allowed_entity_aliases", "token_explicit_max_ttl", "renewable", "token_no_default_policy", "orphan", "token_type", "token_bound_cidrs"]
+  allowed_parameters = {
+    "allowed_policies"        = [["gatehouse.self"]]
+    "allowed_policies_glob"   = [["*.site-write"]]
+    "allowed_entity_aliases"  = [["*"]]
+    "token_explicit_max_ttl"  = ["2419200s"]
+    "renewable"               = [true]
+    "token_no_default_policy" = [true]
+    "orphan"                  = [true]
+    "token_type"              = ["service"]
+    "token_bound_cidrs"       = []
+  }
+}
+path "auth/token/roles/gatehouse-bound.read.*" {
+  capabilities = ["create", "read", "update", "delete"]
+  required_parameters = ["allowed_policies_glob", "token_explicit_max_ttl", "renewable", "token_no_default_policy", "orphan", "token_type", "token_bound_cidrs"]
+  allowed_parameters = {
+    "allowed_policies_glob"   = [["*-read-policy"]]
+    "token_explicit_max_ttl"  = ["604800s"]
+    "renewable"               = [true]
+    "token_no_default_policy" = [false]
+    "orphan"                  = [true]
+    "token_type"              = ["service"]
+    "token_bound_cidrs"       = []
+  }
+}
+path "auth/token/roles/gatehouse-bound.read-site.*" {
+  capabilities = ["create", "read", "update", "delete"]
+  required_parameters = ["allowed_policies", "allowed_policies_glob", "allowed_entity_aliases", "token_explicit_max_ttl", "renewable", "token_no_default_policy", "orphan", "token_type", "token_bound_cidrs"]
+  allowed_parameters = {
+    "allowed_policies"        = [["gatehouse.self"]]
+    "allowed_policies_glob"   = [["*.site-read"]]
+    "allowed_entity_aliases"  = [["*"]]
+    "token_explicit_max_ttl"  = ["604800s"]
+    "renewable"               = [true]
+    "token_no_default_policy" = [true]
+    "orphan"                  = [true]
+    "token_type"              = ["service"]
+    "token_bound_cidrs"       = []
+  }
+}
+path "auth/token/roles/gatehouse-bound.credentials.*" {
+  capabilities = ["create", "read", "update", "delete"]
+  required_parameters = ["allowed_policies", "allowed_policies_glob", "token_explicit_max_ttl", "renewable", "token_no_default_policy", "orphan", "token_type", "token_bound_cidrs"]
+  allowed_parameters = {
+    "allowed_policies"        = [["gatehouse.self"]]
+    "allowed_policies_glob"   = [["*.credentials-read"]]
+    "token_explicit_max_ttl"  = ["2419200s"]
+    "renewable"               = [true]
+    "token_no_default_policy" = [true]
+    "orphan"                  = [true]
+    "token_type"              = ["service"]
+    "token_bound_cidrs"       = []
+  }
+}
+# To find those of them that are nobody's any more.
+path "auth/token/roles" {
+  capabilities = ["list"]
+}
 path "sys/policies/acl/saas-policy" {
   capabilities = ["deny"]
 }

@@ -23,6 +23,7 @@ use crate::http::limit::Limits;
 use crate::lockbox::Lockboxes;
 use crate::oauth::TokenKeys;
 use crate::tasks::Board;
+use crate::tokens::bound::Known;
 use crate::tokens::sweep::Foreign;
 use crate::tokens::{Brokered, Budget, Ledger};
 use crate::trustedlogin::Signer;
@@ -46,6 +47,8 @@ pub struct App {
     pub ledger: Ledger,
     /// How many tokens live.
     pub budget: Budget,
+    /// Roles of sets of networks that stand.
+    pub bound: Known,
     /// Tokens that the service uses itself for somebody.
     pub brokered: Brokered,
     /// Tokens in OpenBao that are not ours to judge.
@@ -140,6 +143,7 @@ impl App {
             directory: Directory::default(),
             ledger: Ledger::default(),
             budget: Budget::default(),
+            bound: Known::default(),
             brokered: Brokered::default(),
             foreign: Foreign::default(),
             refusals: Refusals::default(),

@@ -167,6 +167,9 @@ pub enum Error {
         /// Seconds.
         retry_after: u64,
     },
+    /// The vendor has as many roles for sets of networks as may be.
+    #[error("the vendor has as many sets of networks as may be")]
+    NetworkSetsFull,
     /// The site is registered, and the public key alone does not suffice.
     #[error("the site is registered and its access key was not shown")]
     AccessKeyRequired,
@@ -357,7 +360,7 @@ impl Error {
             }
             Self::Idempotency(Refused::InFlight) => Some(1),
             Self::ExportsBusy => Some(10),
-            Self::MessagesFull => Some(300),
+            Self::MessagesFull | Self::NetworkSetsFull => Some(300),
             _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(rand::random_range(1..=5)),
             _ => None,
         }

@@ -156,6 +156,11 @@ impl Error {
                 "This vendor hands out wrapped tokens only: send wrapTtl.",
             ),
             Self::LeaseBudget { reason, .. } => (429, "lease_budget_exhausted", reason.detail()),
+            Self::NetworkSetsFull => (
+                429,
+                "network_sets_exhausted",
+                "As many sets of networks are in use as may be. Use one of them, or wait until tokens of one have ended.",
+            ),
             Self::AccessKeyRequired => (
                 403,
                 "access_key_required",

@@ -31,6 +31,7 @@ pub(super) fn vault_entry(error: &vault::Error) -> Entry {
         | V::VersionMoved
         | V::InvalidAccessor
         | V::Rejected(_)
+        | V::UnknownRole(_)
         | V::Malformed(_) => (
             "openbao_unexpected",
             "OpenBao answered unexpectedly. Try again; if it stays so, an operator must look.",

@@ -352,6 +352,7 @@ async fn for_worker(
         ttl: Some(ttl),
         max_ttl: Some(life),
         uses: None,
+        networks: None,
         wrap_ttl: None,
         keep_alive: false,
         metadata: Metadata::default(),

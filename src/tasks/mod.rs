@@ -16,6 +16,7 @@ mod provision_vendors;
 mod purge;
 mod reconcile_roles;
 mod reconcile_vendors;
+mod remove_bound_roles;
 mod remove_sites;
 mod renew_tokens;
 mod reseal_entries;
@@ -83,6 +84,11 @@ pub static TASKS: &[Task] = &[
         name: "reconcile_roles",
         every: Duration::from_mins(10),
         pass: |app| Box::pin(reconcile_roles::pass(app)),
+    },
+    Task {
+        name: "remove_bound_roles",
+        every: Duration::from_mins(5),
+        pass: |app| Box::pin(remove_bound_roles::pass(app)),
     },
     Task {
         name: "renew_tokens",

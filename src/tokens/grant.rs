@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Kind, Scope, Terms};
 use crate::auth::{PUBLIC_KEY, SIGNED_CLIENT};
-use crate::types::{IssuanceId, KeyId, Metadata, SecretId, TrustPolicyId, WorkerId};
+use crate::types::{IssuanceId, KeyId, Metadata, Networks, SecretId, TrustPolicyId, WorkerId};
 use crate::vendors::Vendor;
 
 /// What is to be handed out, to whom.
@@ -21,6 +21,8 @@ pub struct Grant {
     pub over_registered: bool,
     /// How long it lives, and how many calls it is good for.
     pub terms: Terms,
+    /// From where it works; `None`: from everywhere.
+    pub networks: Option<Networks>,
     /// As the ledger names the caller.
     pub actor: String,
     /// By which API key, if by one.
@@ -81,6 +83,7 @@ impl Grant {
             secret_id: None,
             over_registered: true,
             terms: Terms::standing(kind, vendor),
+            networks: None,
             actor: actor.into(),
             key: None,
             metadata: Metadata::default(),

@@ -12,14 +12,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Grant, Handed, Issued, Kind, Wishes, issue, rules};
+use super::{Grant, Handed, Issued, Kind, Wishes, bound, issue, rules};
 use crate::app::App;
 use crate::auth::{PluginOrVendor, VendorCaller};
 use crate::error::Result;
 use crate::http::Json;
 use crate::sites;
 use crate::telemetry;
-use crate::types::{AccessKey, Metadata, SecretId};
+use crate::types::{AccessKey, Metadata, Networks, SecretId};
 use crate::vault::tokens::Auth;
 
 /// The body of `POST /api/site`, all of it optional.
@@ -38,6 +38,8 @@ pub struct WriteTokenRequest {
     max_ttl: Option<u32>,
     /// How many calls it is good for.
     uses: Option<u32>,
+    /// From where it works.
+    bound_cidrs: Option<Vec<String>>,
     /// Goes into the token's `meta`.
     #[serde(default)]
     metadata: Metadata,
@@ -57,6 +59,8 @@ pub struct ReadTokenRequest {
     max_ttl: Option<u32>,
     /// How many calls it is good for.
     uses: Option<u32>,
+    /// From where it works.
+    bound_cidrs: Option<Vec<String>>,
     /// Goes into the token's `meta`.
     #[serde(default)]
     metadata: Metadata,
@@ -105,6 +109,9 @@ pub struct IssuedView<'a> {
     max_ttl: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     uses: Option<u32>,
+    /// From where it works, where it does not from everywhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bound_cidrs: Option<Vec<String>>,
     renewable: bool,
     vault_url: &'a str,
     store: String,
@@ -185,6 +192,7 @@ impl<'a> IssuedView<'a> {
             expires_at: issued.expires_at,
             max_ttl: issued.terms.longest,
             uses: issued.terms.uses,
+            bound_cidrs: issued.networks.as_ref().map(Networks::written),
             renewable: issued.renewable,
             vault_url: &app.config.bao.public_url,
             store: place.store,
@@ -225,6 +233,7 @@ pub async fn issue_write(
         secret_id: body.secret_id.clone(),
         over_registered,
         terms: asked.terms.with(&wishes)?,
+        networks: bound::wished("/boundCidrs", body.bound_cidrs.as_deref())?,
         key: Some(caller.key()),
         metadata: body.metadata,
         wrap_ttl: body.wrap_ttl.map(|ttl| ttl.0),
@@ -258,6 +267,7 @@ pub async fn issue_read(
     let grant = Grant {
         secret_id: body.secret_id.clone(),
         terms: asked.terms.with(&wishes)?,
+        networks: bound::wished("/boundCidrs", body.bound_cidrs.as_deref())?,
         key: Some(caller.key),
         metadata: body.metadata,
         wrap_ttl: body.wrap_ttl.map(|ttl| ttl.0),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::bound::{self, Bound};
 use super::ledger::{NewIssuance, Refusal};
 use super::{Grant, Scope, Terms, revoke, rules};
 use crate::app::App;
@@ -16,8 +17,8 @@ use crate::error::{Error, Result};
 use crate::events::whereabouts;
 use crate::http::limit::network;
 use crate::telemetry;
-use crate::types::{IssuanceId, Secret};
-use crate::vault::tokens::{Auth, Created, NewToken, TokenInfo, WrapInfo};
+use crate::types::{IssuanceId, Networks, Secret};
+use crate::vault::tokens::{Auth, Created, Made, NewToken, TokenInfo, WrapInfo};
 use crate::vault::{self, tokens};
 use crate::vendors::Vendor;
 
@@ -40,6 +41,8 @@ pub struct Issued {
     pub expires_at: Timestamp,
     /// What it was asked for with.
     pub terms: Terms,
+    /// From where it works; `None`: from everywhere.
+    pub networks: Option<Networks>,
     /// Whether its holder may renew it.
     pub renewable: bool,
     /// The token.
@@ -89,14 +92,23 @@ impl Handed {
         }
     }
 
-    /// Whether it lives as long, and is good for as many calls, as asked for.
-    fn keeps(&self, terms: &Terms, renewable: bool) -> bool {
-        let (uses, is_renewable) = match self {
-            Self::Plain(auth) => (auth.num_uses, auth.renewable),
-            Self::Wrapped(_, inside) => (inside.num_uses, inside.renewable),
+    /// Whether it lives as long, is good for as many calls, and works from where, as asked for. A token that is not wrapped
+    /// does not tell the last.
+    fn keeps(&self, grant: &Grant) -> bool {
+        let (uses, is_renewable, is_bound) = match self {
+            Self::Plain(auth) => (auth.num_uses, auth.renewable, true),
+            Self::Wrapped(_, inside) => {
+                let is_bound = match &grant.networks {
+                    Some(networks) => networks.are(&inside.bound_cidrs),
+                    None => inside.bound_cidrs.is_empty(),
+                };
+                (inside.num_uses, inside.renewable, is_bound)
+            }
         };
-        let is_asked_for = uses == u64::from(terms.uses.unwrap_or(0)) && is_renewable == renewable;
-        is_asked_for && self.life() == u64::from(terms.first)
+        let is_asked_for = uses == u64::from(grant.terms.uses.unwrap_or(0))
+            && is_renewable == grant.is_renewable()
+            && is_bound;
+        is_asked_for && self.life() == u64::from(grant.terms.first)
     }
 
     /// What the token may do.
@@ -112,7 +124,7 @@ impl Handed {
 /// Hands out a token: minted, on record, and its former one for the same site revoked.
 ///
 /// # Errors
-/// [`Error::NotProvisioned`], [`Error::LeaseBudget`], [`Error::WrapRequired`], the vendor's or site's state where it changed meanwhile, or trouble with OpenBao or the
+/// [`Error::NotProvisioned`], [`Error::LeaseBudget`], [`Error::NetworkSetsFull`], [`Error::WrapRequired`], the vendor's or site's state where it changed meanwhile, or trouble with OpenBao or the
 /// database. No token lives on then that is not on record.
 pub fn issue(app: &Arc<App>, grant: Grant) -> Issuing {
     let app = Arc::clone(app);
@@ -140,8 +152,18 @@ async fn run(app: &Arc<App>, grant: Grant) -> Result<Issued> {
         let site = current_site(app, &grant).await?;
         let id = IssuanceId::new(app.clock.now());
         let asked_at = app.clock.now();
-        let handed = mint(app, &grant, id).await?;
-        let row = row(app, &grant, (id, asked_at), site, &handed);
+        let (bound, handed) = match minted(app, &grant, id).await {
+            // Its role was being removed.
+            Err(Error::Conflict) if attempt < TRIES => {
+                bound::forget(app, &grant);
+                continue;
+            }
+            outcome => outcome?,
+        };
+        let row = NewIssuance {
+            bound: bound.map(|bound| bound.id).zip(grant.networks.clone()),
+            ..row(app, &grant, (id, asked_at), site, &handed)
+        };
         let expires_at = row.expires_at;
         let outcome = app.ledger.record(app, row).await;
         match outcome {
@@ -156,6 +178,7 @@ async fn run(app: &Arc<App>, grant: Grant) -> Result<Issued> {
                     accessor,
                     expires_at,
                     terms: grant.terms,
+                    networks: grant.networks,
                     renewable,
                     handed,
                 });
@@ -163,6 +186,7 @@ async fn run(app: &Arc<App>, grant: Grant) -> Result<Issued> {
             Err(error) => {
                 discard(app, &handed).await;
                 match error {
+                    Refusal::RoleGone if attempt < TRIES => bound::forget(app, &grant),
                     Refusal::SiteChanged | Refusal::EntityGone if attempt < TRIES => {
                         // A deletion takes a moment to be done; the next token then has an entity of its own.
                         tokio::time::sleep(Duration::from_millis(50 * attempt as u64)).await;
@@ -189,7 +213,14 @@ async fn current_site(app: &Arc<App>, grant: &Grant) -> Result<Option<SiteVersio
     Ok(site.map(|site| SiteVersion(site.generation)))
 }
 
-async fn mint(app: &App, grant: &Grant, id: IssuanceId) -> Result<Handed> {
+/// A token, and the role it was minted by, where that is not its kind's.
+async fn minted(app: &App, grant: &Grant, id: IssuanceId) -> Result<(Option<Arc<Bound>>, Handed)> {
+    let bound = bound::role(app, grant).await?;
+    let handed = mint(app, grant, id, bound.as_deref()).await?;
+    Ok((bound, handed))
+}
+
+async fn mint(app: &App, grant: &Grant, id: IssuanceId, bound: Option<&Bound>) -> Result<Handed> {
     let rules = grant.kind.rules();
     let alias = grant
         .secret_id
@@ -207,15 +238,7 @@ async fn mint(app: &App, grant: &Grant, id: IssuanceId) -> Result<Handed> {
         num_uses: grant.terms.uses,
         entity_alias: alias.map(|id| id.as_str().to_owned()),
     };
-    let token = &token;
-    let created = app.vault.issuer.call(|handle| async move {
-        let handle = match grant.wrap_ttl {
-            Some(seconds) => handle.wrapping(seconds),
-            None => handle,
-        };
-        tokens::create(&handle, rules.role.name, token).await
-    });
-    let made = created.await?;
+    let made = create(app, grant, &token, bound).await?;
     let handed = match made.created {
         Created::Plain(auth) => Handed::Plain(auth),
         Created::Wrapped(info) => look_inside(app, info).await?,
@@ -230,8 +253,11 @@ async fn mint(app: &App, grant: &Grant, id: IssuanceId) -> Result<Handed> {
     }
     let (alarm, what) = if !grant.is_granted(handed.policies()) {
         ("foreign_policies", "other policies than asked for")
-    } else if !handed.keeps(&grant.terms, grant.is_renewable()) {
-        ("foreign_terms", "another life or other uses than asked for")
+    } else if !handed.keeps(grant) {
+        (
+            "foreign_terms",
+            "another life, other uses or other networks than asked for",
+        )
     } else {
         return Ok(handed);
     };
@@ -245,6 +271,30 @@ async fn mint(app: &App, grant: &Grant, id: IssuanceId) -> Result<Handed> {
     metrics::counter!("gatehouse_alarms_total", "alarm" => alarm).increment(1);
     discard(app, &handed).await;
     Err(vault::Error::Malformed(what.to_owned()).into())
+}
+
+/// Asks OpenBao for a token. Where it lacks the role of a set of networks, that is made again first.
+async fn create(app: &App, grant: &Grant, token: &NewToken, bound: Option<&Bound>) -> Result<Made> {
+    let role = match bound {
+        Some(bound) => bound.role.name.as_str(),
+        None => grant.kind.rules().role.name,
+    };
+    let ask = || {
+        app.vault.issuer.call(|handle| async move {
+            let handle = match grant.wrap_ttl {
+                Some(seconds) => handle.wrapping(seconds),
+                None => handle,
+            };
+            tokens::create(&handle, role, token).await
+        })
+    };
+    match (ask().await, bound) {
+        (Err(vault::Error::UnknownRole(_)), Some(bound)) => {
+            bound::make_again(app, grant.vendor.id, bound).await?;
+            Ok(ask().await?)
+        }
+        (made, _) => Ok(made?),
+    }
 }
 
 /// A life as OpenBao is asked for it: in the kind's own words where it is the kind's.
@@ -320,6 +370,7 @@ fn row(
         client_address,
         user_agent,
         wrap_accessor: handed.wrapping().map(str::to_owned),
+        bound: None,
         workload,
     }
 }
@@ -356,7 +407,7 @@ async fn refused(app: &App, grant: &Grant, refusal: Refusal) -> Error {
             }
         }
         Refusal::KeyEnded => Error::CredentialsInvalid,
-        Refusal::SiteChanged | Refusal::EntityGone => Error::Conflict,
+        Refusal::SiteChanged | Refusal::EntityGone | Refusal::RoleGone => Error::Conflict,
         Refusal::ScopeChanged => Error::ScopeChanged,
         Refusal::Busy => Error::LedgerBusy,
         Refusal::Failed(error) => error,

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::db;
 use crate::error::Error;
 use crate::kill_point::kill_point;
-use crate::types::{CredentialId, IssuanceId, KeyId, SecretId, VendorId, WorkerId};
+use crate::types::{CredentialId, IssuanceId, KeyId, Networks, SecretId, VendorId, WorkerId};
 
 const QUEUE: usize = 1024;
 const BATCH: usize = 64;
@@ -75,6 +75,8 @@ pub struct NewIssuance {
     pub user_agent: String,
     /// Names the wrapping token, where the token is handed out wrapped.
     pub wrap_accessor: Option<String>,
+    /// The row of the role that made it, and from where it works, where it does not from everywhere.
+    pub bound: Option<(i64, Networks)>,
     /// Whose token was exchanged for it.
     pub workload: Option<Workload>,
 }
@@ -99,6 +101,8 @@ pub enum Refusal {
     EntityGone,
     /// The worker was removed or may read other credentials now, the credential was destroyed, or the trust policy changed.
     ScopeChanged,
+    /// The role that made the token is being removed.
+    RoleGone,
     /// Too many rows wait.
     Busy,
     /// The database.

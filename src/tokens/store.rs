@@ -9,7 +9,7 @@ use crate::db::{GenericClient, Result};
 use crate::types::{IssuanceId, SecretId, VendorId};
 
 /// Writes rows, each only if its vendor is still active, its key has not ended, its site is as it was when the token
-/// was asked for, and its entity is not being deleted. All of that is locked until the commit, so that a suspension,
+/// was asked for, and neither its entity is being deleted nor its role removed. All of that is locked until the commit, so that a suspension,
 /// a removal or a deletion comes either before this statement, and refuses the row, or after, and finds it.
 ///
 /// The sites are written in the same statement: a site that a token names for the first time is `reserved`, one that
@@ -21,12 +21,12 @@ WITH wanted AS MATERIALIZED (
         $9::bool[], $10::bigint[], $11::text[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $16::bool[],
         $17::bigint[], $18::int[], $19::int[], $20::timestamptz[], $21::int[],
         $22::text[], $23::text[], $24::text[], $25::jsonb[], $26::int[], $27::text[],
-        $28::bool[], $29::bigint[], $30::int[]
+        $28::bool[], $29::bigint[], $30::int[], $31::bigint[], $32::text[]
     ) AS w (id, vendor_id, kind, accessor, api_key_id, caller, request_id, secret_id,
             for_site, generation, entity_id, issued_at, expires_at, max_expires_at, over_registered,
             worker_id, worker_edition, credential_id, renew_at, first_life_seconds,
             client_address, user_agent, wrap_accessor, details, uses, client_network, cut_short,
-            policy_id, policy_edition)
+            policy_id, policy_edition, bound_role_id, bound_cidrs)
 ),
 vendor_ok AS MATERIALIZED (
     SELECT id FROM vendors WHERE id IN (SELECT vendor_id FROM wanted) AND status = 'active' ORDER BY id FOR SHARE
@@ -55,6 +55,10 @@ policy_ok AS MATERIALIZED (
     SELECT id, vendor_id, edition FROM trust_policies
     WHERE id IN (SELECT policy_id FROM wanted) ORDER BY id FOR SHARE
 ),
+role_ok AS MATERIALIZED (
+    SELECT id, vendor_id FROM bound_roles
+    WHERE id IN (SELECT bound_role_id FROM wanted) AND removing_at IS NULL ORDER BY id FOR KEY SHARE
+),
 entity_ok AS (
     INSERT INTO entities (entity_id, alias, last_used_at)
     SELECT DISTINCT ON (entity_id) entity_id, secret_id, issued_at FROM wanted
@@ -69,6 +73,7 @@ passed AS MATERIALIZED (
                 ELSE w.vendor_id IN (SELECT id FROM vendor_ok) END AS vendor_passes,
            w.api_key_id IS NULL OR w.kind = 'delete' OR w.api_key_id IN (SELECT id FROM key_ok) AS key_passes,
            w.entity_id IS NULL OR w.entity_id IN (SELECT entity_id FROM entity_ok) AS entity_passes,
+           w.bound_role_id IS NULL OR (w.bound_role_id, w.vendor_id) IN (SELECT * FROM role_ok) AS role_passes,
            (w.worker_id IS NULL OR (w.worker_id, w.vendor_id, w.worker_edition) IN (SELECT * FROM worker_ok))
            AND (w.credential_id IS NULL OR (w.credential_id, w.vendor_id) IN (SELECT * FROM credential_ok))
            AND (w.policy_id IS NULL OR (w.policy_id, w.vendor_id, w.policy_edition) IN (SELECT * FROM policy_ok)) AS scope_passes
@@ -78,7 +83,7 @@ site_ok AS (
     INSERT INTO sites (vendor_id, secret_id, generation, state, created_at, touched_at)
     SELECT vendor_id, secret_id, coalesce(generation, nextval('site_generations')), 'reserved', issued_at, issued_at
     FROM passed
-    WHERE for_site AND vendor_passes AND key_passes AND entity_passes
+    WHERE for_site AND vendor_passes AND key_passes AND entity_passes AND role_passes
     ORDER BY vendor_id, secret_id
     ON CONFLICT (vendor_id, secret_id) DO UPDATE SET
         touched_at = excluded.touched_at,
@@ -95,13 +100,13 @@ added AS (
     INSERT INTO issuances (id, vendor_id, kind, accessor, api_key_id, caller, request_id, secret_id, generation,
                            entity_id, issued_at, expires_at, max_expires_at, worker_id, credential_id,
                            renew_at, keep_alive, first_life_seconds, client_address, wrap_accessor, uses, client_network,
-                           cut_short)
+                           cut_short, bound_role_id, bound_cidrs)
     SELECT p.id, p.vendor_id, p.kind, p.accessor, p.api_key_id, p.caller, p.request_id, p.secret_id, s.generation,
            p.entity_id, p.issued_at, p.expires_at, p.max_expires_at, p.worker_id, p.credential_id,
            p.renew_at, p.renew_at IS NOT NULL, p.first_life_seconds, p.client_address, p.wrap_accessor, p.uses, p.client_network,
-           p.cut_short
+           p.cut_short, p.bound_role_id, string_to_array(p.bound_cidrs, ',')
     FROM passed p LEFT JOIN site_ok s ON p.for_site AND s.vendor_id = p.vendor_id AND s.secret_id = p.secret_id
-    WHERE p.vendor_passes AND p.key_passes AND p.entity_passes AND p.scope_passes
+    WHERE p.vendor_passes AND p.key_passes AND p.entity_passes AND p.role_passes AND p.scope_passes
       AND (NOT p.for_site OR s.generation IS NOT NULL)
     RETURNING id
 ),
@@ -112,7 +117,7 @@ told AS (
            nullif(p.user_agent, ''), nullif(p.request_id, ''), p.details
     FROM passed p JOIN added a ON a.id = p.id
 )
-SELECT p.id, p.vendor_passes, p.key_passes, p.entity_passes, p.scope_passes, a.id IS NOT NULL AS recorded
+SELECT p.id, p.vendor_passes, p.key_passes, p.entity_passes, p.role_passes, p.scope_passes, a.id IS NOT NULL AS recorded
 FROM passed p LEFT JOIN added a ON a.id = p.id";
 
 /// Writes rows in one statement, and gives the outcome of each in their order.
@@ -168,6 +173,8 @@ pub async fn record(
                 column!(|r| r.cut_short),
                 column!(|r| r.workload.as_ref().map(|workload| workload.policy.0)),
                 column!(|r| r.workload.as_ref().map(|workload| workload.edition)),
+                column!(|r| r.bound.as_ref().map(|(role, _)| *role)),
+                column!(|r| r.bound.as_ref().map(|(_, set)| set.written().join(","))),
             ],
         )
         .await?;
@@ -189,6 +196,9 @@ fn told(row: &NewIssuance) -> Value {
     }
     if let Some(credential) = row.credential {
         details["credential"] = json!(credential.0);
+    }
+    if let Some((_, networks)) = &row.bound {
+        details["boundCidrs"] = json!(networks.written());
     }
     if let Some(workload) = &row.workload {
         details["workload"] = json!({
@@ -214,6 +224,8 @@ fn outcome(row: &NewIssuance, answers: &[Row]) -> Result<std::result::Result<Rec
             Err(Refusal::KeyEnded)
         } else if !is("entity_passes")? {
             Err(Refusal::EntityGone)
+        } else if !is("role_passes")? {
+            Err(Refusal::RoleGone)
         } else if !is("scope_passes")? {
             Err(Refusal::ScopeChanged)
         } else {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-use super::{ROLES, store};
+use super::{is_ours, store};
 use crate::app::App;
 use crate::error::Result;
 use crate::types::Namespace;
@@ -98,10 +98,7 @@ async fn judge(app: &App, accessor: &str, cancelled: Option<&Namespace>) -> Resu
         Err(vault::Error::Denied(_) | vault::Error::Rejected(_)) => return Ok(Verdict::Dangling),
         Err(error) => return Err(error.into()),
     };
-    if !ROLES
-        .iter()
-        .any(|role| info.role.as_deref() == Some(role.name))
-    {
+    if !info.role.as_deref().is_some_and(is_ours) {
         app.foreign.lock().insert(accessor.to_owned());
         return Ok(Verdict::Leave);
     }

@@ -5,7 +5,8 @@
 //! OpenBao (2.7.2) holds renewals to the `token_explicit_max_ttl` of the role, and forgets a shorter `explicit_max_ttl` that
 //! the token was created with. So a token whose longest life is shorter than its role's either cannot be renewed at all,
 //! where its first life is its longest, or is revoked by the service when its longest life is over
-//! ([`super::revoke::pass`]). OpenBao knows no `bound_cidrs` of a single token either: only a role has them.
+//! ([`super::revoke::pass`]). It ignores a `bound_cidrs` of a single token, with a warning in its answer: only a role has
+//! them ([`super::bound`]).
 
 use super::Kind;
 use crate::error::{Error, FieldError, Result};

@@ -35,6 +35,9 @@ pub enum Error {
     /// The accessor names no live token.
     #[error("the accessor names no live token")]
     InvalidAccessor,
+    /// There is no token role of that name.
+    #[error("there is no such token role: {0}")]
+    UnknownRole(String),
     /// OpenBao found fault with the request.
     #[error("OpenBao found the request wrong: {0}")]
     Rejected(String),
@@ -63,6 +66,7 @@ impl Error {
         let said = errors.join("; ");
         match code {
             400 if said.contains("path is already in use") => Self::PathInUse,
+            400 if said.contains("unknown role") => Self::UnknownRole(said),
             400 if said.contains("check-and-set") => Self::VersionMoved,
             400 if said.contains("Upgrading from non-versioned") => Self::BeingUpgraded,
             400 | 403 | 404 if said.contains("invalid accessor") => Self::InvalidAccessor,

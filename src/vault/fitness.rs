@@ -43,6 +43,7 @@ const NOBODYS: &[&str] = &[
     "auth/token/create",
     "auth/token/create-orphan",
     "auth/token/create/any",
+    "auth/token/create/gatehouse-any",
     "auth/token/roles/any",
     "gatehouse-keys/metadata/digest",
     "identity/group",

@@ -84,6 +84,11 @@ const ISSUER: &[Need] = &[
         "update",
         "tokens that empty a cancelled vendor's stores",
     ),
+    need(
+        "auth/token/create/gatehouse-bound.any",
+        "update",
+        "tokens that work from some networks only",
+    ),
     need("gatehouse-keys/data/digest", "read", "digests of API keys"),
     need("gatehouse-keys/data/lockbox", "read", "lockboxes"),
     need(
@@ -176,6 +181,41 @@ const PROVISIONER: &[Need] = &[
         "auth/token/roles/gatehouse-write",
         "read",
         "comparing token roles",
+    ),
+    need(
+        "auth/token/roles/gatehouse-bound.write.any",
+        "update",
+        "roles of networks",
+    ),
+    need(
+        "auth/token/roles/gatehouse-bound.write-site.any",
+        "update",
+        "roles of networks",
+    ),
+    need(
+        "auth/token/roles/gatehouse-bound.read.any",
+        "update",
+        "roles of networks",
+    ),
+    need(
+        "auth/token/roles/gatehouse-bound.read-site.any",
+        "update",
+        "roles of networks",
+    ),
+    need(
+        "auth/token/roles/gatehouse-bound.credentials.any",
+        "update",
+        "roles of networks",
+    ),
+    need(
+        "auth/token/roles/gatehouse-bound.write.any",
+        "delete",
+        "removing roles of networks",
+    ),
+    need(
+        "auth/token/roles",
+        "list",
+        "finding roles of networks that are nobody's",
     ),
     need(
         "sys/internal/ui/mounts/auth/token",

@@ -108,6 +108,9 @@ pub struct Made {
 pub struct TokenInfo {
     /// Names the token without being it.
     pub accessor: String,
+    /// From where it works; empty: from everywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bound_cidrs: Vec<String>,
     /// Unix seconds.
     #[serde(default)]
     pub creation_time: i64,
@@ -162,7 +165,7 @@ pub struct TokenInfo {
 ///
 /// # Errors
 /// Where OpenBao refuses.
-pub async fn create(handle: &Handle, role: &'static str, token: &NewToken) -> Result<Made, Error> {
+pub async fn create(handle: &Handle, role: &str, token: &NewToken) -> Result<Made, Error> {
     let answer = handle
         .send::<IgnoredAny>(Call::post(format!("auth/token/create/{role}"), token))
         .await?;

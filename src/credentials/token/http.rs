@@ -15,6 +15,7 @@ use crate::auth::CredentialReader;
 use crate::credentials::access::Caller;
 use crate::error::{Error, Result};
 use crate::http::{Json, in_background};
+use crate::tokens::bound;
 use crate::tokens::http::{IssuedView, Place, WrapTtl};
 use crate::types::{CredentialKey, Metadata, WorkerLogin};
 use crate::users::workers::{self, TokenTtl};
@@ -33,6 +34,8 @@ pub struct CredentialsTokenRequest {
     max_ttl: Option<u32>,
     /// How many calls it is good for.
     uses: Option<u32>,
+    /// From where it works.
+    bound_cidrs: Option<Vec<String>>,
     /// As for write tokens.
     wrap_ttl: Option<WrapTtl>,
     /// Whether the service renews it, until its longest life ends.
@@ -72,6 +75,7 @@ pub async fn issue(
         ttl: body.ttl,
         max_ttl: body.max_ttl,
         uses: body.uses,
+        networks: bound::wished("/boundCidrs", body.bound_cidrs.as_deref())?,
         wrap_ttl: body.wrap_ttl.map(WrapTtl::seconds),
         keep_alive: body.keep_alive,
         metadata: body.metadata,

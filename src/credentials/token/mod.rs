@@ -9,7 +9,7 @@ use super::{Record, read, store};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::tokens::{self, CredentialsGrant, Grant, Issued, Kind, Scope, Terms, Wishes, Workload};
-use crate::types::{CredentialKey, KeyPattern, Metadata};
+use crate::types::{CredentialKey, KeyPattern, Metadata, Networks};
 use crate::users::workers::TokenTtl;
 use crate::vault::{self, policies};
 
@@ -23,6 +23,8 @@ pub struct Asked {
     pub max_ttl: Option<u32>,
     /// How many calls it is good for.
     pub uses: Option<u32>,
+    /// From where it works; `None`: from everywhere.
+    pub networks: Option<Networks>,
     /// Life of the wrapping in seconds, where the token is to come wrapped.
     pub wrap_ttl: Option<u32>,
     /// Whether the service renews it.
@@ -52,6 +54,7 @@ async fn hand_out_once(app: &Arc<App>, by: &Caller, asked: &Asked) -> Result<Iss
     };
     let mut grant = Grant {
         terms: terms(by, asked)?,
+        networks: asked.networks.clone(),
         key: by.key,
         metadata: asked.metadata.clone(),
         workload: asked.workload.clone(),

@@ -17,9 +17,11 @@ use crate::auth::Operator;
 use crate::credentials::token::Asked;
 use crate::error::{Error, FieldError, Result};
 use crate::http::Json;
-use crate::tokens::Wishes;
 use crate::tokens::http::WrapTtl;
-use crate::types::{AccessKey, CredentialKey, Metadata, Namespace, SecretId, WorkerLogin};
+use crate::tokens::{Wishes, bound};
+use crate::types::{
+    AccessKey, CredentialKey, Metadata, Namespace, Networks, SecretId, WorkerLogin,
+};
 use crate::users::workers::TokenTtl;
 use crate::vendors::{self, Vendor};
 
@@ -72,6 +74,8 @@ pub struct WantedRequest {
     max_ttl: Option<u32>,
     /// How many calls it would be good for.
     uses: Option<u32>,
+    /// From where it would work.
+    bound_cidrs: Option<Vec<String>>,
     /// How long its wrapping would live, seconds.
     wrap_ttl: Option<WrapTtl>,
     /// Credentials: whether the service would renew it.
@@ -126,6 +130,8 @@ struct TokenView {
     max_ttl: u32,
     /// How many calls it would be good for; `null`: any number.
     uses: Option<u32>,
+    /// From where it would work; `null`: from everywhere.
+    bound_cidrs: Option<Vec<String>>,
     renewable: bool,
 }
 
@@ -139,6 +145,7 @@ impl TokenView {
             ttl: would.terms.first,
             max_ttl: would.terms.longest,
             uses: would.terms.uses,
+            bound_cidrs: would.networks.as_ref().map(Networks::written),
             renewable: rules.role.renewable && would.terms.is_renewable(),
         }
     }
@@ -216,12 +223,14 @@ fn wanted(token: WantedRequest) -> Result<Wanted> {
         return Err(Error::InvalidField(errors));
     }
     let wrap_ttl = token.wrap_ttl.map(WrapTtl::seconds);
+    let networks = bound::wished("/token/boundCidrs", token.bound_cidrs.as_deref())?;
     let wish = Wish {
         terms: Wishes {
             ttl: token.ttl.map(TokenTtl::seconds),
             max_ttl: token.max_ttl,
             uses: token.uses,
         },
+        networks: networks.clone(),
         wrap_ttl,
     };
     Ok(match token.kind {
@@ -239,6 +248,7 @@ fn wanted(token: WantedRequest) -> Result<Wanted> {
             ttl: token.ttl,
             max_ttl: token.max_ttl,
             uses: token.uses,
+            networks,
             wrap_ttl,
             keep_alive: token.keep_alive.unwrap_or(false),
             metadata: Metadata::default(),

@@ -12,7 +12,7 @@ use crate::credentials::access::Caller;
 use crate::credentials::token::{self, Asked};
 use crate::error::{Error, Result};
 use crate::sites;
-use crate::types::{AccessKey, JwtKeyId, KeyId, SecretId, WorkerLogin};
+use crate::types::{AccessKey, JwtKeyId, KeyId, Networks, SecretId, WorkerLogin};
 use crate::users::workers::{self, Worker};
 use crate::vendors::{ApiKey, Vendor};
 
@@ -55,10 +55,12 @@ pub enum Wanted {
 }
 
 /// What a token is to be like.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Wish {
     /// Its life and uses.
     pub terms: Wishes,
+    /// From where it is to work.
+    pub networks: Option<Networks>,
     /// Life of its wrapping in seconds, where it is to come wrapped.
     pub wrap_ttl: Option<u32>,
 }
@@ -71,6 +73,15 @@ pub struct Would {
     pub scope: Scope,
     /// How long it would live, and how many calls it would be good for.
     pub terms: Terms,
+    /// From where it would work; `None`: from everywhere.
+    pub networks: Option<Networks>,
+}
+
+impl Would {
+    fn bound(self, wish: &Wish) -> Self {
+        let networks = wish.networks.clone();
+        Self { networks, ..self }
+    }
 }
 
 /// What was found.
@@ -151,9 +162,13 @@ impl Asking<'_> {
             } => {
                 let caller = self.caller(asker, key)?;
                 let site = (secret_id.as_ref(), access_key.as_ref());
-                self.write(&caller, site, wish).await
+                let would = self.write(&caller, site, wish).await?;
+                Ok(would.bound(wish))
             }
-            Wanted::Read { secret_id, wish } => self.read(secret_id.as_ref(), wish).await,
+            Wanted::Read { secret_id, wish } => {
+                let would = self.read(secret_id.as_ref(), wish).await?;
+                Ok(would.bound(wish))
+            }
             Wanted::Credentials(token) => self.credentials(worker, key, token).await,
         }
     }
@@ -276,7 +291,11 @@ impl Asking<'_> {
         let allowed = rules::wrapping(self.vendor, false, asked.wrap_ttl);
         self.rule("wrapping", allowed)?;
         let would = self.provisioned(Kind::Credentials, terms)?;
-        Ok(Would { scope, ..would })
+        Ok(Would {
+            scope,
+            networks: asked.networks.clone(),
+            ..would
+        })
     }
 
     /// What is handed out, as it is wished.
@@ -295,6 +314,7 @@ impl Asking<'_> {
             kind,
             scope: Scope::All,
             terms,
+            networks: None,
         })
     }
 }

@@ -48,6 +48,8 @@ pub struct Issuance {
     pub ttl: Option<i32>,
     /// How many calls it is good for; `None`: any number.
     pub uses: Option<i32>,
+    /// From where it works; `None`: from everywhere.
+    pub bound_cidrs: Option<Vec<String>>,
     /// When it was last used in OpenBao, as the audit log says.
     pub last_used_at: Option<Timestamp>,
     /// Where the caller was.

@@ -9,7 +9,7 @@ use crate::tokens::revoke::store::{Doomed, doomed};
 use crate::types::{IssuanceId, SecretId, VendorId, WorkerId};
 
 const COLUMNS: &str = "i.id, i.vendor_id, v.namespace, i.kind, i.accessor, i.secret_id, i.caller, i.issued_at, i.expires_at, \
-                       i.max_expires_at, i.first_life_seconds, i.uses, i.last_used_at, i.client_address, i.request_id, i.worker_id, c.key AS credential, \
+                       i.max_expires_at, i.first_life_seconds, i.uses, i.bound_cidrs, i.last_used_at, i.client_address, i.request_id, i.worker_id, c.key AS credential, \
                        i.revoke_reason, i.revoke_actor, i.revoke_asked_at, i.revoked_at";
 const WITH_NAMES: &str = "JOIN vendors v ON v.id = i.vendor_id \
                           LEFT JOIN credentials c ON c.vendor_id = i.vendor_id AND c.id = i.credential_id";
@@ -44,6 +44,7 @@ fn issuance(row: &Row) -> Result<Issuance> {
         max_expires_at: row.try_get("max_expires_at")?,
         ttl: row.try_get("first_life_seconds")?,
         uses: row.try_get("uses")?,
+        bound_cidrs: row.try_get("bound_cidrs")?,
         last_used_at: row.try_get("last_used_at")?,
         client_address: row.try_get("client_address")?,
         request_id: row.try_get("request_id")?,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{ACTOR, Job, store};
 use crate::error::{Error, Result};
 use crate::tokens::revoke::{self, Order};
-use crate::tokens::{self, Grant, Kind, Scope, entities, sweep};
+use crate::tokens::{self, Grant, Kind, Scope, bound, entities, sweep};
 use crate::types::IssuanceId;
 use crate::vault::{kv, mounts, policies};
 use crate::vendors::provision::{Engine, engines};
@@ -178,7 +178,7 @@ impl Job<'_> {
     }
 
     /// Revokes what lives by the job's own policy, on record or not, as a crash leaves it, and deletes all policies of the
-    /// vendor.
+    /// vendor, and its token roles.
     pub(super) async fn policies(&self) -> Result<bool> {
         if !self.revoke().await? {
             return Ok(false);
@@ -195,6 +195,7 @@ impl Job<'_> {
         let scopes = scopes.chain(credentials.into_iter().map(Scope::Key));
         names.extend(scopes.map(|scope| scope.policy(namespace)));
         self.delete_policies(&names).await?;
+        bound::tidy::of_cancelled(self.app, id).await?;
         Ok(true)
     }
 

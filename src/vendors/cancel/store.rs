@@ -46,6 +46,7 @@ pub const FORGOTTEN: &[&str] = &[
     "idempotency_keys",
     "vendor_checks",
     "findings",
+    "bound_roles",
 ];
 
 fn stage(name: &str) -> Result<Stage> {

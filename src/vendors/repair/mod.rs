@@ -52,7 +52,7 @@ pub enum State {
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Drift {
-    /// `engine` or `policy`.
+    /// `engine`, `policy` or `role`.
     pub what: &'static str,
     /// As OpenBao names it.
     pub name: String,

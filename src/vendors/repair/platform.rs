@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::{store, tell};
 use crate::app::App;
 use crate::db::GenericClient;
-use crate::error::Result;
-use crate::tokens::ROLES;
+use crate::error::{Error, Result};
+use crate::tokens::{ROLES, bound};
 use crate::vault::{self, policies, roles};
 
 /// Asked for in one statement.
@@ -27,6 +27,8 @@ pub struct Found {
     pub roles: usize,
     /// Policies that our roles would give, and that are no vendor's.
     pub foreign_policies: usize,
+    /// Token roles of sets of networks that no row named, and that are deleted now.
+    pub stray_roles: usize,
 }
 
 /// Looks at roles and policies, and keeps what it finds.
@@ -34,7 +36,15 @@ pub struct Found {
 /// # Errors
 /// Trouble with OpenBao or the database.
 pub async fn pass(app: &App) -> Result<Found> {
-    let (roles, policies) = (roles(app).await?, foreign(app).await?);
+    let (mut roles, policies) = (roles(app).await?, foreign(app).await?);
+    let stray_roles = match bound::tidy::strays(app).await {
+        Ok(gone) => gone,
+        Err(Error::Vault(vault::Error::Denied(_))) => {
+            roles.insert(format!("{}*", bound::PREFIX), NO_RIGHT.to_owned());
+            0
+        }
+        Err(error) => return Err(error),
+    };
     metrics::gauge!("gatehouse_findings", "what" => ROLE).set(count(roles.len()));
     metrics::gauge!("gatehouse_findings", "what" => POLICY).set(count(policies.len()));
     keep(app, ROLE, &roles).await?;
@@ -42,6 +52,7 @@ pub async fn pass(app: &App) -> Result<Found> {
     Ok(Found {
         roles: roles.len(),
         foreign_policies: policies.len(),
+        stray_roles,
     })
 }
 

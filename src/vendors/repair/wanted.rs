@@ -6,10 +6,11 @@ use super::{Drift, State, store};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::tokens::Scope;
+use crate::tokens::bound::{self, Bound};
 use crate::types::{CredentialId, KeyPattern, WorkerId};
 use crate::users::workers;
 use crate::vault::policies::{self, Policy};
-use crate::vault::{mounts, system};
+use crate::vault::{mounts, roles, system};
 use crate::vendors::Vendor;
 use crate::vendors::provision::{self, Engine};
 
@@ -21,6 +22,8 @@ pub(super) enum Wanted {
     Worker(WorkerId, Policy),
     /// Of tokens that read one credential.
     Credential(CredentialId, Policy),
+    /// Of tokens that work from some networks only.
+    Role(Bound),
 }
 
 impl Wanted {
@@ -57,13 +60,16 @@ impl Wanted {
             let policy = policies::of_keys(name, namespace, &[pattern]);
             all.push(Self::Credential(credential, policy));
         }
+        let bound = bound::store::standing(&client, vendor.id).await?;
+        all.extend(bound.into_iter().map(Self::Role));
         Ok(all)
     }
 
-    /// `engine` or `policy`.
+    /// `engine`, `policy` or `role`.
     pub fn what(&self) -> &'static str {
         match self {
             Self::Engine(_) => "engine",
+            Self::Role(_) => "role",
             _ => "policy",
         }
     }
@@ -74,6 +80,7 @@ impl Wanted {
             Self::Policy(policy) | Self::Worker(_, policy) | Self::Credential(_, policy) => {
                 &policy.name
             }
+            Self::Role(bound) => &bound.role.name,
         }
     }
 
@@ -104,6 +111,17 @@ impl Wanted {
                     Some(_) => State::Foreign,
                 })
             }
+            Self::Role(bound) => {
+                let role = &bound.role;
+                let differences = provisioner
+                    .call(|handle| async move { roles::bound_differences(&handle, role).await })
+                    .await?;
+                Ok(match differences {
+                    None => State::Missing,
+                    Some(differences) if differences.is_empty() => State::Right,
+                    Some(_) => State::Changed,
+                })
+            }
             Self::Policy(policy) | Self::Worker(_, policy) | Self::Credential(_, policy) => {
                 let found = provisioner
                     .call(|handle| async move { policies::read(&handle, name).await })
@@ -125,6 +143,7 @@ impl Wanted {
         match self {
             Self::Engine(engine) => provision::ensure_mount(app, engine).await,
             Self::Policy(policy) => write(app, policy).await,
+            Self::Role(bound) => bound::mend(app, vendor.id, bound).await,
             Self::Worker(worker, _) => {
                 let client = app.db.get().await?;
                 workers::store::forget_policy(&client, vendor.id, *worker).await?;
