@@ -34,7 +34,19 @@ path "auth/token/create/gatehouse-purge" {
   capabilities = ["update"]
 }
 # Roles of tokens that work from some networks only. The provisioner can make none that gives more than the kind's own.
-path "auth/token/create/gatehouse-bound.*" {
+path "auth/token/create/gatehouse-bound.write.*" {
+  capabilities = ["update"]
+}
+path "auth/token/create/gatehouse-bound.write-site.*" {
+  capabilities = ["update"]
+}
+path "auth/token/create/gatehouse-bound.read.*" {
+  capabilities = ["update"]
+}
+path "auth/token/create/gatehouse-bound.read-site.*" {
+  capabilities = ["update"]
+}
+path "auth/token/create/gatehouse-bound.credentials.*" {
   capabilities = ["update"]
 }
 # The keys under which API keys and access keys are digested, and the trail and envelopes are signed.

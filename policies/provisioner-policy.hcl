@@ -45,10 +45,11 @@ path "sys/policies/acl" {
 path "auth/token/roles/gatehouse-*" {
   capabilities = ["read"]
 }
-# Token roles of tokens that work from some networks only: each with exactly what the kind's own role has, and networks.
+# Token roles of tokens that work from some networks only: each with what the kind's own role has, and networks. No field
+# may have another value. A role that leaves out which policies it gives, gives those of whoever asks it.
+# Quirk: `required_parameters` would be asked of reads too (2.7.2).
 path "auth/token/roles/gatehouse-bound.write.*" {
   capabilities = ["create", "read", "update", "delete"]
-  required_parameters = ["allowed_policies_glob", "token_explicit_max_ttl", "renewable", "token_no_default_policy", "orphan", "token_type", "token_bound_cidrs"]
   allowed_parameters = {
     "allowed_policies_glob"   = [["*-write-policy"]]
     "token_explicit_max_ttl"  = ["2419200s"]
@@ -61,7 +62,6 @@ path "auth/token/roles/gatehouse-bound.write.*" {
 }
 path "auth/token/roles/gatehouse-bound.write-site.*" {
   capabilities = ["create", "read", "update", "delete"]
-  required_parameters = ["allowed_policies", "allowed_policies_glob", "allowed_entity_aliases", "token_explicit_max_ttl", "renewable", "token_no_default_policy", "orphan", "token_type", "token_bound_cidrs"]
   allowed_parameters = {
     "allowed_policies"        = [["gatehouse.self"]]
     "allowed_policies_glob"   = [["*.site-write"]]
@@ -76,7 +76,6 @@ path "auth/token/roles/gatehouse-bound.write-site.*" {
 }
 path "auth/token/roles/gatehouse-bound.read.*" {
   capabilities = ["create", "read", "update", "delete"]
-  required_parameters = ["allowed_policies_glob", "token_explicit_max_ttl", "renewable", "token_no_default_policy", "orphan", "token_type", "token_bound_cidrs"]
   allowed_parameters = {
     "allowed_policies_glob"   = [["*-read-policy"]]
     "token_explicit_max_ttl"  = ["604800s"]
@@ -89,7 +88,6 @@ path "auth/token/roles/gatehouse-bound.read.*" {
 }
 path "auth/token/roles/gatehouse-bound.read-site.*" {
   capabilities = ["create", "read", "update", "delete"]
-  required_parameters = ["allowed_policies", "allowed_policies_glob", "allowed_entity_aliases", "token_explicit_max_ttl", "renewable", "token_no_default_policy", "orphan", "token_type", "token_bound_cidrs"]
   allowed_parameters = {
     "allowed_policies"        = [["gatehouse.self"]]
     "allowed_policies_glob"   = [["*.site-read"]]
@@ -104,7 +102,6 @@ path "auth/token/roles/gatehouse-bound.read-site.*" {
 }
 path "auth/token/roles/gatehouse-bound.credentials.*" {
   capabilities = ["create", "read", "update", "delete"]
-  required_parameters = ["allowed_policies", "allowed_policies_glob", "token_explicit_max_ttl", "renewable", "token_no_default_policy", "orphan", "token_type", "token_bound_cidrs"]
   allowed_parameters = {
     "allowed_policies"        = [["gatehouse.self"]]
     "allowed_policies_glob"   = [["*.credentials-read"]]

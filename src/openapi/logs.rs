@@ -186,7 +186,8 @@ fn issuance() -> Value {
     object(&json!({
         "issuanceId": text(), "kind": text(), "state": one_of(&["live", "ending", "revoked", "expired"]),
         "secretId": or_null("string"), "caller": text(), "issuedAt": moment(), "expiresAt": moment(),
-        "maxExpiresAt": moment(), "ttl": or_null("integer"), "uses": or_null("integer"), "lastUsedAt": or_null("string"), "clientAddress": or_null("string"),
+        "maxExpiresAt": moment(), "ttl": or_null("integer"), "uses": or_null("integer"),
+        "boundCidrs": { "type": ["array", "null"], "items": text() }, "lastUsedAt": or_null("string"), "clientAddress": or_null("string"),
         "requestId": text(), "worker": or_null("string"), "credential": or_null("string"),
         "revoke": nullable(&json!({
             "reason": or_null("string"), "by": or_null("string"), "askedAt": or_null("string"), "revokedAt": or_null("string"),
@@ -206,6 +207,7 @@ fn explained() -> Value {
         "token": { "type": ["object", "null"], "properties": {
             "kind": text(), "role": text(), "policies": { "type": "array", "items": text() },
             "ttl": { "type": "integer" }, "maxTtl": { "type": "integer" }, "uses": or_null("integer"), "renewable": { "type": "boolean" },
+            "boundCidrs": { "type": ["array", "null"], "items": text() },
         } },
     }))
 }

@@ -48,6 +48,7 @@ fn token() -> Value {
     object(&json!({
         "token": text(), "wrapToken": text(), "wrapTtl": number(), "accessor": text(),
         "policies": { "type": "array", "items": text() }, "ttl": number(), "maxTtl": number(), "uses": number(),
+        "boundCidrs": { "type": "array", "items": text() },
         "expiresAt": { "type": "string", "format": "date-time" }, "renewable": { "type": "boolean" }, "vaultUrl": text(),
         "store": text(), "path": text(), "issuanceId": text(), "auth": { "type": "object" },
     }))

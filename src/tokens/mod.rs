@@ -17,6 +17,7 @@ pub mod issuances;
 mod issue;
 mod kind;
 mod ledger;
+mod mint;
 pub mod renew;
 pub mod revoke;
 pub mod rules;

@@ -1,6 +1,6 @@
 //! The networks of a client, that a token is bound to.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;

@@ -44,6 +44,7 @@ const NOBODYS: &[&str] = &[
     "auth/token/create-orphan",
     "auth/token/create/any",
     "auth/token/create/gatehouse-any",
+    "auth/token/create/gatehouse-bound.any",
     "auth/token/roles/any",
     "gatehouse-keys/metadata/digest",
     "identity/group",

@@ -17,6 +17,8 @@ mod access_users;
 mod app_token_faults;
 mod bad_input;
 mod binding;
+mod bound_networks;
+mod bound_roles;
 mod canonical_json;
 mod claim;
 mod cli;

@@ -134,8 +134,8 @@ fn nobodys() -> Vec<Try> {
         ("GET", "auth/approle/role/gatehouse-provisioner/role-id"),
         ("LIST", "auth/approle/role/gatehouse-provisioner/secret-id"),
         ("POST", "auth/approle/role/gatehouse-issuer/secret-id"),
-        ("LIST", "auth/token/roles"),
         ("GET", "auth/token/roles/another"),
+        ("DELETE", "auth/token/roles/gatehouse-bound.any"),
         ("DELETE", "auth/token/roles/gatehouse-write"),
         ("LIST", "gatehouse-keys/metadata"),
         ("DELETE", "gatehouse-keys/data/digest"),
@@ -195,6 +195,7 @@ fn nobodys() -> Vec<Try> {
             json!({ "policies": ["acme-one-read-policy"] }),
         ),
         with_body("POST", "auth/token/create/other", json!({})),
+        with_body("POST", "auth/token/create/gatehouse-bound.any", json!({})),
         with_body("POST", "auth/token/lookup", json!({ "token": "x" })),
         with_body("POST", "auth/token/revoke", json!({ "token": "x" })),
         with_body("POST", "auth/token/revoke-orphan", json!({ "token": "x" })),
@@ -351,7 +352,14 @@ fn provisioners() -> Vec<Try> {
         ("DELETE", "sys/policies/acl/acme-one-write-policy"),
         ("LIST", "sys/policies/acl"),
         ("GET", "auth/token/roles/gatehouse-write"),
+        ("LIST", "auth/token/roles"),
+        ("GET", "auth/token/roles/gatehouse-bound.write.acme-one.1"),
+        (
+            "DELETE",
+            "auth/token/roles/gatehouse-bound.write.acme-one.1",
+        ),
     ]);
+    all.extend(bound_roles().into_iter().map(|role| role.set));
     all.extend([
         with_body("POST", "sys/mounts/new-store", json!({ "type": "kv" })),
         with_body(
@@ -361,6 +369,139 @@ fn provisioners() -> Vec<Try> {
         ),
     ]);
     all
+}
+
+/// A role of tokens that work from some networks only.
+struct BoundRole {
+    set: Try,
+    kind: &'static str,
+    policies: Vec<&'static str>,
+}
+
+/// One of each kind, as the service makes it.
+fn bound_roles() -> Vec<BoundRole> {
+    let of = |kind: &'static str, policy: &'static str, glob: &str, days: u32| {
+        let bare = policy.contains('.');
+        let mut body = json!({
+            "allowed_policies_glob": [glob], "token_explicit_max_ttl": format!("{}s", days * 86400), "renewable": true,
+            "token_no_default_policy": bare, "orphan": true, "token_type": "service",
+            "token_bound_cidrs": ["203.0.113.0/24"],
+        });
+        let mut policies = vec![policy];
+        if bare {
+            body["allowed_policies"] = json!(["gatehouse.self"]);
+            policies.push("gatehouse.self");
+        }
+        if kind.ends_with("-site") {
+            body["allowed_entity_aliases"] = json!(["*"]);
+        }
+        let path = format!("auth/token/roles/gatehouse-bound.{kind}.acme-one.1");
+        BoundRole {
+            set: with_body("POST", &path, body),
+            kind,
+            policies,
+        }
+    };
+    vec![
+        of("write", "acme-one-write-policy", "*-write-policy", 28),
+        of("write-site", "acme-one.site-write", "*.site-write", 28),
+        of("read", "acme-one-read-policy", "*-read-policy", 7),
+        of("read-site", "acme-one.site-read", "*.site-read", 7),
+        of(
+            "credentials",
+            "acme-one.credentials-read",
+            "*.credentials-read",
+            28,
+        ),
+    ]
+}
+
+/// The same with one thing each that would give more, or something else.
+fn wider_roles() -> Vec<Try> {
+    let changes = [
+        ("allowed_policies", json!(["root"])),
+        ("allowed_policies", json!(["gatehouse.self", "root"])),
+        ("allowed_policies", json!("gatehouse.self,root")),
+        ("allowed_policies", json!([])),
+        ("allowed_policies_glob", json!(["*"])),
+        ("allowed_policies_glob", json!("*")),
+        ("allowed_policies_glob", json!([])),
+        ("allowed_policies_glob", json!(["*-delete-policy"])),
+        ("allowed_entity_aliases", json!(["other"])),
+        ("disallowed_policies", json!([])),
+        ("token_explicit_max_ttl", json!("9999h")),
+        ("token_explicit_max_ttl", json!(0)),
+        ("token_period", json!("1h")),
+        ("period", json!("1h")),
+        ("explicit_max_ttl", json!("9999h")),
+        ("token_num_uses", json!(1)),
+        ("path_suffix", json!("x")),
+        ("renewable", json!(false)),
+        ("orphan", json!(false)),
+        ("token_type", json!("batch")),
+    ];
+    let mut all = Vec::new();
+    for BoundRole { set, .. } in bound_roles() {
+        for (field, value) in &changes {
+            let (method, path, mut body) = set.clone();
+            body[*field] = value.clone();
+            all.push((method, path, body));
+        }
+        // The kinds' own roles are `bootstrap`'s, and other names nobody's.
+        let (method, path, body) = set;
+        let path = path.replace("bound.", "");
+        all.push((method, path.replace(".acme-one.1", ""), body.clone()));
+        all.push((method, path.replace("gatehouse-", "gatehouse-bound-"), body));
+    }
+    all
+}
+
+#[tokio::test]
+async fn roles_of_networks_give_no_more_than_those_of_their_kinds() {
+    let (test, ..) = two_vendors().await;
+    let issuer = log_in(&test, ISSUER).await;
+    for role in [PROVISIONER, SAAS] {
+        let token = log_in(&test, role).await;
+        refused(&test, role, &token, wider_roles()).await;
+        let roles = bound_roles();
+        let sets = roles.iter().map(|role| role.set.clone()).collect();
+        granted(&test, role, &token, sets).await;
+        for BoundRole {
+            set,
+            kind,
+            policies,
+        } in roles
+        {
+            let path = set.1.replace("/roles/", "/create/");
+            let mut body = json!({ "policies": policies, "ttl": "60s" });
+            if kind.ends_with("-site") {
+                body["entity_alias"] = json!(OTHER_SITE);
+            }
+            let may = vec![with_body("POST", &path, body)];
+            granted(&test, ISSUER, &issuer, may).await;
+            let foreign = json!({ "policies": ["acme-one-delete-policy"], "ttl": "60s" });
+            let may_not = vec![with_body("POST", &path, foreign)];
+            all_of(&test, ISSUER, &issuer, may_not, &[400]).await;
+            // One that says of no policies that it gives them, gives none that the asker lacks.
+            let bare = (set.0, format!("{}-bare", set.1), json!({ "orphan": true }));
+            let (made, create) = (bare.1.clone(), format!("{path}-bare"));
+            granted(&test, role, &token, vec![bare]).await;
+            for policies in [&["root"], &policies[..1], &["provisioner-policy"]] {
+                let body = json!({ "policies": policies, "ttl": "60s" });
+                let may_not = vec![with_body("POST", &create, body)];
+                all_of(&test, ISSUER, &issuer, may_not, &[400]).await;
+            }
+            granted(&test, role, &token, tries(&[("DELETE", &made)])).await;
+            let path = set.1.as_str();
+            granted(
+                &test,
+                role,
+                &token,
+                tries(&[("GET", path), ("DELETE", path)]),
+            )
+            .await;
+        }
+    }
 }
 
 fn accessors(of: &str) -> Vec<Try> {
@@ -569,6 +710,7 @@ fn provisioning() -> Vec<Try> {
         ("GET", "sys/internal/ui/mounts/auth/token"),
         ("LIST", "sys/policies/acl"),
         ("GET", "auth/token/roles/gatehouse-write"),
+        ("LIST", "auth/token/roles"),
     ]);
     for (path, version) in [("new-one-store", "1"), ("new-one-credentials/secret", "2")] {
         let path = format!("sys/mounts/{path}");

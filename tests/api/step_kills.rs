@@ -179,6 +179,74 @@ async fn killed_at_each_step_of_issuing_no_token_lives_off_the_record() {
     }
 }
 
+#[tokio::test]
+async fn killed_at_each_step_of_a_bound_token_its_role_is_made_once_and_no_token_is_left() {
+    let mut killing = Killing::start().await;
+    let vendor = killing.test.vendor("gravityview").await;
+    let sql = killing.test.sql().await;
+    let places = [
+        "after claiming a bound role",
+        "after making a bound role",
+        "after noting a bound role",
+        "before recording tokens",
+        "after recording tokens",
+    ];
+    for _ in 0..times() {
+        for place in places {
+            let number = killing.number();
+            let body =
+                json!({ "boundCidrs": [format!("10.{}.{}.0/24", number / 250, number % 250)] });
+            killing
+                .killed(place, |http, url| {
+                    let call = http.post(format!("{url}/api/site"));
+                    call.bearer_auth(&vendor.private_key).json(&body)
+                })
+                .await;
+            let call = killing.test.post("/api/site").bearer(&vendor.private_key);
+            let again = call.json(&body).send().await;
+            assert_eq!(again.status, 200, "{place}: {again:?}");
+            let compared = killing.test.operate(Method::GET, "gravityview", "/repair");
+            let compared = compared.await;
+            assert_eq!(compared.json["found"], json!([]), "{place}: {compared:?}");
+            killing.follow().await;
+        }
+        killing
+            .assert_ledger_is_true("while making a bound token")
+            .await;
+    }
+    let roles = async || -> (usize, i64) {
+        let list = Method::from_bytes(b"LIST").unwrap();
+        let listed = killing.test.bao_root(list, "auth/token/roles").send().await;
+        let names: Vec<String> =
+            serde_json::from_value(listed.json["data"]["keys"].clone()).unwrap();
+        let names = names.iter().filter(|name| name.contains("-bound."));
+        let rows = sql.query_one("SELECT count(*) FROM bound_roles", &[]).await;
+        (names.count(), rows.unwrap().get(0))
+    };
+    let made = places.len() * times();
+    assert_eq!(roles().await, (made, i64::try_from(made).unwrap()));
+    // Removing them is gone on with.
+    let end = json!({ "all": true });
+    let call = killing.test.post("/api/issuances/revoke");
+    let ended = call.bearer(&vendor.private_key).json(&end).send().await;
+    assert_eq!(ended.status, 202, "{ended:?}");
+    killing.test.pass("revoke_tokens").await;
+    // As a crash leaves it: marked, and one of them deleted.
+    let mark = "UPDATE bound_roles SET removing_at = now()";
+    sql.batch_execute(mark).await.unwrap();
+    let list = Method::from_bytes(b"LIST").unwrap();
+    let listed = killing.test.bao_root(list, "auth/token/roles").send().await;
+    let listed = listed.json["data"]["keys"].clone();
+    let names = listed.as_array().unwrap().iter();
+    let mut names = names.filter_map(Value::as_str);
+    let one = names.find(|name| name.contains("-bound.")).unwrap();
+    let path = format!("auth/token/roles/{one}");
+    let deleted = killing.test.bao_root(Method::DELETE, &path).send().await;
+    assert_eq!(deleted.status, 204, "{deleted:?}");
+    killing.test.pass("remove_bound_roles").await;
+    assert_eq!(roles().await, (0, 0));
+}
+
 /// The places of provisioning, in their order.
 fn provisioning(namespace: &str, accessor: &TokenMountAccessor) -> Vec<String> {
     let name = Namespace::parse(namespace).unwrap();

@@ -131,7 +131,7 @@ async fn what_is_out_of_range_is_refused_and_never_cut() {
         let crossed = post(&test, &vendor, path, &json!({ "ttl": 121, "maxTtl": 120 })).await;
         crossed.expect_problem(422, "invalid_field");
         assert_eq!(crossed.json["errors"][0]["detail"], "must be 60 to 120");
-        // OpenBao ignores this word, so nobody is told that it holds.
+        // Not its name: see `bound_networks.rs`.
         let bound = post(&test, &vendor, path, &json!({ "cidrs": ["10.0.0.0/8"] })).await;
         bound.expect_problem(422, "invalid_field");
     }

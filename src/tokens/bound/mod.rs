@@ -164,14 +164,13 @@ async fn claim(app: &App, grant: &Grant, networks: &Networks) -> Result<store::R
     }
     let added = store::add(&transaction, vendor, grant.kind, networks, now).await?;
     transaction.commit().await?;
-    match added {
-        Some(row) => Ok(row),
-        None => {
-            let vendor = crate::vendors::create::reload(app, vendor).await?;
-            vendor.refuse_inactive()?;
-            Err(Error::Conflict)
-        }
+    if let Some(row) = added {
+        return Ok(row);
     }
+    drop(client);
+    let vendor = crate::vendors::create::reload(app, vendor).await?;
+    vendor.refuse_inactive()?;
+    Err(Error::Conflict)
 }
 
 /// Makes the role, and notes that it stands. Where its row went meanwhile, so does the role.

@@ -6,10 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{PREFIX, store};
 use crate::app::App;
-use crate::error::Result;
-use crate::kill_point::kill_point;
+use crate::error::{Error, Result};
 use crate::types::VendorId;
-use crate::vault::roles;
+use crate::vault::{self, roles};
 
 /// How many one call removes.
 const BATCH: i64 = 100;
@@ -28,7 +27,6 @@ pub async fn unused(app: &App) -> Result<usize> {
     store::mark_unused(&transaction, now, since, BATCH).await?;
     transaction.commit().await?;
     drop(client);
-    kill_point("after marking bound roles");
     marked(app, None).await
 }
 
@@ -50,7 +48,6 @@ async fn marked(app: &App, whose: Option<VendorId>) -> Result<usize> {
     drop(client);
     for (vendor, bound) in &marked {
         delete(app, &bound.role.name).await?;
-        kill_point("after deleting a bound role");
         let client = app.db.get().await?;
         store::remove(&client, *vendor, bound.id).await?;
     }
@@ -69,12 +66,21 @@ pub(super) async fn delete(app: &App, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Deletes roles of such names that no row names, and gives how many those were: what a crash left of a vendor that was
-/// being cancelled, what a database set back to a former day does not know any more, and what somebody else made.
+/// What was done about roles that no row names.
+#[derive(Debug, Default)]
+pub struct Strays {
+    /// How many are deleted now.
+    pub deleted: usize,
+    /// Those of names that none of ours has, which are not ours to delete.
+    pub foreign: Vec<String>,
+}
+
+/// Deletes roles of such names that no row names: what a crash left of a vendor that was being cancelled, what a database
+/// set back to a former day does not know any more, and what somebody else made.
 ///
 /// # Errors
 /// Trouble with OpenBao or the database.
-pub async fn strays(app: &App) -> Result<usize> {
+pub async fn strays(app: &App) -> Result<Strays> {
     let listed = app
         .vault
         .provisioner
@@ -83,7 +89,7 @@ pub async fn strays(app: &App) -> Result<usize> {
     let ours = listed.iter().filter(|name| name.starts_with(PREFIX));
     let ours: Vec<&String> = ours.collect();
     if ours.is_empty() {
-        return Ok(0);
+        return Ok(Strays::default());
     }
     let ids: Vec<i64> = ours.iter().filter_map(|name| number(name)).collect();
     // A row is there before its role, so those listed just now have theirs.
@@ -94,15 +100,18 @@ pub async fn strays(app: &App) -> Result<usize> {
         .map(|bound| bound.role.name)
         .collect();
     drop(client);
-    let mut gone = 0;
-    for name in ours {
-        if !known.contains(name) {
-            tracing::warn!(role = name, "A token role that no row names is deleted");
-            delete(app, name).await?;
-            gone += 1;
+    let mut found = Strays::default();
+    for name in ours.into_iter().filter(|name| !known.contains(*name)) {
+        match delete(app, name).await {
+            Ok(()) => {
+                tracing::warn!(role = name, "A token role that no row names is deleted");
+                found.deleted += 1;
+            }
+            Err(Error::Vault(vault::Error::Denied(_))) => found.foreign.push(name.clone()),
+            Err(error) => return Err(error),
         }
     }
-    Ok(gone)
+    Ok(found)
 }
 
 /// The number in a role's name.

@@ -38,7 +38,12 @@ pub struct Found {
 pub async fn pass(app: &App) -> Result<Found> {
     let (mut roles, policies) = (roles(app).await?, foreign(app).await?);
     let stray_roles = match bound::tidy::strays(app).await {
-        Ok(gone) => gone,
+        Ok(strays) => {
+            let says = "it is none of ours: delete it, and find out who made it";
+            let foreign = strays.foreign.into_iter();
+            roles.extend(foreign.map(|name| (name, says.to_owned())));
+            strays.deleted
+        }
         Err(Error::Vault(vault::Error::Denied(_))) => {
             roles.insert(format!("{}*", bound::PREFIX), NO_RIGHT.to_owned());
             0
