@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::bound_networks::{HOME, NEAR, ask, at, bound, roles, rows, works};
+use crate::bound_networks::{NEAR, ask, at, bound, roles, rows, works};
 use crate::ledger::{live_tokens, recorded};
 use crate::support::TestApp;
 
