@@ -38,7 +38,8 @@ pub struct WriteTokenRequest {
     max_ttl: Option<u32>,
     /// How many calls it is good for.
     uses: Option<u32>,
-    /// From where it works.
+    /// Networks in CIDR form, from which alone it works at OpenBao.
+    #[schema(min_items = 1, max_items = 8)]
     bound_cidrs: Option<Vec<String>>,
     /// Goes into the token's `meta`.
     #[serde(default)]
@@ -59,7 +60,8 @@ pub struct ReadTokenRequest {
     max_ttl: Option<u32>,
     /// How many calls it is good for.
     uses: Option<u32>,
-    /// From where it works.
+    /// Networks in CIDR form, from which alone it works at OpenBao.
+    #[schema(min_items = 1, max_items = 8)]
     bound_cidrs: Option<Vec<String>>,
     /// Goes into the token's `meta`.
     #[serde(default)]

@@ -147,6 +147,7 @@ async fn item_tells_all_but_what_opens_something() {
         rest,
         json!({
             "issuanceId": id(&asked),
+            "boundCidrs": null,
             "ttl": 604_800,
             "uses": null,
             "kind": "write_site",

@@ -34,7 +34,8 @@ pub struct CredentialsTokenRequest {
     max_ttl: Option<u32>,
     /// How many calls it is good for.
     uses: Option<u32>,
-    /// From where it works.
+    /// Networks in CIDR form, from which alone it works at OpenBao.
+    #[schema(min_items = 1, max_items = 8)]
     bound_cidrs: Option<Vec<String>>,
     /// As for write tokens.
     wrap_ttl: Option<WrapTtl>,

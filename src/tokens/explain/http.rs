@@ -74,7 +74,8 @@ pub struct WantedRequest {
     max_ttl: Option<u32>,
     /// How many calls it would be good for.
     uses: Option<u32>,
-    /// From where it would work.
+    /// Networks in CIDR form, from which alone it would work at OpenBao.
+    #[schema(min_items = 1, max_items = 8)]
     bound_cidrs: Option<Vec<String>>,
     /// How long its wrapping would live, seconds.
     wrap_ttl: Option<WrapTtl>,
