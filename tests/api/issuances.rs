@@ -279,7 +279,8 @@ async fn calls_that_take_no_query_refuse_one() {
             .bearer(&test.operator)
             .json(&all),
         test.post("/api/admin/explain?vendor=gravityview")
-            .bearer(&test.operator),
+            .bearer(&test.operator)
+            .json(&json!({ "vendor": "gravityview", "caller": { "kind": "vendor" }, "token": { "kind": "read" } })),
     ];
     for call in calls {
         call.send().await.expect_problem(400, "invalid_parameter");
