@@ -31,7 +31,7 @@ use crate::trustedlogin::connector::Keys;
 use crate::users::accounts::Passwords;
 use crate::vault::Vault;
 use crate::vendors::keys::uses::KeyUses;
-use crate::{config::ConfigError, db, telemetry, vault};
+use crate::{config::ConfigError, db, kill_point, telemetry, vault};
 
 /// The running service. Handlers and tasks hold it in an `Arc`.
 pub struct App {
@@ -137,6 +137,8 @@ impl App {
     /// # Errors
     /// Where a setting cannot be used.
     pub fn new(config: Config) -> std::result::Result<Arc<Self>, StartError> {
+        let clock = Clock::default();
+        clock.advance(kill_point::seconds_ahead());
         Ok(Arc::new(Self {
             db: Pool::new(&config.db)?,
             vault: Vault::new(&config.bao.server, config.bao.tokens.clone())?,
@@ -150,7 +152,7 @@ impl App {
             key_uses: KeyUses::default(),
             limits: Limits::new(&config.limits),
             egress: Egress::new(&config.egress)?,
-            clock: Clock::default(),
+            clock,
             task_slots: Semaphore::new((config.db.pool_size / 4).max(1)),
             probes: Slots::default(),
             exports: Exports::default(),

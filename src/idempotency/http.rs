@@ -1,12 +1,15 @@
 //! What stands around the handlers of marked routes.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use actix_web::body::to_bytes;
+use actix_web::body::{BoxBody, SizedStream, to_bytes};
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, LOCATION};
+use actix_web::web::Bytes;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, rt, web};
+use futures_util::{StreamExt, stream};
 use tracing::Instrument;
 use zeroize::Zeroizing;
 
@@ -15,10 +18,12 @@ use crate::app::App;
 use crate::auth::PUBLIC_KEY;
 use crate::error::{Error, Result};
 use crate::http::{body_digest, want_body_digest};
+use crate::kill_point::{is_chosen, kill_point};
 use crate::telemetry;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// Says that an answer was given before.
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// Headers that belong to an answer; all others are made anew.
 const KEPT: [HeaderName; 3] = [CONTENT_TYPE, ETAG, LOCATION];
 /// What of a request's headers proves who asks.
@@ -154,7 +159,27 @@ async fn kept(
         body: Zeroizing::new(text.to_owned()),
     };
     this.answered(app, replay, &stored).await?;
-    Ok(head.set_body(bytes).map_into_boxed_body())
+    kill_point("before the first byte of an answer");
+    Ok(head.set_body(sent(bytes)))
+}
+
+/// A body as it is sent: in one piece, but where a test has the process die behind its first byte.
+fn sent(bytes: Bytes) -> BoxBody {
+    const TORN: &str = "after the first byte of an answer";
+    if !is_chosen(TORN) || bytes.is_empty() {
+        return BoxBody::new(bytes);
+    }
+    let length = bytes.len() as u64;
+    let mut rest = bytes;
+    let first = rest.split_to(1);
+    let rest = async move {
+        // What was written before is sent meanwhile.
+        tokio::task::yield_now().await;
+        kill_point(TORN);
+        Ok(rest)
+    };
+    let pieces = stream::iter([Ok::<_, Infallible>(first)]).chain(stream::once(rest));
+    BoxBody::new(SizedStream::new(length, pieces))
 }
 
 fn replayed(stored: &Reply) -> Result<HttpResponse> {

@@ -224,7 +224,9 @@ impl Try {
     pub async fn begin(&self, app: &Arc<App>) -> Result<Begun> {
         let now = app.clock.now();
         let client = app.db.get().await?;
+        kill_point("before claiming an idempotency key");
         if let Some(former) = store::claim(&client, self.vendor, &self.claim(now)?).await? {
+            kill_point("after claiming an idempotency key");
             drop(client);
             if former.requests.is_empty() {
                 count("new");
@@ -293,6 +295,7 @@ impl Try {
             .await?;
         let client = app.db.get().await?;
         let mine = (&self.id, self.owner);
+        kill_point("before forgetting former tries");
         store::forget_former(&client, self.vendor, mine, &self.request_id).await?;
         Ok(())
     }

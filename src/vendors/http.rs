@@ -20,6 +20,7 @@ use crate::auth::Operator;
 use crate::error::{Error, FieldError, Result};
 use crate::events::Event;
 use crate::http::{Json, NamespacePath, Page, PageRequest, RawBody};
+use crate::idempotency::http::REPLAYED;
 use crate::telemetry;
 use crate::types::{Email, Name, Namespace, VendorId};
 use crate::webhooks;
@@ -48,10 +49,14 @@ pub async fn vendor_signup(
     telemetry::current().seen.note_caller(None, "billing");
     let id = signed.id.to_owned();
     let worker = app.clone().into_inner();
-    let view = app
+    let handled = app
         .detached(async move { signup::handle(&worker, &id, &body.0).await })
         .await?;
-    Ok(HttpResponse::Ok().json(view))
+    let mut answer = HttpResponse::Ok();
+    if handled.is_repeat {
+        answer.insert_header((REPLAYED, "true"));
+    }
+    Ok(answer.json(handled.view))
 }
 
 fn one_header<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str> {

@@ -101,18 +101,26 @@ pub struct SignupView {
     claim_token: Option<String>,
 }
 
+/// What came of a message.
+pub struct Handled {
+    /// The answer.
+    pub view: SignupView,
+    /// Whether it was given before.
+    pub is_repeat: bool,
+}
+
 /// Handles a message whose signature holds.
 ///
 /// # Errors
 /// [`Error::WebhookIdReused`] for an id that came with another body, 422 for fields; 503 where the vendor could not be
 /// provisioned, after which the sender tries again.
-pub async fn handle(app: &Arc<App>, id: &str, body: &[u8]) -> Result<SignupView> {
+pub async fn handle(app: &Arc<App>, id: &str, body: &[u8]) -> Result<Handled> {
     let digest = Sha256::digest(body).to_vec();
     let client = app.db.get().await?;
     let known = receipts::find(&client, id).await?;
     drop(client);
-    let answered = match known {
-        Some(receipt) => repeat(&receipt, &digest)?,
+    let (answered, is_repeat) = match known {
+        Some(receipt) => (repeat(&receipt, &digest)?, true),
         None => first(app, id, body, &digest).await?,
     };
     let vendor = create::reload(app, VendorId(answered.vendor.id)).await?;
@@ -123,10 +131,14 @@ pub async fn handle(app: &Arc<App>, id: &str, body: &[u8]) -> Result<SignupView>
             key: None,
             with_claim: false,
         };
-        return answer(app, &vendor, answered);
+        return Ok(Handled {
+            view: answer(app, &vendor, answered)?,
+            is_repeat: false,
+        });
     }
     provision::provision(app, &vendor).await?;
-    answer(app, &vendor, answered)
+    let view = answer(app, &vendor, answered)?;
+    Ok(Handled { view, is_repeat })
 }
 
 fn repeat(receipt: &Receipt, digest: &[u8]) -> Result<Answered> {
@@ -137,7 +149,8 @@ fn repeat(receipt: &Receipt, digest: &[u8]) -> Result<Answered> {
         .map_err(|e| Error::Internal(format!("receipt: {e}")))
 }
 
-async fn first(app: &Arc<App>, id: &str, body: &[u8], digest: &[u8]) -> Result<Answered> {
+/// What is answered, and whether the same message was handled at the same moment.
+async fn first(app: &Arc<App>, id: &str, body: &[u8], digest: &[u8]) -> Result<(Answered, bool)> {
     let message: Message = crate::http::parse_json(body)?;
     let namespace = namespace(&message.data)?;
     let now = app.clock.now();
@@ -180,12 +193,12 @@ async fn first(app: &Arc<App>, id: &str, body: &[u8], digest: &[u8]) -> Result<A
         kill_point("after adding a vendor");
         drop(client);
         after(app, loaded.status, follow).await?;
-        return Ok(answered);
+        return Ok((answered, false));
     }
     // The same message came twice at the same moment, and the other one was handled.
     transaction.rollback().await?;
     let other = receipts::find(&client, id).await?.ok_or(Error::Conflict)?;
-    repeat(&other, digest)
+    Ok((repeat(&other, digest)?, true))
 }
 
 /// Ends the tokens of a vendor that was suspended. What a cancelled one leaves takes longer than a sender waits.

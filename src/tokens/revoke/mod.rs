@@ -11,6 +11,7 @@ use super::Kind;
 use crate::app::App;
 use crate::db::{self, GenericClient};
 use crate::error::Result;
+use crate::kill_point::kill_point;
 use crate::types::VendorId;
 use crate::vault::tokens;
 
@@ -126,7 +127,9 @@ pub async fn one(app: &App, token: &Doomed) -> Result<()> {
         .call(|handle| async move { tokens::revoke_accessor(&handle, accessor).await })
         .await?;
     let client = app.db.get().await?;
+    kill_point("before noting a revoked token");
     store::mark_revoked(&client, token.vendor, token.id, app.clock.now()).await?;
+    kill_point("after noting a revoked token");
     metrics::counter!("gatehouse_tokens_revoked_total").increment(1);
     Ok(())
 }
@@ -145,7 +148,9 @@ pub async fn pass(app: &App) -> Result<Passed> {
             .unwrap_or(Timestamp::MAX);
         let client = app.db.get().await?;
         store::mark_overdue(&client, at, BATCH).await?;
+        kill_point("before claiming doomed tokens");
         let due = store::claim_due(&client, at, next, BATCH).await?;
+        kill_point("after claiming doomed tokens");
         drop(client);
         if due.is_empty() {
             break;
