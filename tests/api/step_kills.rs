@@ -2,13 +2,8 @@
 //! each commit: what it leaves agrees, another replica completes the work, and nothing is done twice. `make drill` does
 //! it 20 times at each step.
 
-use std::collections::BTreeSet;
 use std::io::Write;
-use std::os::unix::process::ExitStatusExt;
-use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use gatehouse::types::Namespace;
 use gatehouse::vault::policies::{self, TokenMountAccessor};
 use gatehouse::vault::system;
@@ -16,113 +11,9 @@ use gatehouse::webhooks::SigningSecret;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::support::TestVendor;
 use crate::support::app::{SIGNUP_SECRET, vendor_of};
-use crate::support::process::{serve, settings};
-use crate::support::{Place, TestApp, TestVendor};
-
-/// A service that stays, beside a process that is killed.
-struct Killing {
-    test: TestApp,
-    settings: Vec<(String, String)>,
-    http: reqwest::Client,
-    number: usize,
-}
-
-/// How often each step is tried.
-fn times() -> usize {
-    let wanted = std::env::var("DRILL_KILLS").ok();
-    wanted.map_or(1, |times| times.parse().unwrap())
-}
-
-impl Killing {
-    async fn start() -> Self {
-        let place = Place::shared().await;
-        let config = place.config().await;
-        let mut settings = settings(&place).await;
-        let secret = format!("whsec_{}", STANDARD.encode(SIGNUP_SECRET));
-        settings.push(("GATEHOUSE_SIGNUP_SECRET".to_owned(), secret));
-        Self {
-            test: TestApp::start_at(place, config).await,
-            settings,
-            http: reqwest::Client::builder().no_proxy().build().unwrap(),
-            number: 0,
-        }
-    }
-
-    /// A number that no other kill of this test has.
-    fn number(&mut self) -> usize {
-        self.number += 1;
-        self.number
-    }
-
-    /// Sends a request to a process that ends at a place, and waits for its end.
-    async fn killed(
-        &self,
-        place: &str,
-        request: impl FnOnce(&reqwest::Client, &str) -> reqwest::RequestBuilder,
-    ) {
-        let mut settings = self.settings.clone();
-        settings.push(("GATEHOUSE_KILL_AT".to_owned(), place.to_owned()));
-        let mut process = serve(&settings, &self.http).await;
-        let answer = request(&self.http, &process.url).send().await;
-        assert!(answer.is_err(), "{place} was never come to: {answer:?}");
-        for _ in 0..1000 {
-            if let Some(status) = process.child.try_wait().unwrap() {
-                assert_eq!(status.signal(), Some(9), "{place}");
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("{place}: the process lives");
-    }
-
-    /// Lets the time pass after which what a dead process had in hand is anybody's, and does what is due then.
-    async fn follow(&self) {
-        self.test.app.clock.advance(61);
-        for task in ["remove_sites", "revoke_tokens", "sweep_tokens"] {
-            let report = self.test.pass(task).await;
-            assert_eq!(
-                report["failed"].as_u64().unwrap_or(0),
-                0,
-                "{task}: {report}"
-            );
-        }
-    }
-
-    /// Live tokens of our roles in OpenBao, and those that the ledger takes for alive: the same.
-    async fn assert_ledger_is_true(&self, place: &str) {
-        let method = Method::from_bytes(b"LIST").unwrap();
-        let listed = self.test.bao_root(method, "auth/token/accessors");
-        let listed = listed.send().await.json["data"]["keys"].clone();
-        let mut alive = BTreeSet::new();
-        for accessor in listed.as_array().unwrap() {
-            let call = self
-                .test
-                .bao_root(Method::POST, "auth/token/lookup-accessor");
-            let found = call.json(&json!({ "accessor": accessor })).send().await;
-            if found.json["data"]["meta"]["vendor"].is_string() {
-                alive.insert(accessor.as_str().unwrap().to_owned());
-            }
-        }
-        let sql = self.test.sql().await;
-        let rows = sql
-            .query(
-                "SELECT accessor FROM issuances WHERE revoked_at IS NULL",
-                &[],
-            )
-            .await
-            .unwrap();
-        let recorded: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
-        assert_eq!(alive, recorded, "killed {place}");
-    }
-
-    async fn events(&self, action: &str, of: &str) -> i64 {
-        let sql = "SELECT count(*) FROM events WHERE action = $1 AND (secret_id = $2 OR details->>'namespace' = $2)";
-        let sql_client = self.test.sql().await;
-        let row = sql_client.query_one(sql, &[&action, &of]).await.unwrap();
-        row.get(0)
-    }
-}
+use crate::support::kills::{Killing, times};
 
 #[tokio::test]
 async fn killed_at_each_step_of_issuing_no_token_lives_off_the_record() {

@@ -7,6 +7,7 @@ pub mod connector;
 pub mod dump;
 pub mod http;
 pub mod issuer;
+pub mod kills;
 pub mod life;
 pub mod lockbox;
 pub mod logs;

@@ -1,5 +1,6 @@
 //! `gatehouse serve` as a process of its own, for tests that kill it or look at its memory.
 
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::{Place, servers};
 pub struct Process {
     pub child: Child,
     pub url: String,
+    log: PathBuf,
 }
 
 impl Process {
@@ -19,6 +21,11 @@ impl Process {
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// What it logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log.join("log")).unwrap()
     }
 
     /// Resident memory, KiB.
@@ -72,6 +79,19 @@ pub async fn settings(place: &Place) -> Vec<(String, String)> {
 
 /// Starts one at a free port, and waits until it is ready.
 pub async fn serve(settings: &[(String, String)], http: &reqwest::Client) -> Process {
+    let process = spawn(settings);
+    for _ in 0..600 {
+        let ready = http.get(format!("{}/readyz", process.url)).send().await;
+        if ready.is_ok_and(|ready| ready.status() == 200) {
+            return process;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("not ready: {}", process.log());
+}
+
+/// Starts one at a free port.
+pub fn spawn(settings: &[(String, String)]) -> Process {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = port.local_addr().unwrap();
     drop(port);
@@ -90,19 +110,9 @@ pub async fn serve(settings: &[(String, String)], http: &reqwest::Client) -> Pro
         .stderr(std::fs::File::create(log.join("log")).unwrap())
         .spawn()
         .unwrap();
-    let process = Process {
+    Process {
         child,
         url: format!("http://{address}"),
-    };
-    for _ in 0..600 {
-        let ready = http.get(format!("{}/readyz", process.url)).send().await;
-        if ready.is_ok_and(|ready| ready.status() == 200) {
-            return process;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
+        log,
     }
-    panic!(
-        "not ready: {}",
-        std::fs::read_to_string(log.join("log")).unwrap()
-    );
 }
