@@ -24,7 +24,11 @@ test: tools ## Runs every test against real servers
 
 drill: tools ## Repeats what takes many minutes: processes killed again and again, millions of rows
 	DRILL_KILLS=50 $(CARGO) test --locked --test api -- killed_ --skip webhooks_kills --skip step_kills --nocapture
-	DRILL_KILLS=20 $(CARGO) test --locked --test api -- step_kills --nocapture
+	DRILL_KILLS=20 $(CARGO) test --locked --test api -- step_kills key_kills task_kills --nocapture
+	DRILL_RANDOM=200 $(CARGO) test --locked --test api -- random_kills --nocapture
+	DRILL_JOBS=10000 $(CARGO) test --locked --test api -- replica_jobs --nocapture
+	DRILL_SIGNUPS=100 $(CARGO) test --locked --test api -- signup_repeats --nocapture
+	DRILL_LIVES=20 $(CARGO) test --locked --test api -- vendor_life --nocapture
 	DRILL_KILLS=200 $(CARGO) test --locked --test api -- webhooks_kills --nocapture
 	DRILL_MESSAGES=10000 $(CARGO) test --locked --test api -- messages_of_three_days --nocapture
 	DRILL_ROWS=10000000 $(CARGO) test --locked --test api -- scaled_ --nocapture

@@ -1,5 +1,6 @@
 //! Every route as every caller.
 
+mod ended;
 mod federation;
 pub mod lockbox;
 mod neighbours;

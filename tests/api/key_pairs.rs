@@ -39,7 +39,7 @@ async fn pairs(test: &TestApp, vendor: &TestVendor) -> Vec<Value> {
 }
 
 /// The vendor by a new pair.
-async fn rotated(test: &TestApp, vendor: &TestVendor, body: Value) -> TestVendor {
+pub async fn rotated(test: &TestApp, vendor: &TestVendor, body: Value) -> TestVendor {
     let made = test
         .post("/api/key-pairs")
         .bearer(&vendor.private_key)

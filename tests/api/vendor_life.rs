@@ -1,4 +1,5 @@
 //! What vendors are told to be, in whatever order. Suspended: `vendor_suspend.rs`; cancelled: `vendor_cancel.rs`.
+//! `DRILL_LIVES` says how often each order is tried, once by itself; `make drill` does it 20 times.
 
 use futures_util::{StreamExt, stream};
 use reqwest::Method;
@@ -98,7 +99,9 @@ async fn events_in_any_order_and_twice_end_in_the_same_state() {
     ];
     let statuses = ["active", "suspended", "active", "cancelled"];
     let test = &test;
-    for (number, (life, status)) in lives.into_iter().zip(statuses).enumerate() {
+    let times = std::env::var("DRILL_LIVES").map(|text| text.parse().unwrap());
+    let tried = (0..times.unwrap_or(1)).flat_map(|_: usize| lives.into_iter().zip(statuses));
+    for (number, (life, status)) in tried.enumerate() {
         let days: Vec<(usize, &str)> = (1..).zip(life.iter().copied()).collect();
         let orders = orders(&days);
         assert_eq!(orders.len(), 24);

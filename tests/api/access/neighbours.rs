@@ -1,5 +1,6 @@
 //! Every route whose path names something, asked by everybody of one vendor about what is another's: as if it were not
-//! there, to the byte; and nothing of the other's is touched, in the database and in OpenBao.
+//! there, to the byte; and nothing of the other's is touched, in the database and in OpenBao. The others are a neighbour, a
+//! vendor of the same owner, one that was deleted, and one that is suspended.
 
 use std::collections::BTreeMap;
 
@@ -14,20 +15,30 @@ use crate::support::signer::Signer;
 use crate::support::trustedlogin::message;
 use crate::support::{TestApp, TestUser, TestVendor, Wire};
 
-/// The neighbour's namespace begins with ours.
-const OURS: &str = "vendor-a";
-const THEIRS: &str = "vendor-a-x";
+const OURS: &str = "acmes";
+/// Their namespaces begin with ours.
+const THEIRS: [&str; 4] = ["acmes-x", SAME_OWNERS, DELETED, SUSPENDED];
+const SAME_OWNERS: &str = "acmes2";
+const DELETED: &str = "acmes-gone";
+const SUSPENDED: &str = "acmes-shut";
 /// Stands in everything that is the neighbour's.
 const CANARY: &str = "canary-of-the-neighbour";
 
-/// What a parameter of a path names: something of the neighbour's, and nothing.
+/// What a parameter of a path names: something of another vendor's, and nothing.
 type Named = BTreeMap<&'static str, [String; 2]>;
 
-/// Everything the neighbour has that a path can name.
+/// Another vendor, and what it has.
+struct Other {
+    vendor: TestVendor,
+    named: Named,
+    before: BTreeMap<String, String>,
+}
+
+/// Everything another vendor has that a path can name.
 async fn named(test: &TestApp, them: &TestVendor, admin: &TestUser) -> Named {
-    let secret_id = "site-of-theirs-0123456789";
-    test.site(them, secret_id, "access-key-of-theirs-0123456789")
-        .await;
+    let secret_id = secret_of(&them.namespace);
+    let access_key = format!("access-key-of-{}-0123456789", them.namespace);
+    test.site(them, &secret_id, &access_key).await;
     let value = json!({ "type": "generic", "a": CANARY });
     test.credential(them, "only-theirs", value).await;
     let worker = test.worker(them, &["*"]).await;
@@ -60,12 +71,12 @@ async fn named(test: &TestApp, them: &TestVendor, admin: &TestUser) -> Named {
     BTreeMap::from([
         (
             "{secretId}",
-            [plain(secret_id), plain("site-of-nobodys-012345678")],
+            [secret_id, plain("site-of-nobodys-012345678")],
         ),
         ("{key}", [plain("only-theirs"), plain("only-nobody")]),
         (
             "{login}",
-            [worker.login, format!("w0000000000000001@{THEIRS}")],
+            [worker.login, plain("w0000000000000001@acmes-x")],
         ),
         ("{user}", [plain("only-theirs"), plain("only-nobody")]),
         (
@@ -96,6 +107,49 @@ async fn named(test: &TestApp, them: &TestVendor, admin: &TestUser) -> Named {
             [plain("tp0000000000000001"), plain("tp0000000000000001")],
         ),
     ])
+}
+
+fn secret_of(namespace: &str) -> String {
+    format!("site-of-{namespace}-0123456789")
+}
+
+/// The other vendors, as they are to be, with all that is to happen to them over.
+async fn others(test: &TestApp, us: &TestVendor) -> Vec<Other> {
+    let mut others = Vec::new();
+    for namespace in THEIRS {
+        let (vendor, admin) = test.lockbox(namespace).await;
+        let named = named(test, &vendor, &admin).await;
+        others.push((vendor, named));
+    }
+    for namespace in [us.namespace.as_str(), SAME_OWNERS] {
+        let path = format!("/api/admin/vendors/{namespace}");
+        let call = test.call(Method::PATCH, &path).bearer(&test.operator);
+        let owner = json!({ "ownerName": "Erika", "ownerEmail": "erika@owner.example" });
+        let changed = call.json(&owner).send().await;
+        assert_eq!(changed.status, 200, "{changed:?}");
+    }
+    let suspended = test.operate(Method::POST, SUSPENDED, "/suspend").await;
+    assert_eq!(suspended.json["status"], "suspended", "{suspended:?}");
+    assert!(matches!(test.cancel(DELETED).await.status, 200 | 202));
+    test.until_gone(DELETED).await;
+    for task in [
+        "revoke_tokens",
+        "follow_workers",
+        "tidy_credentials",
+        "delete_entities",
+    ] {
+        test.pass(task).await;
+    }
+    let mut all = Vec::new();
+    for (vendor, named) in others {
+        let before = rows_of(test, &vendor).await;
+        all.push(Other {
+            vendor,
+            named,
+            before,
+        });
+    }
+    all
 }
 
 /// Everybody of the vendor who asks.
@@ -194,58 +248,78 @@ fn body_of(route: &Route) -> Value {
     }
 }
 
+/// What is asked about something, and what is answered.
+struct Told {
+    what: String,
+    /// Without what differs from request to request.
+    blank: String,
+    fault: Option<String>,
+}
+
+async fn told(
+    test: &TestApp,
+    route: &Route,
+    (path, name): (&str, &str),
+    (who, shown): &(&'static str, Shown),
+) -> Told {
+    let answer = send(test, route, path, &body_of(route), shown).await;
+    let what = format!("{} {path} as {who}", route.method);
+    let is_fault = answer.text.contains(CANARY) || answer.status >= 500;
+    Told {
+        blank: blank(&answer, name),
+        fault: is_fault.then(|| format!("{what}: {answer:?}")),
+        what,
+    }
+}
+
+/// A parameter of a path, and its place; a version is of the credential before it.
+fn parameters(route: &Route) -> impl Iterator<Item = (usize, &'static str)> {
+    let entry = route.path.starts_with("/api/v1/vault/");
+    let parts = route.path.split('/').enumerate();
+    parts
+        .filter(|(_, part)| part.starts_with('{') && *part != "{version}")
+        .map(move |(at, part)| (at, if entry { "{entry}" } else { part }))
+}
+
 #[tokio::test]
-async fn what_is_the_neighbours_is_not_there_for_anybody() {
+async fn what_is_anothers_is_not_there_for_anybody() {
     let (test, wire) = Wire::start().await;
     let _held = test.hold_deliveries().await;
     let (us, our_admin) = test.lockbox(OURS).await;
-    let (them, their_admin) = test.lockbox(THEIRS).await;
     test.credential(&us, "own", json!({ "type": "generic", "a": "b" }))
         .await;
-    let named = named(&test, &them, &their_admin).await;
+    let others = others(&test, &us).await;
     let askers = askers(&test, &us, &our_admin).await;
-    let before = rows_of(&test, &them).await;
     wire.forget();
     let (mut cells, mut faults) = (0, Vec::new());
     for route in ROUTES
         .iter()
         .filter(|route| !route.path.starts_with("/api/admin/"))
     {
-        for (at, parameter) in route.path.split('/').enumerate() {
-            // A version is of the credential before it.
-            if !parameter.starts_with('{') || parameter == "{version}" {
-                continue;
-            }
-            let pair = if route.path.starts_with("/api/v1/vault/") {
-                &named["{entry}"]
-            } else {
-                &named[parameter]
-            };
-            for (who, shown) in &askers {
-                let mut answers = Vec::new();
-                for name in pair {
+        for (at, parameter) in parameters(route) {
+            for asker in &askers {
+                let [_, name] = &others[0].named[parameter];
+                let path = path_of(route, &us, at, name);
+                let nobodys = told(&test, route, (&path, name), asker).await;
+                faults.extend(nobodys.fault);
+                for other in &others {
+                    let [name, _] = &other.named[parameter];
                     let path = path_of(route, &us, at, name);
-                    let answer = send(&test, route, &path, &body_of(route), shown).await;
-                    let what = format!("{} {path} as {who}", route.method);
-                    if answer.text.contains(CANARY) || answer.status >= 500 {
-                        faults.push(format!("{what}: {answer:?}"));
+                    let theirs = told(&test, route, (&path, name), asker).await;
+                    faults.extend(theirs.fault);
+                    cells += 1;
+                    // The vendor's own story of that name, with these very calls; and the number of a new report.
+                    let tells_own = route.path.ends_with("/access-logs")
+                        || route.path.ends_with("/login-attempts");
+                    let same = if tells_own {
+                        theirs.blank[..3] == nobodys.blank[..3]
+                    } else {
+                        theirs.blank == nobodys.blank
+                    };
+                    if !same {
+                        let (what, said) = (theirs.what, theirs.blank);
+                        faults.push(format!("{what}:\n  {said}\n  {}", nobodys.blank));
                     }
-                    answers.push((what, blank(&answer, name)));
-                }
-                cells += 1;
-                let [(what, theirs), (_, nobodys)] = &answers[..] else {
-                    unreachable!()
-                };
-                // The vendor's own story of that name, with these very calls; and the number of a new report.
-                let tells_own =
-                    route.path.ends_with("/access-logs") || route.path.ends_with("/login-attempts");
-                let same = if tells_own {
-                    theirs[..3] == nobodys[..3]
-                } else {
-                    theirs == nobodys
-                };
-                if !same {
-                    faults.push(format!("{what}:\n  {theirs}\n  {nobodys}"));
                 }
             }
         }
@@ -256,15 +330,21 @@ async fn what_is_the_neighbours_is_not_there_for_anybody() {
         faults.len(),
         faults.join("\n")
     );
-    assert!(cells > 250, "{cells}");
-    assert_eq!(rows_of(&test, &them).await, before);
-    for engine in ["store", "credentials"] {
-        let asked = wire.calls_to(&format!("{THEIRS}-{engine}"));
-        assert!(asked.is_empty(), "{asked:?}");
+    assert!(cells > 1000, "{cells}");
+    for other in &others {
+        let namespace = other.vendor.namespace.as_str();
+        assert_eq!(
+            rows_of(&test, &other.vendor).await,
+            other.before,
+            "{namespace}"
+        );
+        for engine in ["store", "credentials"] {
+            let asked = wire.calls_to(&format!("{namespace}-{engine}"));
+            assert!(asked.is_empty(), "{asked:?}");
+        }
+        let path = format!("{namespace}-store/{}", secret_of(namespace));
+        let secret = test.bao_root(Method::GET, &path).send().await;
+        let is_there = secret.json["data"]["identifier"] == "canary";
+        assert_eq!(is_there, namespace != DELETED, "{namespace}");
     }
-    let read = test.bao_root(
-        Method::GET,
-        &format!("{THEIRS}-store/site-of-theirs-0123456789"),
-    );
-    assert_eq!(read.send().await.json["data"]["identifier"], "canary");
 }

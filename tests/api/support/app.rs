@@ -40,7 +40,7 @@ pub struct TestApp {
 }
 
 /// A vendor with its keys.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TestVendor {
     pub id: i64,
     pub namespace: String,

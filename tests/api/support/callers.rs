@@ -6,7 +6,7 @@ use super::http::Call;
 use super::{TestApp, TestVendor};
 
 /// Somebody, by what is shown.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Shown {
     Nothing,
     Bearer(String),
