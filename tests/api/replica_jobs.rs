@@ -215,11 +215,10 @@ async fn each_job_is_done_by_one_and_goes_on_when_its_holder_dies() {
         revoked_again(&replicas, &wire, &doomed).await,
         removed_once(&replicas, &wire, sites).await,
     ];
-    // What a dead process had in hand, and nothing else.
-    assert!(
-        again[0] <= 3 * 4 && again[1] <= 3 * 8 && again[2] <= 3,
-        "{again:?}"
-    );
+    // What a dead process had in hand; and of tokens the few that a long pass leaves to the next when its time is over.
+    let most = [3 * 4, 3 * 8 + tokens / 50, 3];
+    let is_little = again.iter().zip(most).all(|(again, most)| *again <= most);
+    assert!(is_little, "{again:?} of {most:?}");
     writeln!(
         std::io::stderr(),
         "{messages} messages, {tokens} tokens, {sites} sites in {took:?}; taken over after {kills:?}; done again: {again:?}"
