@@ -227,12 +227,14 @@ impl Claim<'_> {
         self.note(app).await
     }
 
-    /// The record and its event, both or neither.
+    /// The record and its event, both or neither. A worker that stood still may come after another that has done it.
     async fn note(&self, app: &App) -> Result<()> {
         let (vendor, secret_id, now) = (self.vendor.id, self.secret_id, app.clock.now());
         let mut client = app.db.get().await?;
         let transaction = client.transaction().await?;
-        store::mark_removed(&transaction, vendor, secret_id, self.generation, now).await?;
+        if !store::mark_removed(&transaction, vendor, secret_id, self.generation, now).await? {
+            return Ok(());
+        }
         let event = Event::done("site.removed", Some(vendor), REMOVER);
         event
             .about_site(secret_id)

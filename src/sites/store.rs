@@ -288,7 +288,7 @@ pub async fn release_removal(
     Ok(())
 }
 
-/// Ends a removal that OpenBao has followed.
+/// Ends a removal that OpenBao has followed; `false` where somebody else has.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -298,14 +298,14 @@ pub async fn mark_removed(
     id: &SecretId,
     generation: i64,
     now: Timestamp,
-) -> Result<()> {
+) -> Result<bool> {
     let sql = "UPDATE sites SET state = 'removed', removed_at = $4, removal_claimed_until = NULL, site_url = NULL, \
                metadata = '{}', wp_user_id = NULL, client_version = NULL \
                WHERE vendor_id = $1 AND secret_id = $2 AND generation = $3 AND state = 'removing'";
-    client
+    let ended = client
         .execute(sql, &[&vendor.0, &id.as_str(), &generation, &now])
         .await?;
-    Ok(())
+    Ok(ended > 0)
 }
 
 /// A site of some vendor.

@@ -14,7 +14,7 @@ use crate::keeper;
 use crate::ledger::{live_tokens, recorded};
 use crate::support::app::limits;
 use crate::support::callers::operator;
-use crate::support::{Place, TestApp, wait};
+use crate::support::{Place, TestApp, Wire, wait};
 
 const SITE: &str = "0123456789abcdef";
 
@@ -285,4 +285,38 @@ async fn operators_token_is_good_before_anybody_was_notified_of_it() {
     forged.replace_range(forged.len() - 1.., last);
     let refused = test.get("/api/admin/tasks").bearer(&forged).send().await;
     refused.expect_problem(401, "credentials_invalid");
+}
+
+/// One that stood still until its claim was over finds that another has done it.
+#[tokio::test]
+async fn removal_that_two_finish_is_one_event() {
+    let (test, wire) = Wire::start().await;
+    let vendor = test.vendor("gravityview").await;
+    test.site(&vendor, SITE, "Customer_access-key_0001").await;
+    let stored = format!("gravityview-store/{SITE}");
+    wire.delay(&stored, Duration::from_secs(2));
+    let first = async {
+        let path = format!("/sites/{SITE}");
+        test.delete(&path).bearer(&vendor.public_key).send().await
+    };
+    let other = async {
+        // The secret is being deleted: that is the last thing before the record.
+        let is_asked = || std::future::ready(!wire.calls_to(&stored).is_empty());
+        wait::until("the secret is being deleted", is_asked).await;
+        test.app.clock.advance(61);
+        test.pass("remove_sites").await
+    };
+    let (first, _) = tokio::join!(first, other);
+    assert!(first.status < 300, "{first:?}");
+    let events = "SELECT count(*) FROM events WHERE action = 'site.removed'";
+    let row = test.sql().await.query_one(events, &[]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), 1);
+    let deleted = wire.calls_to(&stored);
+    assert_eq!(
+        deleted
+            .iter()
+            .filter(|call| call.method == "DELETE")
+            .count(),
+        2
+    );
 }
