@@ -6,6 +6,7 @@ BAO_VERSION=2.7.2
 HVAC_VERSION=2.4.0
 PYFTPDLIB_VERSION=2.2.0
 PYOPENSSL_VERSION=26.4.0
+AXE_VERSION=4.14.1
 cd "$(dirname "$0")/.."
 VENV=.tools/openbao
 
@@ -131,6 +132,25 @@ has_php() {
     php -n -r 'exit(function_exists("sodium_crypto_sign_detached") ? 0 : 1);' 2>/dev/null
 }
 
+# The browser that tests/api/console_pages.rs drives.
+has_browser() {
+    command -v chromium >/dev/null && command -v chromedriver >/dev/null
+}
+
+# What looks there for pages that some people cannot use.
+has_axe() {
+    grep -qs "\"version\": \"$AXE_VERSION\"" .tools/axe/node_modules/axe-core/package.json
+}
+
+install_axe() {
+    command -v npm >/dev/null || apt_install "npm is missing" npm
+    say "installing axe-core $AXE_VERSION in .tools/axe"
+    mkdir -p .tools/axe
+    retried npm install --silent --no-fund --no-audit --ignore-scripts --prefix .tools/axe "axe-core@$AXE_VERSION" ||
+        fail "npm cannot install axe-core@$AXE_VERSION; is the package index reachable?"
+    has_axe || fail "axe-core is installed in .tools/axe, but not version $AXE_VERSION"
+}
+
 command -v cc >/dev/null || apt_install "a C compiler is missing" gcc libc6-dev
 command -v make >/dev/null || apt_install "make is missing" make
 has_pdeathsig || apt_install "setpriv is missing" util-linux
@@ -139,3 +159,5 @@ has_bao || install_bao
 has_hvac || install_hvac
 has_ftp || install_ftp
 has_php || apt_install "PHP with sodium is missing" php-cli
+has_browser || apt_install "Chromium is missing" chromium chromium-driver
+has_axe || install_axe

@@ -90,6 +90,9 @@ pub enum Error {
     /// The private key it was exchanged for is in use.
     #[error("the claim token was used")]
     ClaimUsed,
+    /// A form that no page of the console made for whoever sends it.
+    #[error("the form is not one of ours")]
+    FormRefused,
     /// A caller of a kind that may never do this.
     #[error("this kind of caller may not do this")]
     CallerNotAllowed,

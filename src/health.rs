@@ -26,15 +26,17 @@ pub async fn alive() -> HttpResponse {
 
 /// One thing the service needs.
 #[derive(Clone, Serialize)]
-struct Check {
-    name: &'static str,
-    ok: bool,
+pub struct Check {
+    /// Which.
+    pub name: &'static str,
+    /// Whether it is there.
+    pub ok: bool,
     /// What is wrong, by a fixed word.
     #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<&'static str>,
+    pub problem: Option<&'static str>,
     /// What is served all the same, and somebody must look at, by a fixed word.
     #[serde(skip_serializing_if = "Option::is_none")]
-    warning: Option<&'static str>,
+    pub warning: Option<&'static str>,
 }
 
 /// What was found last, for a second: whoever asks more often is answered from memory.
@@ -47,12 +49,7 @@ const KEPT: Duration = Duration::from_secs(1);
 /// 503 else, and when the service is stopping. Proved by a call, as OpenBao's own health check stays green when its
 /// audit device blocks. The proof is made at most once a second.
 pub async fn ready(app: web::Data<App>) -> HttpResponse {
-    let mut checks = probe(&app).await;
-    let stopping = app.draining.is_cancelled() || app.stop.is_cancelled();
-    checks.push(check(
-        "running",
-        if stopping { Err("stopping") } else { Ok(()) },
-    ));
+    let checks = checks(&app).await;
     let ready = checks.iter().all(|check| check.ok);
     let body = json!({ "status": if ready { "ready" } else { "not_ready" }, "checks": checks });
     let mut answer = if ready {
@@ -64,6 +61,17 @@ pub async fn ready(app: web::Data<App>) -> HttpResponse {
         answer.insert_header(("Retry-After", "2"));
     }
     answer.json(body)
+}
+
+/// What the service needs, and whether it is there.
+pub async fn checks(app: &App) -> Vec<Check> {
+    let mut checks = probe(app).await;
+    let stopping = app.draining.is_cancelled() || app.stop.is_cancelled();
+    checks.push(check(
+        "running",
+        if stopping { Err("stopping") } else { Ok(()) },
+    ));
+    checks
 }
 
 /// Whoever comes first asks; who comes meanwhile waits for that answer.

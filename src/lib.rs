@@ -18,7 +18,7 @@
 //! Connections to addresses that vendors name leave through one guard ([`egress`]). What a vendor's users share under a
 //! password is a domain of its own ([`lockbox`]), and so are they ([`users`]). Workloads that prove themselves with tokens of
 //! their own platforms come in by [`federation`]. What a client asks for twice is made once where it says so
-//! ([`idempotency`]). Where tests let the process die is marked by [`kill_point`].
+//! ([`idempotency`]). People look at all of it, and act, in a [`console`]. Where tests let the process die is marked by [`kill_point`].
 
 pub mod access_logs;
 pub mod app;
@@ -27,6 +27,7 @@ pub mod bootstrap;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod credentials;
 pub mod db;
 pub mod dev;

@@ -19,6 +19,8 @@ pub enum Dialect {
     TrustedLogin,
     /// That of `OAuth` (RFC 6749, 5.2): an object with `error` and `error_description`.
     OAuth,
+    /// Of the console: a page.
+    Console,
 }
 
 impl Dialect {
@@ -37,6 +39,8 @@ impl Dialect {
             Self::TrustedLogin
         } else if is_below("oauth") {
             Self::OAuth
+        } else if is_below("console") {
+            Self::Console
         } else {
             Self::Own
         }
@@ -57,7 +61,7 @@ impl Dialect {
     #[must_use]
     pub(super) fn challenge(self) -> &'static str {
         match self {
-            Self::Own | Self::TrustedLogin => r#"Bearer realm="gatehouse""#,
+            Self::Own | Self::TrustedLogin | Self::Console => r#"Bearer realm="gatehouse""#,
             Self::RPort | Self::OAuth => r#"Basic realm="gatehouse""#,
         }
     }

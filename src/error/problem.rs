@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 
 use super::{Dialect, Entry, Error, FieldError, LineError, cause_chain, dialect};
+use crate::console;
 use crate::types::Namespace;
 
 impl Error {
@@ -20,6 +21,10 @@ impl Error {
             } else {
                 tracing::warn!(error.code = entry.code, error.cause = %cause, "The request could not be served");
             }
+        }
+        if dialect == Dialect::Console {
+            let retry_after = self.retry_after(entry.status);
+            return self.page(&entry, request_id, retry_after);
         }
         let status = dialect.status(self, entry.status.as_u16());
         let status = StatusCode::from_u16(status).unwrap_or(entry.status);
@@ -39,7 +44,7 @@ impl Error {
             Dialect::RPort => response.json(dialect::rport(self, &entry, request_id)),
             Dialect::TrustedLogin => response.json(dialect::trustedlogin(self, &entry, request_id)),
             Dialect::OAuth => response.json(dialect::oauth(self, &entry, request_id)),
-            Dialect::Own => {
+            Dialect::Own | Dialect::Console => {
                 let mut response = response.json(self.problem(&entry, request_id, retry_after));
                 response.headers_mut().insert(
                     header::CONTENT_TYPE,
@@ -48,6 +53,21 @@ impl Error {
                 response
             }
         }
+    }
+
+    /// As people read it.
+    fn page(&self, entry: &Entry, request_id: &str, retry_after: Option<u64>) -> HttpResponse {
+        let mut page = console::http::error_page(entry, request_id, retry_after);
+        let headers = page.headers_mut();
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Self::MethodNotAllowed { allow } = self
+            && let Ok(allow) = HeaderValue::from_str(allow)
+        {
+            headers.insert(header::ALLOW, allow);
+        }
+        page
     }
 
     fn problem<'a>(

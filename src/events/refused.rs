@@ -187,7 +187,7 @@ pub async fn keep(app: &Arc<App>, error: &Error, asked: Asked) {
             });
             let patience = match current.dialect {
                 Dialect::TrustedLogin => OF_PLUGINS,
-                Dialect::Own | Dialect::RPort | Dialect::OAuth => LIMIT,
+                Dialect::Own | Dialect::RPort | Dialect::OAuth | Dialect::Console => LIMIT,
             };
             tokio::time::timeout(patience, recording).await.ok();
         }

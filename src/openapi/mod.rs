@@ -78,7 +78,7 @@ fn operation(route: &Route, path: &str) -> Value {
         "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
     });
     let problem = match Dialect::of(path) {
-        Dialect::Own => problem,
+        Dialect::Own | Dialect::Console => problem,
         Dialect::TrustedLogin => json!({
             "description": "An error as TrustedLogin's clients read it; `code` tells which",
             "content": { "application/json": { "schema": { "$ref": "#/components/schemas/TrustedLoginError" } } },

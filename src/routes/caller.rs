@@ -37,4 +37,10 @@ pub enum Caller {
     EnrollingPerson,
     /// A user in the group `Administrators`, for the lockbox.
     LockboxAdmin,
+    /// Whoever has a browser. The console's, like the two below: no bearer is one.
+    Visitor,
+    /// An operator who signed in to the console, whatever is still to be done at the first sign-in.
+    Entrant,
+    /// An operator who signed in to the console.
+    SignedIn,
 }

@@ -91,7 +91,7 @@ pub async fn search(
     body: Json<SearchRequest>,
 ) -> Result<HttpResponse> {
     let vendor = &caller.vendor;
-    let found = super::search::search(&app, vendor, &body.0.search_keys).await?;
+    let found = super::search::search(&app, vendor, &body.0.search_keys, "vendor").await?;
     let sites: Vec<_> = found
         .into_iter()
         .map(|found| SiteView::new(&app, &vendor.namespace, found.site))
@@ -120,6 +120,14 @@ pub async fn list_for_operator(
 }
 
 async fn list_of(app: &App, vendor: &Vendor, page: PageRequest) -> Result<HttpResponse> {
+    let Page { items, next_cursor } = read(app, vendor, page).await?;
+    let view = |site| SiteView::new(app, &vendor.namespace, site);
+    let items: Vec<_> = items.into_iter().map(view).collect();
+    Ok(HttpResponse::Ok().json(Page { items, next_cursor }))
+}
+
+/// A page of a vendor's registered sites, oldest first.
+pub async fn read(app: &App, vendor: &Vendor, page: PageRequest) -> Result<Page<Site>> {
     let after: Option<(Timestamp, SecretId)> =
         page.cursor.map(|cursor| cursor.key()).transpose()?;
     let made_here = |(at, _): &(Timestamp, SecretId)| (0..=7_258_118_400).contains(&at.as_second());
@@ -128,13 +136,12 @@ async fn list_of(app: &App, vendor: &Vendor, page: PageRequest) -> Result<HttpRe
     }
     let client = app.db.get().await?;
     let rows = store::page(&client, vendor.id, after.as_ref(), page.limit).await?;
-    let page = Page::from_rows(
+    Ok(Page::from_rows(
         rows,
         page.limit,
         |site| (site.registered_at, site.secret_id.clone()),
-        |site| SiteView::new(app, &vendor.namespace, site),
-    );
-    Ok(HttpResponse::Ok().json(page))
+        |site| site,
+    ))
 }
 
 /// `GET /sites/{secretId}`.

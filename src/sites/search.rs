@@ -37,6 +37,7 @@ pub async fn search<'a>(
     app: &App,
     vendor: &Vendor,
     keys: &'a [AccessKey],
+    actor: &str,
 ) -> Result<Vec<Found<'a>>> {
     if !(1..=MOST).contains(&keys.len()) {
         return Err(bad_number());
@@ -51,7 +52,7 @@ pub async fn search<'a>(
     let mut client = app.db.get().await?;
     let transaction = client.transaction().await?;
     let found = store::search(&transaction, vendor.id, &digests, now).await?;
-    note(&transaction, vendor.id, keys.len(), &found, now).await?;
+    note(&transaction, vendor.id, (actor, keys.len()), &found, now).await?;
     transaction.commit().await?;
     let found = found.into_iter().filter_map(|site| {
         let right = site.access_key.as_ref()?;
@@ -66,12 +67,12 @@ pub async fn search<'a>(
 async fn note(
     client: &impl GenericClient,
     vendor: VendorId,
-    keys: usize,
+    (actor, keys): (&str, usize),
     found: &[Site],
     now: Timestamp,
 ) -> Result<()> {
     let event = || {
-        let mut event = Event::done("site.searched", Some(vendor), "vendor");
+        let mut event = Event::done("site.searched", Some(vendor), actor);
         event.details = json!({ "keys": keys, "found": found.len() });
         event
     };

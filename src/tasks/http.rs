@@ -26,18 +26,22 @@ pub async fn app_tokens(app: web::Data<App>, _operator: Operator) -> Result<Http
 /// `POST /api/admin/app-token/renew`: renews them now.
 pub async fn renew_app_tokens(app: web::Data<App>, operator: Operator) -> Result<HttpResponse> {
     let worker = app.clone().into_inner();
-    let renew = async move {
-        for token in worker.vault.app_tokens() {
-            token.renew_now().await?;
-        }
-        let client = worker.db.get().await?;
-        Event::done("app_token.renewed", None, &operator.actor())
-            .record(&client, worker.clock.now())
-            .await?;
-        Ok(())
-    };
-    app.detached(renew).await?;
+    let actor = operator.actor();
+    app.detached(async move { renew_all(&worker, &actor).await })
+        .await?;
     Ok(states(&app))
+}
+
+/// Renews the service's own tokens now. It is on record.
+pub async fn renew_all(app: &App, actor: &str) -> Result<()> {
+    for token in app.vault.app_tokens() {
+        token.renew_now().await?;
+    }
+    let client = app.db.get().await?;
+    Event::done("app_token.renewed", None, actor)
+        .record(&client, app.clock.now())
+        .await?;
+    Ok(())
 }
 
 fn states(app: &App) -> HttpResponse {

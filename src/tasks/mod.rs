@@ -243,41 +243,48 @@ impl Task {
             let outcome = kill_point::within(self.name, self.pass(&app)).await;
             let seconds = started.elapsed().as_secs_f64();
             metrics::histogram!("gatehouse_task_seconds", "task" => self.name).record(seconds);
-            let at = app.clock.now();
-            match outcome {
-                Ok(None) => failures = 0,
-                Ok(report) => {
-                    failures = 0;
-                    app.board.write(
-                        self.name,
-                        LastPass {
-                            at,
-                            seconds,
-                            report,
-                            failed: false,
-                        },
-                    );
-                }
-                Err(error) => {
-                    failures += 1;
-                    metrics::counter!("gatehouse_task_failures_total", "task" => self.name)
-                        .increment(1);
-                    tracing::warn!(
-                        task = self.name,
-                        error.cause = format!("{error:#}"),
-                        "A pass failed; it is repeated"
-                    );
-                    app.board.write(
-                        self.name,
-                        LastPass {
-                            at,
-                            seconds,
-                            report: None,
-                            failed: true,
-                        },
-                    );
-                }
-            }
+            failures = if outcome.is_ok() { 0 } else { failures + 1 };
+            self.note(&app, seconds, outcome);
         }
+    }
+
+    /// One pass now, as an operator asked for it: whether it went well, or `None` where another replica is at it. What it
+    /// did stands on the board.
+    pub async fn pass_now(&self, app: &Arc<App>) -> Option<bool> {
+        let started = std::time::Instant::now();
+        let outcome = self.pass(app).await;
+        let done = match &outcome {
+            Ok(report) => report.as_ref().map(|_| true),
+            Err(_) => Some(false),
+        };
+        self.note(app, started.elapsed().as_secs_f64(), outcome);
+        done
+    }
+
+    /// Keeps what came of a pass for operators to read.
+    fn note(&self, app: &App, seconds: f64, outcome: anyhow::Result<Option<Value>>) {
+        let (report, failed) = match outcome {
+            Ok(report) => (report, false),
+            Err(error) => {
+                metrics::counter!("gatehouse_task_failures_total", "task" => self.name)
+                    .increment(1);
+                tracing::warn!(
+                    task = self.name,
+                    error.cause = format!("{error:#}"),
+                    "A pass failed; it is repeated"
+                );
+                (None, true)
+            }
+        };
+        if report.is_none() && !failed {
+            return;
+        }
+        let last = LastPass {
+            at: app.clock.now(),
+            seconds,
+            report,
+            failed,
+        };
+        app.board.write(self.name, last);
     }
 }

@@ -1,5 +1,6 @@
 //! A token of the service's own: what is held of it, and how calls use it. Its keeper is [`super::keeper`].
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -113,6 +114,30 @@ pub(super) struct Stats {
     pub last_renewal: Option<Timestamp>,
     pub next_renewal: Option<Timestamp>,
     pub missing_right_told: Option<Instant>,
+    pub history: VecDeque<Renewal>,
+}
+
+/// How many renewals are remembered.
+const REMEMBERED: usize = 48;
+
+/// A renewal, or a log-in, and the life that it gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Renewal {
+    /// When.
+    pub at: Timestamp,
+    /// Seconds of life from then on; `None` for a token without an end.
+    pub life: Option<u64>,
+}
+
+impl Stats {
+    /// Notes that another token is held, or the same with more life.
+    pub fn note(&mut self, at: Timestamp, life: Option<u64>) {
+        self.last_renewal = Some(at);
+        if self.history.len() >= REMEMBERED {
+            self.history.pop_front();
+        }
+        self.history.push_back(Renewal { at, life });
+    }
 }
 
 /// What operators see of an app token: everything but the token.
@@ -225,6 +250,12 @@ impl AppToken {
             failures: stats.failures,
             token: held.as_ref().map(|h| h.info.clone()),
         }
+    }
+
+    /// The last renewals since the start, the oldest first.
+    #[must_use]
+    pub fn renewals(&self) -> Vec<Renewal> {
+        self.stats().history.iter().copied().collect()
     }
 
     /// The accessor of the token held now.

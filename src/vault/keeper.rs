@@ -220,13 +220,14 @@ impl AppToken {
     }
 
     fn hold(&self, token: Secret, info: TokenInfo, ends: Option<Instant>, granted: Duration) {
+        let life = ends.map(|end| end.saturating_duration_since(Instant::now()).as_secs());
         self.held.store(Some(Arc::new(Held {
             token,
             info,
             ends,
             granted,
         })));
-        self.stats().last_renewal = Some(Timestamp::now());
+        self.stats().note(Timestamp::now(), life);
     }
 
     /// Half the life left, so that a renewal that fails can be tried again many times.

@@ -33,7 +33,7 @@ mod wrapping;
 use std::sync::Arc;
 
 use app_token::token_file;
-pub use app_token::{AppToken, AppTokenState, TokenSource};
+pub use app_token::{AppToken, AppTokenState, Renewal, TokenSource};
 pub use client::{Connection, Handle, Server};
 pub use error::Error;
 pub use fitness::Unfit;

@@ -218,7 +218,7 @@ async fn shown(app: &App, vendor: &Vendor) -> Result<HttpResponse> {
 
 /// A vendor as operators see it: with the public key, which stands in every plugin, and how far its cancellation has
 /// come.
-pub(super) async fn view_of(app: &App, vendor: &Vendor) -> Result<VendorView> {
+pub async fn view_of(app: &App, vendor: &Vendor) -> Result<VendorView> {
     let (mut view, now) = (VendorView::from(vendor), app.clock.now());
     if let Some(key) = vendor.current_key(now) {
         view.public_key = Some(app.keys()?.public_key(key.id).expose().to_owned());

@@ -334,3 +334,24 @@ pub async fn page(
         .map(|row| vendor(row, &mut HashMap::new()))
         .collect()
 }
+
+/// The same of those whose namespace or name holds a text, in any case.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn page_with(
+    client: &impl GenericClient,
+    text: &str,
+    after: Option<VendorId>,
+    limit: i64,
+) -> Result<Vec<Vendor>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM vendors WHERE id > $1 AND (position(lower($3) IN namespace) > 0 \
+         OR position(lower($3) IN lower(name)) > 0) ORDER BY id LIMIT $2"
+    );
+    let after = after.map_or(0, |id| id.0);
+    let rows = client.query(&sql, &[&after, &(limit + 1), &text]).await?;
+    rows.iter()
+        .map(|row| vendor(row, &mut HashMap::new()))
+        .collect()
+}

@@ -51,9 +51,8 @@ const RULES: [Rule; 7] = [
         pattern: r"\bactix_web\b",
         allowed: |file| {
             file.is_named("http.rs")
-                || file.is_below(&["http/", "auth/"])
+                || file.is_below(&["http/", "auth/", "routes/"])
                 || file.is_one_of(&[
-                    "routes.rs",
                     "server.rs",
                     "health.rs",
                     "error.rs",

@@ -16,12 +16,12 @@ use tokio::sync::mpsc;
 
 use super::export::{self, Format, Piece};
 use super::filter::{Asked, is_storable};
-use super::page::{self, days_before, floor};
+use super::page::{self, Found, days_before, floor};
 use super::{Item, OpenBao, Order, Place, Reading, Scope, Viewer, store};
 use crate::app::App;
 use crate::auth::{Operator, VendorCaller};
 use crate::error::{Error, Result};
-use crate::http::{Cursor, NamespacePath, NamespaceSitePath, SiteId};
+use crate::http::{Cursor, NamespacePath, NamespaceSitePath, PageRequest, SiteId};
 use crate::types::SecretId;
 use crate::vendors::{self, Vendor};
 
@@ -87,9 +87,15 @@ pub async fn of_all(
     request: HttpRequest,
 ) -> Result<HttpResponse> {
     let asked = Asked::parse(request.query_string(), true)?;
+    let reading = over_all(&app, &asked).await?;
+    answer(app.into_inner(), reading, asked, "all").await
+}
+
+/// What is asked for of all vendors, or of the one that is named.
+pub async fn over_all(app: &App, asked: &Asked) -> Result<Reading> {
     let named = match (&asked.vendor, asked.filter.issuance) {
         (Some(namespace), _) => {
-            let found = vendors::create::named(&app, namespace).await;
+            let found = vendors::create::named(app, namespace).await;
             let unknown = Error::InvalidParameter("vendor must be the namespace of a vendor");
             Some(found.map_err(|error| match error {
                 Error::NotFound => unknown,
@@ -103,7 +109,7 @@ pub async fn of_all(
             let found = store::vendor_of(&client, id).await?;
             drop(client);
             match found {
-                Some(id) => Some(vendors::create::reload(&app, id).await?),
+                Some(id) => Some(vendors::create::reload(app, id).await?),
                 None => None,
             }
         }
@@ -111,14 +117,14 @@ pub async fn of_all(
     };
     let (now, days) = (app.clock.now(), app.config.logs.retention_days);
     let (scope, floor, floors) = if let Some(vendor) = &named {
-        (Scope::Vendor(vendor.id), floor(&app, vendor)?, None)
+        (Scope::Vendor(vendor.id), floor(app, vendor)?, None)
     } else {
         let client = app.db.get().await?;
         let longest = store::longest_days(&client).await?;
         let longest = longest.unwrap_or(days).max(days);
         (Scope::All, days_before(now, longest)?, Some((now, days)))
     };
-    let reading = Reading {
+    Ok(Reading {
         scope,
         filter: asked.filter.clone(),
         order: asked.order,
@@ -126,8 +132,7 @@ pub async fn of_all(
         floor,
         floors,
         names_vendor: true,
-    };
-    answer(app.into_inner(), reading, asked, "all").await
+    })
 }
 
 async fn of_one(
@@ -138,11 +143,29 @@ async fn of_one(
     request: &HttpRequest,
 ) -> Result<HttpResponse> {
     let asked = Asked::parse(request.query_string(), false)?;
-    let mut name = vendor.namespace.to_string();
-    if let Some(site) = &site {
-        name = format!("{name}-{site}");
+    let name = file_name(vendor, site.as_ref());
+    let reading = of_vendor_or_site(&app, vendor, site, viewer, &asked)?;
+    answer(app.into_inner(), reading, asked, &name).await
+}
+
+/// What a file of it is called.
+#[must_use]
+pub fn file_name(vendor: &Vendor, site: Option<&SecretId>) -> String {
+    match site {
+        Some(site) => format!("{}-{site}", vendor.namespace),
+        None => vendor.namespace.to_string(),
     }
-    let reading = Reading {
+}
+
+/// What is asked for of one vendor, or of one site of it.
+pub fn of_vendor_or_site(
+    app: &App,
+    vendor: &Vendor,
+    site: Option<SecretId>,
+    viewer: Viewer,
+    asked: &Asked,
+) -> Result<Reading> {
+    Ok(Reading {
         scope: match site {
             Some(site) => Scope::Site(vendor.id, site),
             None => Scope::Vendor(vendor.id),
@@ -150,36 +173,46 @@ async fn of_one(
         filter: asked.filter.clone(),
         order: asked.order,
         viewer,
-        floor: floor(&app, vendor)?,
+        floor: floor(app, vendor)?,
         floors: None,
         names_vendor: false,
-    };
-    answer(app.into_inner(), reading, asked, &name).await
+    })
 }
 
 async fn answer(app: Arc<App>, reading: Reading, asked: Asked, name: &str) -> Result<HttpResponse> {
     if let Some(format) = asked.format {
         return file(&app, reading, format, name).await;
     }
-    let after: Option<Key> = asked.page.cursor.map(|cursor| cursor.key()).transpose()?;
+    let (found, next_cursor) = page_of(&app, &reading, asked.page).await?;
+    Ok(HttpResponse::Ok().json(PageView {
+        items: found.items,
+        next_cursor,
+        openbao: found.openbao,
+    }))
+}
+
+/// A page, and the cursor of the next.
+pub async fn page_of(
+    app: &App,
+    reading: &Reading,
+    wanted: PageRequest,
+) -> Result<(Found, Option<String>)> {
+    let after: Option<Key> = wanted.cursor.map(|cursor| cursor.key()).transpose()?;
     let after = match after {
         None => None,
         Some(Key(order, place)) if order == reading.order && is_storable(&place.at) => Some(place),
         Some(_) => return Err(Error::InvalidParameter("cursor is not one of this list's")),
     };
-    let limit = usize::try_from(asked.page.limit).unwrap_or(1);
-    let found = page::read(&app, &reading, after, limit).await?;
+    let limit = usize::try_from(wanted.limit).unwrap_or(1);
+    let found = page::read(app, reading, after, limit).await?;
     let next = found
         .next
         .and_then(|place| Cursor::after(&Key(reading.order, place)));
-    Ok(HttpResponse::Ok().json(PageView {
-        items: found.items,
-        next_cursor: next.map(Cursor::into_text),
-        openbao: found.openbao,
-    }))
+    Ok((found, next.map(Cursor::into_text)))
 }
 
-async fn file(
+/// A file.
+pub async fn file(
     app: &Arc<App>,
     mut reading: Reading,
     format: Format,

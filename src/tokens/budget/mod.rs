@@ -308,7 +308,8 @@ impl Budget {
 }
 
 /// Kinds that the service uses itself.
-fn own_kinds() -> Vec<&'static str> {
+#[must_use]
+pub fn own_kinds() -> Vec<&'static str> {
     let own = Kind::ALL.into_iter().filter(|kind| kind.is_own());
     own.map(|kind| kind.rules().name).collect()
 }

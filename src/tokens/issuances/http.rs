@@ -180,22 +180,36 @@ async fn page_of(
     request: &HttpRequest,
 ) -> Result<HttpResponse> {
     let (filter, page) = read_query(request)?;
-    let cursor = page.cursor.map(|cursor| cursor.key()).transpose()?;
     let now = app.clock.now();
+    let page = read(app, whose, &filter, page, now).await?;
+    let Page { items, next_cursor } = page;
+    let view = |row| IssuanceView::new(row, now, for_operator);
+    let items = items.into_iter().map(view).collect();
+    Ok(HttpResponse::Ok().json(Page { items, next_cursor }))
+}
+
+/// A page of the ledger.
+pub async fn read(
+    app: &App,
+    whose: Option<VendorId>,
+    filter: &Filter,
+    page: PageRequest,
+    now: Timestamp,
+) -> Result<Page<Issuance>> {
+    let cursor = page.cursor.map(|cursor| cursor.key()).transpose()?;
     let mut stretch = filter.stretch(cursor, now);
     let client = app.db.get().await?;
     let mut floor = None;
     if !filter.is_direct(whose.is_some()) {
-        floor = store::floor(&client, whose, &filter, &stretch, REACH).await?;
+        floor = store::floor(&client, whose, filter, &stretch, REACH).await?;
         stretch = Stretch {
             from: floor.unwrap_or(stretch.from),
             ..stretch
         };
     }
-    let rows = store::page(&client, whose, &filter, &stretch, now, page.limit).await?;
-    let view = |row| IssuanceView::new(row, now, for_operator);
-    let page = Page::from_rows(rows, page.limit, |row| row.id, view);
-    Ok(HttpResponse::Ok().json(page.or_after(floor.as_ref())))
+    let rows = store::page(&client, whose, filter, &stretch, now, page.limit).await?;
+    let page = Page::from_rows(rows, page.limit, |row| row.id, |row| row);
+    Ok(page.or_after(floor.as_ref()))
 }
 
 /// `GET /api/issuances/{issuance}`.

@@ -111,7 +111,7 @@ pub async fn find(
         return Ok(HttpResponse::NoContent().finish());
     }
     let mut found: BTreeMap<String, Vec<SecretId>> = BTreeMap::new();
-    for Found { key, site } in search(&app, vendor, &keys).await? {
+    for Found { key, site } in search(&app, vendor, &keys, "vendor").await? {
         let ids = found.entry(key.expose().to_owned()).or_default();
         ids.push(site.secret_id);
     }

@@ -158,7 +158,9 @@ pub async fn show(app: web::Data<App>, person: EnrollingPerson) -> Result<HttpRe
     }))
 }
 
-fn own(person: Person) -> Own {
+/// As what an account does with itself knows it.
+#[must_use]
+pub fn own(person: Person) -> Own {
     Own {
         login: person.account.name.as_str().to_owned(),
         rules: super::rules(person.account.name.as_str(), "new"),

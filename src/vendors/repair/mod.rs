@@ -6,7 +6,7 @@
 
 pub mod http;
 mod platform;
-mod store;
+pub mod store;
 mod wanted;
 
 use std::sync::Arc;

@@ -2,8 +2,10 @@
 
 pub mod app;
 pub mod audit;
+pub mod browser;
 pub mod callers;
 pub mod connector;
+pub mod console;
 pub mod dump;
 pub mod http;
 pub mod issuer;

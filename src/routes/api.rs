@@ -1,18 +1,8 @@
-//! Every route on one line: method, path, who may call, handler.
-//!
-//! What begins with `/sites` answers below `/api/sites` too. A query is refused with 400, but where the line says `query`.
-//! What stands behind `=>` makes something once for each `Idempotency-Key`: `Plain` or `Secret`, as [`Replay`] says.
+//! The table of the API: every route on one line.
 
-mod caller;
-
-use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, Resource};
-
+use super::{Caller, Route, operation, routes};
 use crate::access_logs::{nodes, timeline};
-use crate::error::Error;
 use crate::federation::{issuers, policies};
-use crate::http::{Taken, taken_by, without_query};
-use crate::idempotency::{Replay, http::once};
 use crate::lockbox::rport;
 use crate::trustedlogin::{connector, signing};
 use crate::users::accounts::{manage as user_accounts, own as account, sessions as user_sessions};
@@ -22,66 +12,7 @@ use crate::{
     webhooks,
 };
 
-pub use caller::Caller;
-
-/// A line of the table.
-pub struct Route {
-    /// HTTP method.
-    pub method: &'static str,
-    /// Path pattern.
-    pub path: &'static str,
-    /// Who may call.
-    pub caller: Caller,
-    /// Whether it takes an `Idempotency-Key`, and for how long the answer is given again.
-    pub replay: Option<Replay>,
-    /// What the handler takes.
-    pub takes: fn() -> Taken,
-    /// Names the operation in the API description: `credentials.create`.
-    pub operation: fn() -> String,
-    add: fn(Resource) -> Resource,
-}
-/// A handler whose call takes no query, or one that looks at its query itself, or leaves it unread: probes and clients of
-/// borrowed dialects send what they like. What makes something does so once for each key.
-macro_rules! behind_rules {
-    ($handler:path) => {
-        without_query($handler)
-    };
-    ($handler:path, query) => {
-        $handler
-    };
-    ($handler:path $(, $query:ident)? => $replay:ident) => {
-        once(Replay::$replay, behind_rules!($handler $(, $query)?))
-    };
-}
-
-macro_rules! replay_of {
-    () => {
-        None
-    };
-    ($replay:ident) => {
-        Some(Replay::$replay)
-    };
-}
-
-macro_rules! routes {
-    ($($method:ident $path:literal $caller:ident $handler:path $(, $query:ident)? $(=> $replay:ident)?;)*) => {
-        /// The table.
-        pub static ROUTES: &[Route] = &[$(Route {
-            method: stringify!($method),
-            path: $path,
-            caller: Caller::$caller,
-            replay: replay_of!($($replay)?),
-            takes: || taken_by($handler),
-            operation: || operation(stringify!($handler)),
-            add: |resource| {
-                let method = web::method(actix_web::http::Method::$method);
-                resource.route(method.to(behind_rules!($handler $(, $query)? $(=> $replay)?)))
-            },
-        }),*];
-    };
-}
-
-routes! {
+routes! { ROUTES:
     GET    "/healthz"                                          Anyone          health::alive, query;
     GET    "/readyz"                                           Anyone          health::ready, query;
     GET    "/metrics"                                          Anyone          health::metrics, query;
@@ -332,69 +263,4 @@ routes! {
     GET    "/api/v1/vault/{id}"                                User            rport::http::show, query;
     PUT    "/api/v1/vault/{id}"                                User            rport::http::replace, query;
     DELETE "/api/v1/vault/{id}"                                User            rport::http::delete, query;
-}
-
-/// A handler's path without what every handler's has.
-fn operation(handler: &str) -> String {
-    let parts = handler.split("::").map(str::trim);
-    let parts: Vec<&str> = parts.filter(|part| *part != "http").collect();
-    parts.join(".")
-}
-
-/// The paths a route answers at.
-pub fn paths(route: &Route) -> impl Iterator<Item = String> {
-    let path = route.path;
-    let alias = if path.starts_with("/sites") {
-        Some(format!("/api{path}"))
-    } else if path.starts_with("/api/v1/") && path.ends_with("/sites") {
-        // TrustedLogin's plugins write it both ways.
-        Some(format!("{path}/"))
-    } else {
-        None
-    };
-    std::iter::once(path.to_owned()).chain(alias)
-}
-
-/// Whether `pattern` has the requests to `path`: a `{parameter}` may be any word, as a credential may be called `token`.
-fn covers(pattern: &str, path: &str) -> bool {
-    let is_parameter = |part: &str| part.starts_with('{');
-    let (mut ours, mut theirs) = (pattern.split('/'), path.split('/'));
-    loop {
-        match (ours.next(), theirs.next()) {
-            (None, None) => return true,
-            (Some(our), Some(their)) if our == their => {}
-            (Some(our), Some(their)) if is_parameter(our) && !is_parameter(their) => {}
-            _ => return false,
-        }
-    }
-}
-
-/// Registers all routes: one resource per path, 405 with `Allow` for its other methods, 404 for everything else.
-pub fn configure(config: &mut ServiceConfig) {
-    let mut done: Vec<String> = Vec::new();
-    for route in ROUTES {
-        for path in paths(route) {
-            if done.contains(&path) {
-                continue;
-            }
-            let same: Vec<&Route> = ROUTES
-                .iter()
-                .filter(|other| paths(other).any(|p| covers(&p, &path)))
-                .collect();
-            let allow = same.iter().map(|r| r.method).collect::<Vec<_>>().join(", ");
-            let resource = same
-                .iter()
-                .fold(web::resource(path.as_str()), |resource, route| {
-                    (route.add)(resource)
-                });
-            config.service(resource.default_service(web::to(move || {
-                let allow = allow.clone();
-                async move { Err::<HttpResponse, _>(Error::MethodNotAllowed { allow }) }
-            })));
-            done.push(path);
-        }
-    }
-    config.default_service(web::to(|| async {
-        Err::<HttpResponse, _>(Error::NotFound)
-    }));
 }

@@ -1,0 +1,180 @@
+//! Handlers of one's own account.
+
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "the table in error.rs is the contract of every handler"
+)]
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+
+use crate::app::App;
+use crate::console::http::{Faults, Field, page, see_other, shown};
+use crate::console::layout::{Area, Frame, moment, moment_or};
+use crate::console::session::Session;
+use crate::console::session::http::{Act, Entrant, EntrantAct, SignedIn};
+use crate::console::texts;
+use crate::error::{Error, Result};
+use crate::http::{SessionPath, in_background};
+use crate::types::Secret;
+use crate::users::accounts::own;
+use crate::users::accounts::recovery;
+use crate::users::accounts::sessions::{self, MOST, Revoker, Which, revoke};
+use crate::users::operators::http::own as own_of;
+
+struct SessionRow {
+    id: String,
+    address: String,
+    user_agent: String,
+    created: String,
+    last_used: String,
+    expires: String,
+    is_current: bool,
+}
+
+#[derive(Template)]
+#[template(path = "console/account/show.html")]
+struct AccountPage {
+    frame: Frame,
+    name: String,
+    codes_left: i64,
+    password_changed: String,
+    password: Field,
+    code: Field,
+    sessions: Vec<SessionRow>,
+}
+
+/// `GET /console/account`.
+pub async fn show(app: web::Data<App>, by: SignedIn, request: HttpRequest) -> Result<HttpResponse> {
+    let frame = Frame::new(&by.0.who(), Area::Account, "Your account");
+    let frame = frame.after(request.query_string());
+    overview(&app, &by.0, StatusCode::OK, frame, &Faults::none()).await
+}
+
+/// The page of an account, with what was wrong with a form of it.
+pub(super) async fn overview(
+    app: &App,
+    by: &Session,
+    status: StatusCode,
+    frame: Frame,
+    faults: &Faults,
+) -> Result<HttpResponse> {
+    let account = &by.person.account;
+    let (client, now) = (app.db.get().await?, app.clock.now());
+    let codes_left = recovery::store::left(&client, account.id).await?;
+    let rows = sessions::store::page(&client, account.vendor, account.id, None, MOST, now).await?;
+    drop(client);
+    let row = |session: sessions::Session| SessionRow {
+        is_current: session.id.0 == by.person.session,
+        id: session.id.to_string(),
+        address: session.address,
+        user_agent: session.user_agent,
+        created: moment(&session.created_at),
+        last_used: moment_or(session.last_used_at.as_ref(), "never"),
+        expires: moment(&session.expires_at),
+    };
+    page(
+        status,
+        &AccountPage {
+            frame,
+            name: account.name.as_str().to_owned(),
+            codes_left,
+            password_changed: moment(&account.password_changed_at),
+            password: Field::password("password", "Password", "current-password")
+                .filled(None, faults),
+            code: Field::code("code", "Code").required().filled(None, faults),
+            sessions: rows.into_iter().map(row).collect(),
+        },
+    )
+}
+
+/// `POST /console/account/sessions/{session}/end`: one of one's own.
+pub async fn end_session(
+    app: web::Data<App>,
+    sent: Act,
+    path: SessionPath,
+) -> Result<HttpResponse> {
+    let person = sent.by.person;
+    let id = path.0.ok_or(Error::NotFound)?;
+    in_background(&app, move |app| async move {
+        let actor = person.account.actor();
+        revoke(
+            &app,
+            &person.account,
+            Which::One(id),
+            &Revoker { actor: &actor },
+        )
+        .await
+    })
+    .await?;
+    Ok(see_other("/console/account?done=session-ended"))
+}
+
+#[derive(Template)]
+#[template(path = "console/account/password.html")]
+struct PasswordPage {
+    frame: Frame,
+    is_temporary: bool,
+    name: String,
+    current: Field,
+    new: Field,
+    again: Field,
+}
+
+impl PasswordPage {
+    fn new(by: &Session, faults: &Faults) -> Self {
+        Self {
+            frame: Frame::new(&by.who(), Area::Account, "Change your password"),
+            is_temporary: by.person.account.password_temporary,
+            name: by.person.account.name.as_str().to_owned(),
+            current: Field::password("current", "Password up to now", "current-password")
+                .filled(None, faults),
+            new: Field::password("new", "New password", "new-password")
+                .hint("15 characters or more, and hard to guess: some words that do not go together are best.")
+                .filled(None, faults),
+            again: Field::password("again", "New password once more", "new-password")
+                .filled(None, faults),
+        }
+    }
+}
+
+/// `GET /console/account/password`.
+pub async fn password(by: Entrant) -> Result<HttpResponse> {
+    shown(&PasswordPage::new(&by.0, &Faults::none()))
+}
+
+/// `POST /console/account/password`: all other sessions end.
+pub async fn change_password(app: web::Data<App>, sent: EntrantAct) -> Result<HttpResponse> {
+    let EntrantAct { by, form } = sent;
+    let secret = |name| form.secret(name).cloned();
+    let (current, new) = (secret("current"), secret("new"));
+    let mut faults = Faults::none();
+    if form.get("new") != form.get("again") {
+        faults.add("again", "is not the same");
+    }
+    let empty = || Secret::new(String::new());
+    let (current, new) = (current.unwrap_or_else(empty), new.unwrap_or_else(empty));
+    let error = if faults.is_empty() {
+        let own = own_of(by.person.clone());
+        let changed = in_background(&app, move |app| async move {
+            own::change_password(&app, &own, &current, &new).await
+        });
+        match changed.await {
+            Ok(()) if by.person.enrolling => return Ok(see_other("/console/account/totp")),
+            Ok(()) => return Ok(see_other("/console/account?done=password")),
+            Err(error) => error,
+        }
+    } else {
+        return page(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            &PasswordPage::new(&by, &faults),
+        );
+    };
+    let status = error.entry().status;
+    let faults = match texts::proof(error.entry().code) {
+        Some((_, rule)) => Faults::one("current", rule),
+        None => Faults::of(error)?,
+    };
+    page(status, &PasswordPage::new(&by, &faults))
+}

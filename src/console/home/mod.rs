@@ -1,0 +1,4 @@
+//! What matters now.
+
+pub mod http;
+pub mod store;

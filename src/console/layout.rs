@@ -1,0 +1,262 @@
+//! What all pages have around them.
+
+use jiff::Timestamp;
+
+use super::{assets, texts};
+
+/// Where a page stands in the navigation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Area {
+    /// What matters now.
+    Home,
+    /// Vendors, and what is theirs.
+    Vendors,
+    /// Tokens of all vendors.
+    Tokens,
+    /// Who did what.
+    Logs,
+    /// What is sent.
+    Webhooks,
+    /// Background work.
+    Tasks,
+    /// One's own account.
+    Account,
+    /// Before the sign-in, and errors.
+    Outside,
+}
+
+/// A place to go.
+pub struct Link {
+    /// Where.
+    pub href: &'static str,
+    /// Its name.
+    pub text: &'static str,
+    /// Whose pages are below it.
+    pub area: Area,
+}
+
+/// The navigation of operators.
+pub const OPERATORS: [Link; 6] = [
+    link("/console", "Home", Area::Home),
+    link("/console/vendors", "Vendors", Area::Vendors),
+    link("/console/tokens", "Tokens", Area::Tokens),
+    link("/console/logs", "Access logs", Area::Logs),
+    link("/console/webhooks", "Webhooks", Area::Webhooks),
+    link("/console/tasks", "Tasks", Area::Tasks),
+];
+
+const fn link(href: &'static str, text: &'static str, area: Area) -> Link {
+    Link { href, text, area }
+}
+
+/// Whoever is signed in.
+#[derive(Clone)]
+pub struct Who {
+    /// The operator's name.
+    pub name: String,
+    /// The token of forms.
+    pub csrf: String,
+    /// Whether the navigation is shown: not before the password is the own one, and the second factor there.
+    pub settled: bool,
+}
+
+/// The frame of a page.
+pub struct Frame {
+    /// Of the page, and its heading.
+    pub title: String,
+    /// Where it stands.
+    pub area: Area,
+    /// Who sees it.
+    pub who: Option<Who>,
+    /// What was just done.
+    pub notice: Option<&'static str>,
+}
+
+impl Frame {
+    /// A page of somebody who is signed in.
+    #[must_use]
+    pub fn new(who: &Who, area: Area, title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            area,
+            who: Some(who.clone()),
+            notice: None,
+        }
+    }
+
+    /// A page of a stranger.
+    #[must_use]
+    pub fn outside(title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            area: Area::Outside,
+            who: None,
+            notice: None,
+        }
+    }
+
+    /// With a notice of what was done, where the query names one.
+    #[must_use]
+    pub fn after(mut self, query: &str) -> Self {
+        let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+        let done = pairs.find(|(name, _)| name == "done");
+        self.notice = done.and_then(|(_, word)| texts::notice(&word));
+        self
+    }
+
+    /// The navigation.
+    #[must_use]
+    pub fn links(&self) -> &'static [Link] {
+        match &self.who {
+            Some(who) if who.settled => &OPERATORS,
+            _ => &[],
+        }
+    }
+
+    /// Whether the page is one of those below a link.
+    #[must_use]
+    pub fn is_in(&self, link: &Link) -> bool {
+        self.area == link.area
+    }
+
+    /// Whether the page is about one's own account.
+    #[must_use]
+    pub fn is_account(&self) -> bool {
+        self.area == Area::Account
+    }
+
+    /// The token for forms.
+    #[must_use]
+    pub fn csrf(&self) -> &str {
+        self.who.as_ref().map_or("", |who| &who.csrf)
+    }
+
+    /// The address of the style sheet.
+    #[must_use]
+    pub fn css(&self) -> &'static str {
+        assets::url("console.css")
+    }
+
+    /// The address of the script.
+    #[must_use]
+    pub fn js(&self) -> &'static str {
+        assets::url("htmx.js")
+    }
+
+    /// The address of the icon.
+    #[must_use]
+    pub fn icon(&self) -> &'static str {
+        assets::url("icon.svg")
+    }
+}
+
+/// A moment as pages show it: to the second, in UTC.
+#[must_use]
+pub fn moment(at: &Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// The same, where there may be none.
+#[must_use]
+pub fn moment_or(at: Option<&Timestamp>, none: &str) -> String {
+    at.map_or_else(|| none.to_owned(), moment)
+}
+
+/// A span of time in two steps of size: `3 d 4 h`.
+#[must_use]
+pub fn span(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    }
+}
+
+/// A label with its colour.
+pub struct Badge {
+    /// What it says.
+    pub text: String,
+    /// A class of the style sheet.
+    pub tone: &'static str,
+}
+
+impl Badge {
+    /// Of a state.
+    #[must_use]
+    pub fn of(state: impl Into<String>) -> Self {
+        let text = state.into();
+        Self {
+            tone: texts::tone(&text),
+            text,
+        }
+    }
+}
+
+impl Badge {
+    /// With the colour of another word.
+    #[must_use]
+    pub fn with_tone_of(mut self, state: &str) -> Self {
+        self.tone = texts::tone(state);
+        self
+    }
+}
+
+/// One thing that may be chosen.
+pub struct Choice {
+    /// As sent.
+    pub value: &'static str,
+    /// Whether it is the one in force.
+    pub is_chosen: bool,
+}
+
+impl Choice {
+    /// All of them, with the one in force marked.
+    #[must_use]
+    pub fn among(values: &[&'static str], chosen: &str) -> Vec<Self> {
+        let choice = |value: &&'static str| Self {
+            value,
+            is_chosen: *value == chosen,
+        };
+        values.iter().map(choice).collect()
+    }
+}
+
+/// The query of the next page of a list.
+#[must_use]
+pub fn next_query(kept: &[(&str, &str)], cursor: &str) -> String {
+    let kept = kept.iter().filter(|(_, value)| !value.is_empty());
+    url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(kept)
+        .append_pair("cursor", cursor)
+        .finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_told_in_two_steps() {
+        let told = [0, 59, 60, 3_600, 7_265, 100_000].map(span);
+        let expected = [
+            "0 s",
+            "59 s",
+            "1 min 0 s",
+            "1 h 0 min",
+            "2 h 1 min",
+            "1 d 3 h",
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn only_known_words_become_notices() {
+        let notice = |query| Frame::outside("x").after(query).notice;
+        assert!(notice("done=revoked").is_some());
+        for query in ["", "done=", "done=<b>", "revoked"] {
+            assert_eq!(notice(query), None, "{query}");
+        }
+    }
+}

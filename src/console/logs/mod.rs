@@ -1,0 +1,3 @@
+//! Who did what: the timeline of a site, of a vendor, of all.
+
+pub mod http;

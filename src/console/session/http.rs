@@ -1,0 +1,260 @@
+//! Who asks for a page, or sends a form: extractors, and the cookies.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::error::InternalError;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+
+use super::{COOKIE, Session, VISIT, cookie, is_return, new_visit};
+use crate::app::App;
+use crate::auth;
+use crate::console::csrf;
+use crate::console::http::{SIGN_IN, send_to};
+use crate::error::{Error, Result};
+use crate::http::{Decided, Described, Form};
+use crate::telemetry;
+use crate::types::Secret;
+use crate::users::accounts::sessions;
+
+/// A stranger who looks at a page.
+pub struct Visitor {
+    cookie: Secret,
+    is_new: bool,
+    /// The token of the form.
+    pub csrf: String,
+}
+
+/// A stranger's form.
+pub struct VisitorForm {
+    /// Who sent it.
+    pub by: Visitor,
+    /// Its fields.
+    pub form: Form,
+}
+
+/// An operator who looks at a page, with all done that is to be done at the first sign-in.
+pub struct SignedIn(pub Session);
+
+/// The same, whatever is still to be done.
+pub struct Entrant(pub Session);
+
+/// A form of an operator.
+pub struct Act {
+    /// Who sent it.
+    pub by: Session,
+    /// Its fields.
+    pub form: Form,
+}
+
+/// The same, whatever is still to be done.
+pub struct EntrantAct {
+    /// Who sent it.
+    pub by: Session,
+    /// Its fields.
+    pub form: Form,
+}
+
+impl Visitor {
+    /// Sets the cookie, where there was none.
+    pub fn keep(&self, answer: &mut HttpResponse) {
+        if self.is_new {
+            set(answer, VISIT, self.cookie.expose(), "");
+        }
+    }
+}
+
+/// Puts the session into its cookie, and takes the stranger's away.
+pub fn begin(answer: &mut HttpResponse, token: &Secret) {
+    set(answer, COOKIE, token.expose(), "");
+    set(answer, VISIT, "", "; Max-Age=0");
+}
+
+/// Takes the session's cookie away.
+pub fn forget(answer: &mut HttpResponse) {
+    set(answer, COOKIE, "", "; Max-Age=0");
+}
+
+fn set(answer: &mut HttpResponse, name: &str, value: &str, more: &str) {
+    let text = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Strict{more}");
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        answer.headers_mut().append(header::SET_COOKIE, value);
+    }
+}
+
+type Outcome<T> = std::result::Result<T, actix_web::Error>;
+type Extracted<T> = Pin<Box<dyn Future<Output = Outcome<T>>>>;
+
+fn read(request: &HttpRequest, name: &str) -> Option<Secret> {
+    let headers = request.headers().get_all(header::COOKIE);
+    cookie(headers.filter_map(|value| value.to_str().ok()), name)
+}
+
+fn found(request: &HttpRequest) -> Result<Arc<App>> {
+    let app = request.app_data::<web::Data<App>>().cloned();
+    let app = app.ok_or_else(|| Error::Internal("the app is not there".to_owned()))?;
+    Ok(app.into_inner())
+}
+
+/// The answer that sends whoever asked elsewhere.
+fn elsewhere(request: &HttpRequest, to: &str, forgets: bool) -> actix_web::Error {
+    let mut answer = send_to(request, to);
+    if forgets {
+        forget(&mut answer);
+    }
+    InternalError::from_response(Error::CredentialsMissing.to_string(), answer).into()
+}
+
+/// The sign-in, which leads back to what was asked for.
+fn sign_in(request: &HttpRequest, forgets: bool) -> actix_web::Error {
+    let asked = request
+        .uri()
+        .path_and_query()
+        .map_or("", |path| path.as_str());
+    let may_return = request.method() == actix_web::http::Method::GET && is_return(asked);
+    let to = if may_return && asked != "/console" {
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("back", asked)
+            .finish();
+        format!("{SIGN_IN}?{query}")
+    } else {
+        SIGN_IN.to_owned()
+    };
+    elsewhere(request, &to, forgets)
+}
+
+/// The session of the cookie.
+async fn session(app: &Arc<App>, request: &HttpRequest) -> Outcome<(Session, Secret)> {
+    let Some(token) = read(request, COOKIE) else {
+        return Err(sign_in(request, false));
+    };
+    let origin = auth::origin(app, request);
+    let Some(person) = sessions::person_of(app, &token, &origin).await? else {
+        return Err(match auth::refused(app, request) {
+            Error::CredentialsInvalid => sign_in(request, true),
+            limited => limited.into(),
+        });
+    };
+    let seen = telemetry::current().seen;
+    seen.note_caller(None, person.account.actor());
+    Ok((Session::new(app.keys()?, person, &token), token))
+}
+
+fn settled(request: &HttpRequest, session: Session) -> Outcome<Session> {
+    match session.first_step() {
+        None => Ok(session),
+        Some(step) => Err(elsewhere(request, step, false)),
+    }
+}
+
+/// Lets a form pass that one of our own pages sent.
+fn refuse_foreign(request: &HttpRequest) -> Result<()> {
+    let one = |name: &str| {
+        let mut values = request.headers().get_all(name);
+        let first = values.next().map(|value| value.to_str().unwrap_or("?"));
+        if values.next().is_some() {
+            Some("?")
+        } else {
+            first
+        }
+    };
+    let is_ours = |origin: &str| {
+        let host = origin.split_once("://").map(|(_, host)| host);
+        host.is_some() && host == one("host")
+    };
+    match (one("sec-fetch-site"), one("origin")) {
+        // Our pages have no referrer, so browsers say no origin of their forms.
+        (Some("same-origin"), None | Some("null")) => Ok(()),
+        (Some("same-origin") | None, Some(origin)) if is_ours(origin) => Ok(()),
+        _ => Err(Error::FormRefused),
+    }
+}
+
+/// Reads a form, and lets it pass if its token is bound to the cookie.
+async fn checked(
+    ring: &crate::auth::KeyRing,
+    request: &HttpRequest,
+    payload: &mut Payload,
+    cookie: &Secret,
+) -> Result<Form> {
+    let form = Form::from_request(request, payload).await;
+    let form = form.map_err(|error| match error {
+        Error::OAuth(_) => Error::FormRefused,
+        other => other,
+    })?;
+    let header = request.headers().get(csrf::HEADER);
+    let header = header.and_then(|value| value.to_str().ok());
+    let shown = form.get(csrf::FIELD).or(header).unwrap_or_default();
+    if csrf::is_right(ring, cookie, shown) {
+        Ok(form)
+    } else {
+        Err(Error::FormRefused)
+    }
+}
+
+/// An extractor that decides who calls: paths and queries wait until it has, or has let go of `decided`.
+macro_rules! extract {
+    ($what:ty, |$app:ident, $request:ident, $payload:ident, $decided:ident| $body:expr) => {
+        impl Described for $what {}
+        impl FromRequest for $what {
+            type Error = actix_web::Error;
+            type Future = Extracted<Self>;
+            fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+                let ($request, mut $payload) = (request.clone(), payload.take());
+                let $decided = Decided::begin(request);
+                Box::pin(async move {
+                    let $payload = &mut $payload;
+                    let $app = found(&$request)?;
+                    $body
+                })
+            }
+        }
+    };
+}
+
+fn visitor(app: &App, request: &HttpRequest) -> Result<Visitor> {
+    let known = read(request, VISIT);
+    let (is_new, cookie) = (known.is_none(), known.unwrap_or_else(new_visit));
+    Ok(Visitor {
+        csrf: csrf::token(app.keys()?, &cookie),
+        cookie,
+        is_new,
+    })
+}
+
+extract!(Visitor, |app, request, _payload, _decided| Ok(visitor(
+    &app, &request
+)?));
+extract!(SignedIn, |app, request, _payload, _decided| {
+    let (session, _) = session(&app, &request).await?;
+    settled(&request, session).map(Self)
+});
+extract!(Entrant, |app, request, _payload, _decided| {
+    let (session, _) = session(&app, &request).await?;
+    Ok(Self(session))
+});
+extract!(VisitorForm, |app, request, payload, decided| {
+    refuse_foreign(&request)?;
+    let by = visitor(&app, &request)?;
+    drop(decided);
+    let form = checked(app.keys()?, &request, payload, &by.cookie).await?;
+    Ok(Self { by, form })
+});
+extract!(Act, |app, request, payload, decided| {
+    let (session, token) = session(&app, &request).await?;
+    refuse_foreign(&request)?;
+    let by = settled(&request, session)?;
+    drop(decided);
+    let form = checked(app.keys()?, &request, payload, &token).await?;
+    Ok(Self { by, form })
+});
+extract!(EntrantAct, |app, request, payload, decided| {
+    let (by, token) = session(&app, &request).await?;
+    refuse_foreign(&request)?;
+    drop(decided);
+    let form = checked(app.keys()?, &request, payload, &token).await?;
+    Ok(Self { by, form })
+});

@@ -1,0 +1,150 @@
+//! The session of whoever is signed in: that of an operator as the API knows it, its token in a cookie.
+//!
+//! The cookie is `Secure`, `HttpOnly` and `SameSite=Strict`, and its name's prefix keeps other hosts from setting it. No
+//! route of the API takes it, and no page takes a bearer. The session ends 30 minutes after its last use and 12 hours after
+//! the sign-in, in the database. Strangers get a cookie of their own, which the token of the sign-in form is bound to.
+
+pub mod http;
+
+use super::csrf;
+use super::layout::Who;
+use crate::auth::{KeyRing, Operator, Person};
+use crate::types::Secret;
+
+/// The cookie of whoever is signed in.
+pub const COOKIE: &str = "__Host-gatehouse-operator";
+/// The cookie of strangers.
+pub const VISIT: &str = "__Host-gatehouse-visit";
+const LONGEST_RETURN: usize = 512;
+
+/// Whoever is signed in.
+pub struct Session {
+    /// Who.
+    pub person: Person,
+    /// The token of forms.
+    pub csrf: String,
+}
+
+impl Session {
+    fn new(ring: &KeyRing, person: Person, token: &Secret) -> Self {
+        Self {
+            person,
+            csrf: csrf::token(ring, token),
+        }
+    }
+
+    /// Where whoever must do something first is to do it.
+    #[must_use]
+    pub fn first_step(&self) -> Option<&'static str> {
+        if self.person.account.password_temporary {
+            Some("/console/account/password")
+        } else if self.person.enrolling {
+            Some("/console/account/totp")
+        } else {
+            None
+        }
+    }
+
+    /// As frames of pages show it.
+    #[must_use]
+    pub fn who(&self) -> Who {
+        Who {
+            name: self.person.account.name.as_str().to_owned(),
+            csrf: self.csrf.clone(),
+            settled: self.first_step().is_none(),
+        }
+    }
+
+    /// As events name it.
+    #[must_use]
+    pub fn actor(&self) -> String {
+        self.person.account.actor()
+    }
+
+    /// The same person as the API's handlers know it.
+    #[must_use]
+    pub fn operator(&self) -> Operator {
+        Operator {
+            name: self.person.account.name.as_str().to_owned(),
+        }
+    }
+}
+
+/// A new value for the cookie of a stranger.
+fn new_visit() -> Secret {
+    Secret::new(hex::encode(rand::random::<[u8; 16]>()))
+}
+
+/// Whether a sign-in may lead on to this address: one of the console's own.
+#[must_use]
+pub fn is_return(path: &str) -> bool {
+    let rest = path.strip_prefix("/console");
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || rest.starts_with('?'))
+        && path.len() <= LONGEST_RETURN
+        && path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
+        && !path.contains("//")
+        && !path.contains("/..")
+        && !path.starts_with("/console/sign-")
+}
+
+/// The value of a cookie, if there is exactly one of that name.
+fn cookie<'a>(headers: impl Iterator<Item = &'a str>, name: &str) -> Option<Secret> {
+    let mut found = headers
+        .flat_map(|header| header.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(key, _)| *key == name);
+    match (found.next(), found.next()) {
+        (Some((_, value)), None) if (1..=256).contains(&value.len()) => {
+            Some(Secret::new(value.to_owned()))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_the_console_are_returned_to() {
+        for good in [
+            "/console",
+            "/console?done=x",
+            "/console/vendors?q=a%2F%2Fb",
+            "/console/vendors/acme-plugins/sites",
+        ] {
+            assert!(is_return(good), "{good}");
+        }
+        let long = format!("/console/{}", "a".repeat(512));
+        for bad in [
+            "",
+            "/",
+            "//evil.example",
+            "/consoles",
+            "/console//evil.example",
+            "/console/..//evil.example",
+            "/console/../api",
+            "/console\\evil",
+            "/console/a b",
+            "/console/\r\nset-cookie: x",
+            "https://evil.example/console",
+            "javascript:alert(1)",
+            "/console/sign-in",
+            "/console/sign-out",
+            &long,
+        ] {
+            assert!(!is_return(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_that_stands_twice_is_none() {
+        let read =
+            |header: &str| cookie(std::iter::once(header), "a").map(|v| v.expose().to_owned());
+        assert_eq!(read("b=2; a=1; c"), Some("1".to_owned()));
+        assert_eq!(read("a=1; a=2"), None);
+        assert_eq!(read("a=; b=1"), None);
+        assert_eq!(read("aa=1"), None);
+        assert_eq!(cookie(["a=1", "a=1"].into_iter(), "a").map(|_| ()), None);
+    }
+}

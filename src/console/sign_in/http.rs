@@ -1,0 +1,152 @@
+//! Handlers of the sign-in.
+
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "the table in error.rs is the contract of every handler"
+)]
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+
+use crate::app::App;
+use crate::auth;
+use crate::console::http::{Faults, Field, SIGN_IN, page, see_other};
+use crate::console::layout::Frame;
+use crate::console::session::http::{EntrantAct, Visitor, VisitorForm, begin, forget};
+use crate::console::session::is_return;
+use crate::console::texts;
+use crate::error::{Error, Result};
+use crate::http::{Form, in_background};
+use crate::types::{Secret, SessionId};
+use crate::users::accounts::proof::Second;
+use crate::users::accounts::sessions::{Revoker, Which, revoke};
+use crate::users::operators::log_in::{self, Shown};
+
+#[derive(Template)]
+#[template(path = "console/sign_in.html")]
+struct SignInPage<'a> {
+    frame: Frame,
+    csrf: &'a str,
+    back: &'a str,
+    problem: Option<&'static str>,
+    name: Field,
+    password: Field,
+    code: Field,
+    recovery: Field,
+    /// Whether the recovery code is what was tried.
+    is_recovering: bool,
+}
+
+/// `GET /console/sign-in`.
+pub async fn show(by: Visitor, request: HttpRequest) -> Result<HttpResponse> {
+    let mut pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
+    let back = pairs.find(|(name, _)| name == "back");
+    let back = back.map_or_else(String::new, |(_, path)| path.into_owned());
+    let frame = Frame::outside("Sign in").after(request.query_string());
+    form(StatusCode::OK, &by, frame, None, (&back, None))
+}
+
+fn form(
+    status: StatusCode,
+    by: &Visitor,
+    frame: Frame,
+    problem: Option<&'static str>,
+    (back, sent): (&str, Option<&Form>),
+) -> Result<HttpResponse> {
+    let none = Faults::none();
+    let name = Field::text("name", "Name").required();
+    let name = Field {
+        autocomplete: "username",
+        ..name
+    };
+    let mut answer = page(
+        status,
+        &SignInPage {
+            frame,
+            csrf: &by.csrf,
+            back: if is_return(back) { back } else { "" },
+            problem,
+            name: name.filled(sent.and_then(|sent| sent.get("name")), &none),
+            password: Field::password("password", "Password", "current-password"),
+            code: Field::code("code", "Code").hint(
+                "Six digits, from your authenticator app. Leave it empty at your first sign-in.",
+            ),
+            recovery: Field::text("recoveryCode", "Recovery code")
+                .hint("One of those you kept when you set up the second factor. It is good once."),
+            is_recovering: sent.is_some_and(|sent| sent.get("recoveryCode").is_some()),
+        },
+    )?;
+    by.keep(&mut answer);
+    Ok(answer)
+}
+
+/// `POST /console/sign-in`.
+pub async fn sign_in(
+    app: web::Data<App>,
+    sent: VisitorForm,
+    request: HttpRequest,
+) -> Result<HttpResponse> {
+    let VisitorForm { by, form: fields } = sent;
+    let shown = shown(&fields);
+    let origin = auth::origin(&app, &request);
+    let app = app.into_inner();
+    let back = fields.get("back").unwrap_or_default();
+    let error = match log_in::log_in(&app, shown, &origin).await {
+        Ok(begun) => {
+            let mut answer = see_other(if is_return(back) { back } else { "/console" });
+            begin(&mut answer, &begun.session.made.token);
+            return Ok(answer);
+        }
+        Err(Error::CredentialsInvalid) => auth::refused(&app, &request),
+        Err(error) => error,
+    };
+    let entry = error.entry();
+    if !matches!(
+        error,
+        Error::CredentialsInvalid | Error::TotpRequired | Error::LockedOut
+    ) {
+        return Err(error);
+    }
+    let problem = texts::sign_in(entry.code);
+    let frame = Frame::outside("Sign in");
+    form(
+        entry.status,
+        &by,
+        frame,
+        Some(problem),
+        (back, Some(&fields)),
+    )
+}
+
+fn shown(fields: &Form) -> Shown {
+    let secret = |name| fields.secret(name).cloned();
+    Shown {
+        name: fields.get("name").unwrap_or_default().to_owned(),
+        password: secret("password").unwrap_or_else(|| Secret::new(String::new())),
+        second: match secret("recoveryCode") {
+            Some(code) => Second::Recovery(code),
+            None => Second::Code(secret("code")),
+        },
+    }
+}
+
+/// `POST /console/sign-out`: the session ends.
+pub async fn sign_out(app: web::Data<App>, sent: EntrantAct) -> Result<HttpResponse> {
+    let person = sent.by.person;
+    let ended = in_background(&app, move |app| async move {
+        let (which, actor) = (
+            Which::One(SessionId(person.session)),
+            person.account.actor(),
+        );
+        revoke(&app, &person.account, which, &Revoker { actor: &actor }).await
+    });
+    match ended.await {
+        // Another one ended it meanwhile.
+        Ok(_) | Err(Error::NotFound) => {}
+        Err(error) => return Err(error),
+    }
+    let mut answer = see_other(&format!("{SIGN_IN}?done=signed-out"));
+    forget(&mut answer);
+    Ok(answer)
+}

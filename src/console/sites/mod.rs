@@ -1,0 +1,3 @@
+//! The sites of a vendor.
+
+pub mod http;

@@ -1,0 +1,3 @@
+//! Tokens that were handed out.
+
+pub mod http;

@@ -1,0 +1,3 @@
+//! A new vendor.
+
+pub mod http;

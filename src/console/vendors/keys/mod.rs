@@ -1,0 +1,3 @@
+//! The key pairs of a vendor.
+
+pub mod http;

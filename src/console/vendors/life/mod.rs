@@ -1,0 +1,3 @@
+//! A vendor is suspended, resumed, cancelled.
+
+pub mod http;

@@ -1,0 +1,3 @@
+//! What is sent to webhooks, and sent again.
+
+pub mod http;
