@@ -29,6 +29,7 @@ mod connector_keys;
 mod connector_nonces;
 mod console;
 mod console_access;
+mod console_actions;
 mod console_pages;
 mod credential_file;
 mod credential_models;

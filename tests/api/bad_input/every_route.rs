@@ -88,6 +88,9 @@ impl Bench {
             Caller::Connector => Shown::TrustedLogin(self.vendor.clone()),
             Caller::Operator => bearer(&self.test.operator),
             Caller::Person | Caller::EnrollingPerson => bearer(&self.person),
+            Caller::Visitor | Caller::Entrant | Caller::SignedIn => {
+                panic!("no page is in this table: {}", route.path)
+            }
         }
     }
 

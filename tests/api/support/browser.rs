@@ -172,19 +172,23 @@ impl Browser {
 
     pub async fn click(&self, css: &str) {
         let element = self.find(css).await;
-        self.call(&format!("element/{element}/click"), json!({})).await;
+        self.call(&format!("element/{element}/click"), json!({}))
+            .await;
     }
 
     pub async fn text(&self, css: &str) -> String {
         let element = self.find(css).await;
-        let text = self.call(&format!("element/{element}/text"), Value::Null).await;
+        let text = self
+            .call(&format!("element/{element}/text"), Value::Null)
+            .await;
         text.as_str().unwrap().to_owned()
     }
 
     /// Types into a field, in the place of what it holds.
     pub async fn fill(&self, css: &str, text: &str) {
         let element = self.find(css).await;
-        self.call(&format!("element/{element}/clear"), json!({})).await;
+        self.call(&format!("element/{element}/clear"), json!({}))
+            .await;
         let typed = json!({ "text": text });
         self.call(&format!("element/{element}/value"), typed).await;
     }
@@ -247,7 +251,8 @@ impl Browser {
     pub async fn inspect(&self, name: &str) {
         for (width, is_dark) in [(1280, false), (390, false), (1280, true)] {
             self.look(width, is_dark).await;
-            let beyond = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+            let beyond =
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth";
             let beyond = self.eval(beyond).await;
             assert_eq!(beyond, 0, "{name} is too wide at {width}");
             if !is_dark {

@@ -83,8 +83,15 @@ impl<'a> Plain<'a> {
         let mut plain = Self::new(test);
         plain.get("/console/sign-in").await;
         let code = test.code(&person.secret, 0);
-        let fields = [("name", &*person.name), ("password", STRONG), ("code", &code)];
-        plain.post("/console/sign-in", &fields).await.expect_sent("/console");
+        let fields = [
+            ("name", &*person.name),
+            ("password", STRONG),
+            ("code", &code),
+        ];
+        plain
+            .post("/console/sign-in", &fields)
+            .await
+            .expect_sent("/console");
         test.app.clock.advance(30);
         plain.get("/console").await.expect(200, "What matters now");
         plain
@@ -98,8 +105,13 @@ impl<'a> Plain<'a> {
         body: Option<String>,
         headers: &[(&str, &str)],
     ) -> Page {
-        let mut request = self.http.request(method, format!("{}{path}", self.test.url));
-        let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.test.url));
+        let cookies = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
         let cookies: Vec<String> = cookies.collect();
         if !cookies.is_empty() {
             request = request.header("cookie", cookies.join("; "));
@@ -148,7 +160,8 @@ impl<'a> Plain<'a> {
         let mut fields = fields.to_vec();
         fields.push(("csrf", &csrf));
         let ours = [("sec-fetch-site", "same-origin"), ("origin", "null")];
-        self.send(Method::POST, path, Some(form(&fields)), &ours).await
+        self.send(Method::POST, path, Some(form(&fields)), &ours)
+            .await
     }
 }
 

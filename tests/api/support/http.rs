@@ -181,6 +181,7 @@ impl Answer {
             Dialect::OAuth => self.expect_oauth(status, code),
             Dialect::RPort => drop(self.expect_faults(status)),
             Dialect::TrustedLogin => self.expect_refusal(status, code),
+            Dialect::Console => panic!("pages have tests of their own: {path}"),
         }
     }
 }
