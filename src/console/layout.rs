@@ -125,6 +125,12 @@ impl Frame {
         self.area == Area::Account
     }
 
+    /// Whether it holds one form, and little else.
+    #[must_use]
+    pub fn is_slim(&self) -> bool {
+        self.links().is_empty()
+    }
+
     /// The token for forms.
     #[must_use]
     pub fn csrf(&self) -> &str {
@@ -162,16 +168,34 @@ pub fn moment_or(at: Option<&Timestamp>, none: &str) -> String {
     at.map_or_else(|| none.to_owned(), moment)
 }
 
-/// A span of time in two steps of size: `3 d 4 h`.
+/// A number with its digits in groups of three.
+#[must_use]
+pub fn count(number: impl std::borrow::Borrow<u32>) -> String {
+    let digits = number.borrow().to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A span of time in at most two steps of size: `3 d 4 h`.
 #[must_use]
 pub fn span(seconds: u64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
-        (0, _, _) => format!("{hours} h {minutes} min"),
-        _ => format!("{days} d {hours} h"),
+    let (large, small) = match (days, hours, minutes) {
+        (0, 0, 0) => return format!("{seconds} s"),
+        (0, 0, _) => ((minutes, "min"), (seconds % 60, "s")),
+        (0, _, _) => ((hours, "h"), (minutes, "min")),
+        _ => ((days, "d"), (hours, "h")),
+    };
+    if small.0 == 0 {
+        return format!("{} {}", large.0, large.1);
     }
+    format!("{} {} {} {}", large.0, large.1, small.0, small.1)
 }
 
 /// A label with its colour.
@@ -240,15 +264,14 @@ mod tests {
     #[test]
     fn spans_are_told_in_two_steps() {
         let told = [0, 59, 60, 3_600, 7_265, 100_000].map(span);
-        let expected = [
-            "0 s",
-            "59 s",
-            "1 min 0 s",
-            "1 h 0 min",
-            "2 h 1 min",
-            "1 d 3 h",
-        ];
+        let expected = ["0 s", "59 s", "1 min", "1 h", "2 h 1 min", "1 d 3 h"];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn digits_stand_in_groups_of_three() {
+        let told = [0, 999, 1_000, 256_000, 10_000_000].map(count);
+        assert_eq!(told, ["0", "999", "1,000", "256,000", "10,000,000"]);
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub fn check(name: &str) -> &str {
         "app_tokens" => "App tokens",
         "keys" => "Keys of the service",
         "clock" => "Clocks",
+        "running" => "This replica",
         other => other,
     }
 }
@@ -54,6 +55,7 @@ pub fn problem(word: &str) -> &str {
         "expiring" => "about to end",
         "not_loaded" => "not read yet",
         "apart" => "too far apart",
+        "stopping" => "is stopping",
         other => other,
     }
 }

@@ -1,9 +1,9 @@
 //! Every route on one line: method, path, who may call, handler. Those of the API stand in `api.rs`, the pages of the
 //! console in `console.rs`.
 //!
-//! `tests/api/access.rs` tries each as every caller, `tests/api/console_access.rs` the pages. What begins with `/sites` answers below `/api/sites` too. A query is
-//! refused with 400, but where the line says `query`. What stands behind `=>` makes something
-//! once for each `Idempotency-Key`: `Plain` or `Secret`, as [`Replay`] says.
+//! `tests/api/access.rs` tries each as every caller, `tests/api/console_access.rs` the pages. What begins with `/sites`
+//! answers below `/api/sites` too. A query is refused with 400, but where the line says `query`. What stands behind `=>`
+//! makes something once for each `Idempotency-Key`: `Plain` or `Secret`, as [`Replay`] says.
 
 mod api;
 mod caller;
