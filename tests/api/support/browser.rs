@@ -1,4 +1,4 @@
-//! A real Chromium, driven over the wire of WebDriver. One at a time in a run.
+//! A real Chromium, driven over the wire of `WebDriver`. One at a time in a run.
 
 use std::io::{BufRead, BufReader};
 use std::panic::AssertUnwindSafe;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 /// How long a page may take on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 const ARGUMENTS: [&str; 12] = [
     "--headless",
@@ -83,7 +83,7 @@ impl Browser {
     async fn new(port: u16) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let http = reqwest::Client::builder().no_proxy();
-        let http = http.timeout(Duration::from_secs(120)).build().unwrap();
+        let http = http.timeout(Duration::from_mins(2)).build().unwrap();
         let mut args = ARGUMENTS.map(ToOwned::to_owned).to_vec();
         args.push(format!("--user-data-dir={}", profile.path().display()));
         let wanted = json!({ "capabilities": { "alwaysMatch": {
