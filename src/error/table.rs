@@ -68,11 +68,7 @@ impl Error {
                 "claim_used",
                 "The private key was used already, so it can be claimed no more.",
             ),
-            Self::FormRefused => (
-                403,
-                "form_refused",
-                "The form is too old, or not of this page.",
-            ),
+            Self::FormRefused => (403, "form_refused", "The form is not of this page."),
             Self::CallerNotAllowed => (
                 403,
                 "caller_not_allowed",
