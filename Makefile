@@ -5,22 +5,26 @@ CARGO_DENY = .tools/bin/cargo-deny
 CARGO_DENY_VERSION = 0.20.2
 
 .DEFAULT_GOAL := help
-.PHONY: help tools build run test drill bench test-sdk check
+.PHONY: help tools run-tools build run test drill bench test-sdk check
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
-tools: ## Installs what is missing: PostgreSQL and PHP, and OpenBao below .tools/
+tools: ## Installs what is missing: PostgreSQL, PHP and Chromium, and OpenBao below .tools/
 	@sh scripts/tools.sh
+
+run-tools: # What running takes, and no more.
+	@sh scripts/tools.sh run
 
 build: ## Builds the program, target/debug/gatehouse
 	$(CARGO) build --locked
 
-run: tools build ## Starts OpenBao, PostgreSQL and the service on this machine
+run: run-tools build ## Starts OpenBao, PostgreSQL and the service on this machine
 	@exec target/debug/gatehouse dev
 
+# A test waits for its servers half of the time, so there is room for more of them at once than there are cores.
 test: tools ## Runs every test against real servers
-	$(CARGO) test --locked
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) + 1))} $(CARGO) test --locked
 
 drill: tools ## Repeats what takes many minutes: processes killed again and again, millions of rows
 	DRILL_KILLS=50 $(CARGO) test --locked --test api -- killed_ --skip webhooks_kills --skip step_kills --nocapture

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what `make run` and `make test` need and this machine lacks. Silent and quick when all is there.
+# Installs what this machine lacks: `tools.sh run` what `make run` needs, `tools.sh` what `make test` needs too. Silent and
+# quick when all is there.
 set -eu
 
 BAO_VERSION=2.7.2
@@ -156,6 +157,7 @@ command -v make >/dev/null || apt_install "make is missing" make
 has_pdeathsig || apt_install "setpriv is missing" util-linux
 has_postgres || install_postgres
 has_bao || install_bao
+[ "${1:-}" != run ] || exit 0
 has_hvac || install_hvac
 has_ftp || install_ftp
 has_php || apt_install "PHP with sodium is missing" php-cli
