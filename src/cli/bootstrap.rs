@@ -2,9 +2,10 @@
 
 use anyhow::Context;
 
-use super::out;
+use super::{operator, out};
 use crate::bootstrap::{self, Role};
 use crate::config::{self, Env};
+use crate::types::UserName;
 
 /// Options.
 #[derive(clap::Args)]
@@ -13,8 +14,8 @@ pub struct Args {
     #[arg(long)]
     one_token: bool,
     /// Name of the first operator
-    #[arg(long, default_value = "admin")]
-    operator: String,
+    #[arg(long, default_value = "admin", value_parser = operator::name)]
+    operator: UserName,
     /// Only bring policies, roles and schema up to date: make no credentials
     #[arg(long)]
     update: bool,
@@ -60,7 +61,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let token = bootstrap::new_operator(
         &handle,
         &pool,
-        &args.operator,
+        args.operator.as_str(),
         bootstrap::OPERATOR_TOKEN_DAYS,
     )
     .await?;

@@ -74,7 +74,8 @@ pub enum Args {
     /// Make a token for a script; it is shown once
     Add {
         /// What it is for; stands in every event
-        name: String,
+        #[arg(value_parser = name)]
+        name: UserName,
         /// It ends after so many days
         #[arg(long, default_value_t = bootstrap::OPERATOR_TOKEN_DAYS, value_parser = clap::value_parser!(u16).range(1..=366))]
         days: u16,
@@ -119,7 +120,8 @@ pub struct NewPassword {
     format: Format,
 }
 
-fn name(text: &str) -> Result<UserName, String> {
+/// A name that an operator, or a token for a script, may have.
+pub fn name(text: &str) -> Result<UserName, String> {
     UserName::try_from(text.to_owned()).map_err(|error| error.to_string())
 }
 
@@ -192,7 +194,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Args::Add { name, days } => {
             let token = config::administrator_token(&env)?;
             let handle = bootstrap::administrator(&config::server(&env)?, &token)?;
-            let token = bootstrap::new_operator(&handle, &pool, &name, days).await?;
+            let token = bootstrap::new_operator(&handle, &pool, name.as_str(), days).await?;
             out::line(token.expose())
         }
         Args::Revoke { name } => {

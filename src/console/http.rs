@@ -12,7 +12,8 @@ use crate::error::{Entry, Error, Result};
 /// Where strangers are sent.
 pub const SIGN_IN: &str = "/console/sign-in";
 
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \
+/// What pages may load, and who may show them: nothing but our own files, and nobody.
+pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \
                       connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// A page.

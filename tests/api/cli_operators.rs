@@ -50,6 +50,10 @@ async fn tokens_for_scripts_end() {
         let refused = refusal(&env, &["operator", "add", "script", "--days", days]);
         assert!(refused.contains("1..=366"), "{refused}");
     }
+    for bad in ["", "No Name", "ok\nroot  made: 2020"] {
+        let refused = refusal(&env, &["operator", "add", bad]);
+        assert!(refused.contains("invalid value"), "{refused}");
+    }
     let added = run(&env, &["operator", "add", "script", "--days", "2"]);
     let token = String::from_utf8(added.stdout).unwrap().trim().to_owned();
     test.keep_secret(&token);

@@ -173,3 +173,17 @@ async fn expect_actions(test: &TestApp, wanted: &[&str]) {
         );
     }
 }
+
+#[tokio::test]
+async fn first_page_stands_where_nothing_can_be_counted() {
+    let test = TestApp::start().await;
+    let ann = test.person("ann").await;
+    let mut plain = Plain::of(&test, &ann).await;
+    plain.get("/console").await.expect(200, "requests refused");
+    let held = test.sql().await;
+    let lock = "BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE";
+    held.batch_execute(lock).await.unwrap();
+    let page = plain.get("/console").await;
+    page.expect(200, "Not counted in time");
+    assert!(page.text.contains("App tokens"));
+}

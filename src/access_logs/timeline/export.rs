@@ -256,13 +256,18 @@ fn csv_lines(rows: impl Iterator<Item = [String; COLUMNS.len()]>) -> Result<Vec<
     lines.into_inner().map_err(|e| bad(&e))
 }
 
-/// A cell that no spreadsheet takes for a formula.
+/// A cell that no spreadsheet takes for a formula, also not where `;` stands between columns.
 fn harmless(text: String) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
-        format!("'{text}")
-    } else {
-        text
+    let begins = |rest: &str| rest.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+    let mut parts = text.split(';');
+    if !parts.any(begins) {
+        return text;
     }
+    let parts = text.split(';').map(|part| {
+        let mark = if begins(part) { "'" } else { "" };
+        format!("{mark}{part}")
+    });
+    parts.collect::<Vec<_>>().join(";")
 }
 
 fn cells(item: &Item) -> [String; COLUMNS.len()] {
@@ -311,6 +316,13 @@ mod tests {
     fn formulas_are_no_formulas_any_more() {
         for bad in ["=1+1", "+1", "-1", "@x", "\tx", "\rx"] {
             assert_eq!(harmless(bad.to_owned()), format!("'{bad}"));
+        }
+        for (bad, good) in [
+            ("Mozilla;=cmd|'/c x'!A1;x", "Mozilla;'=cmd|'/c x'!A1;x"),
+            ("=a;-1;b", "'=a;'-1;b"),
+            ("a=1; b=2", "a=1; b=2"),
+        ] {
+            assert_eq!(harmless(bad.to_owned()), good);
         }
         assert_eq!(harmless("a=1".to_owned()), "a=1");
         assert_eq!(harmless(String::new()), "");

@@ -5,6 +5,8 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use jiff::{SignedDuration, Timestamp};
@@ -50,6 +52,14 @@ struct HourRow {
     refused: i64,
 }
 
+/// What was issued and refused.
+struct Traffic {
+    bars: Vec<Bar>,
+    hours: Vec<HourRow>,
+    issued: i64,
+    refused: i64,
+}
+
 struct Holder {
     namespace: String,
     live: u32,
@@ -63,10 +73,7 @@ struct HomePage {
     is_ready: bool,
     checks: Vec<CheckRow>,
     tokens: Vec<TokenRow>,
-    bars: Vec<Bar>,
-    hours: Vec<HourRow>,
-    issued: i64,
-    refused: i64,
+    traffic: Option<Traffic>,
     live: u32,
     cap: u32,
     holders: Vec<Holder>,
@@ -85,7 +92,7 @@ pub async fn show(app: web::Data<App>, by: SignedIn, request: HttpRequest) -> Re
     let checks = health::checks(&app).await;
     let own = own_kinds();
     let client = app.db.get().await?;
-    let counted = store::hours(&client, &own, since).await?;
+    let counted = store::hours(&client, &own, since).await;
     let queue = store::queue(&client, since).await?;
     let (live, of_service) = budget::store::live(&client, &own, now).await?;
     let holders = budget::store::holders(&client, None, &own, now, SHOWN).await?;
@@ -93,10 +100,6 @@ pub async fn show(app: web::Data<App>, by: SignedIn, request: HttpRequest) -> Re
     drop(client);
     let more_findings = findings.len() > usize::try_from(SHOWN).unwrap_or(usize::MAX);
     findings.truncate(usize::try_from(SHOWN).unwrap_or(usize::MAX));
-    let counted: Vec<store::Hour> = (0..HOURS)
-        .map(|hour| counted.get(&hour).copied().unwrap_or_default())
-        .collect();
-    let pairs: Vec<(i64, i64)> = counted.iter().map(|h| (h.issued, h.refused)).collect();
     let caps = &app.config.limits.leases;
     let tokens = app.vault.app_tokens();
     let frame = Frame::new(&by.0.who(), Area::Home, "What matters now");
@@ -105,10 +108,8 @@ pub async fn show(app: web::Data<App>, by: SignedIn, request: HttpRequest) -> Re
         is_ready: checks.iter().all(|check| check.ok),
         checks: checks.iter().map(check_row).collect(),
         tokens: tokens.iter().map(|token| token_row(token, now)).collect(),
-        bars: plot::bars(&pairs),
-        issued: counted.iter().map(|hour| hour.issued).sum(),
-        refused: counted.iter().map(|hour| hour.refused).sum(),
-        hours: hour_rows(&counted, since),
+        // Millions take longer than a statement may; the rest of the page does not depend on it.
+        traffic: counted.ok().map(|counted| traffic(&counted, since)),
         live: live.saturating_add(of_service),
         cap: caps.all,
         holders: holders
@@ -170,6 +171,19 @@ fn token_row(token: &AppToken, now: Timestamp) -> TokenRow {
             .take(12)
             .map(|one| (moment(&one.at), life(one.life)))
             .collect(),
+    }
+}
+
+fn traffic(counted: &BTreeMap<i32, store::Hour>, since: Timestamp) -> Traffic {
+    let counted: Vec<store::Hour> = (0..HOURS)
+        .map(|hour| counted.get(&hour).copied().unwrap_or_default())
+        .collect();
+    let pairs: Vec<(i64, i64)> = counted.iter().map(|h| (h.issued, h.refused)).collect();
+    Traffic {
+        bars: plot::bars(&pairs),
+        issued: pairs.iter().map(|(issued, _)| issued).sum(),
+        refused: pairs.iter().map(|(_, refused)| refused).sum(),
+        hours: hour_rows(&counted, since),
     }
 }
 

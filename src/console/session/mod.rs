@@ -79,9 +79,12 @@ fn new_visit() -> Secret {
 #[must_use]
 pub fn is_return(path: &str) -> bool {
     let rest = path.strip_prefix("/console");
+    // Browsers take `%2e` for a dot. No path of a page needs a percent sign.
+    let before_query = path.split('?').next().unwrap_or_default();
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || rest.starts_with('?'))
         && path.len() <= LONGEST_RETURN
         && path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
+        && !before_query.contains('%')
         && !path.contains("//")
         && !path.contains("/..")
         && !path.starts_with("/console/sign-")
@@ -124,6 +127,8 @@ mod tests {
             "/console//evil.example",
             "/console/..//evil.example",
             "/console/../api",
+            "/console/%2e%2e/metrics",
+            "/console/%2E./metrics",
             "/console\\evil",
             "/console/a b",
             "/console/\r\nset-cookie: x",

@@ -23,6 +23,8 @@ use crate::types::Secret;
 use crate::users::accounts::own;
 use crate::users::operators::http::own as own_of;
 
+/// Where a temporary password is changed, which comes first.
+const PASSWORD: &str = "/console/account/password";
 const TITLE: &str = "Set up your second factor";
 
 #[derive(Template)]
@@ -66,7 +68,7 @@ fn confirm_page(by: &Session, begun: Option<(Square, Secret)>, faults: &Faults) 
 /// `GET /console/account/totp`.
 pub async fn show(by: Entrant) -> Result<HttpResponse> {
     if by.0.person.account.password_temporary {
-        return Ok(see_other("/console/account/password"));
+        return Ok(see_other(PASSWORD));
     }
     shown(&begin_page(&by.0, &Faults::none()))
 }
@@ -88,6 +90,9 @@ fn secret(form: &Form, name: &str) -> Secret {
 /// `POST /console/account/totp`: shows a new secret, once.
 pub async fn begin(app: web::Data<App>, sent: EntrantAct) -> Result<HttpResponse> {
     let EntrantAct { by, form } = sent;
+    if by.person.account.password_temporary {
+        return Ok(see_other(PASSWORD));
+    }
     let (own, password) = (own_of(by.person.clone()), secret(&form, "password"));
     let begun = in_background(&app, move |app| async move {
         own::begin_totp(&app, &own, &password).await
@@ -107,6 +112,9 @@ pub async fn begin(app: web::Data<App>, sent: EntrantAct) -> Result<HttpResponse
 /// `POST /console/account/totp/confirm`: puts it into force; shows the recovery codes, once.
 pub async fn confirm(app: web::Data<App>, sent: EntrantAct) -> Result<HttpResponse> {
     let EntrantAct { mut by, form } = sent;
+    if by.person.account.password_temporary {
+        return Ok(see_other(PASSWORD));
+    }
     let (own, code) = (own_of(by.person.clone()), secret(&form, "code"));
     let confirmed = in_background(&app, move |app| async move {
         own::confirm_totp(&app, &own, &code).await
