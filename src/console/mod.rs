@@ -1,6 +1,6 @@
 //! The web console: pages for the people who run the platform, rendered here and usable without scripts.
 //!
-//! One folder for each area: `http.rs` holds its handlers, `view.rs` what its templates show. The templates lie in
+//! One folder for each area: `http.rs` holds its handlers and what its templates show. The templates lie in
 //! `templates/console/`, and with them the words of pages; the words that code chooses stand in [`texts`]. Whoever signs
 //! in ([`sign_in`]) gets a session of an operator as the API gives it, in a cookie that only these pages take
 //! ([`session`]); each form carries a token bound to it ([`csrf`]). Handlers call what handlers of the API call.

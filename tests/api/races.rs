@@ -294,15 +294,18 @@ async fn removal_that_two_finish_is_one_event() {
     let vendor = test.vendor("gravityview").await;
     test.site(&vendor, SITE, "Customer_access-key_0001").await;
     let stored = format!("gravityview-store/{SITE}");
-    wire.delay(&stored, Duration::from_secs(2));
+    wire.delay_reply(&stored, Duration::from_secs(2));
     let first = async {
         let path = format!("/sites/{SITE}");
         test.delete(&path).bearer(&vendor.public_key).send().await
     };
     let other = async {
-        // The secret is being deleted: that is the last thing before the record.
-        let is_asked = || std::future::ready(!wire.calls_to(&stored).is_empty());
-        wait::until("the secret is being deleted", is_asked).await;
+        // The secret is deleted: what is left to do is the record.
+        let is_done = || {
+            let calls = wire.calls_to(&stored);
+            std::future::ready(calls.first().is_some_and(|call| call.status.is_some()))
+        };
+        wait::until("the secret is deleted", is_done).await;
         test.app.clock.advance(61);
         test.pass("remove_sites").await
     };

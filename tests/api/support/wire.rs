@@ -54,6 +54,8 @@ enum Fault {
     DropReply,
     /// It reaches OpenBao so much later.
     Delay(Duration),
+    /// OpenBao gets it at once; its answer comes so much later.
+    DelayReply(Duration),
 }
 
 #[derive(Default)]
@@ -189,6 +191,11 @@ impl Wire {
         self.arm(path, Fault::Delay(time));
     }
 
+    /// The next call to `/v1/<path>` is carried out, and its answer waits.
+    pub fn delay_reply(&self, path: &str, time: Duration) {
+        self.arm(path, Fault::DelayReply(time));
+    }
+
     fn arm(&self, path: &str, fault: Fault) {
         let mut state = self.state.lock().unwrap();
         state.faults.insert(format!("/v1/{path}"), fault);
@@ -273,8 +280,10 @@ async fn forward(
             seen.answer = bytes.to_vec();
         }
     }
-    if let Some(Fault::DropReply) = fault {
-        cut(&request);
+    match fault {
+        Some(Fault::DropReply) => cut(&request),
+        Some(Fault::DelayReply(time)) => tokio::time::sleep(time).await,
+        _ => {}
     }
     back.body(bytes)
 }
