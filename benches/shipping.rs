@@ -181,6 +181,7 @@ async fn config(database_url: &str, openbao: &OpenBao) -> Config {
     Config {
         http: HttpConfig {
             listen: "127.0.0.1:0".parse().unwrap(),
+            tls: None,
             stop_delay: Duration::ZERO,
             trusted_proxies: Vec::new(),
         },

@@ -112,6 +112,9 @@ pub enum StartError {
     /// TLS to the outside cannot be set up.
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
+    /// The listener's certificate cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] crate::http::tls::Unusable),
     /// The address to listen at is taken or not ours.
     #[error("cannot listen at {0}: {1}")]
     Listen(std::net::SocketAddr, std::io::Error),

@@ -9,17 +9,14 @@ mod bao;
 mod dev;
 mod egress;
 mod env;
+mod http;
 mod limits;
 mod lockbox;
 mod logs;
 mod users;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::Duration;
-
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use ipnet::IpNet;
 
 use crate::types::{Namespace, Secret};
 use crate::vault::{Server, TokenSources};
@@ -30,13 +27,14 @@ pub use audit::needed as audit_settings;
 pub use bao::issuer_source;
 pub use dev::DevConfig;
 pub use env::Env;
+pub use http::{HttpConfig, TlsFiles};
 pub use limits::{LeaseCaps, LimitConfig, Rate};
 pub use lockbox::LockboxConfig;
 pub use logs::LogConfig;
 pub use users::UserConfig;
 
 use bao::token_sources;
-use egress::{egress_settings, networks};
+use egress::egress_settings;
 use env::invalid;
 
 /// What is wrong with the configuration.
@@ -86,18 +84,6 @@ pub struct Config {
     pub trial: bool,
 }
 
-/// The HTTP side.
-#[derive(Clone, Debug)]
-pub struct HttpConfig {
-    /// Where to listen: `GATEHOUSE_LISTEN`, default `127.0.0.1:8080`.
-    pub listen: SocketAddr,
-    /// How long requests are still taken after `/readyz` has turned: `GATEHOUSE_STOP_DELAY`, seconds, default 5 (in
-    /// `dev` 0).
-    pub stop_delay: Duration,
-    /// Proxies whose `X-Forwarded-For` is believed: `GATEHOUSE_TRUSTED_PROXIES`, networks in CIDR form, default none.
-    pub trusted_proxies: Vec<IpNet>,
-}
-
 /// OpenBao.
 #[derive(Clone)]
 pub struct BaoConfig {
@@ -134,7 +120,7 @@ impl Config {
     pub fn from_env(env: &Env) -> Result<Self> {
         let http = HttpConfig::from_env(env, 5)?;
         Ok(Self {
-            access_tokens: AccessTokenConfig::from_env(env, http.listen)?,
+            access_tokens: AccessTokenConfig::from_env(env, &http)?,
             http,
             bao: BaoConfig::from_env(env)?,
             db: db_settings(env)?,
@@ -157,19 +143,6 @@ fn pool_size(env: &Env) -> Result<usize> {
         Ok(size)
     } else {
         Err(invalid(name, &"must be 8 to 1000"))
-    }
-}
-
-impl HttpConfig {
-    fn from_env(env: &Env, stop_delay: u64) -> Result<Self> {
-        Ok(Self {
-            listen: env.parsed(
-                "GATEHOUSE_LISTEN",
-                SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
-            )?,
-            stop_delay: Duration::from_secs(env.parsed("GATEHOUSE_STOP_DELAY", stop_delay)?),
-            trusted_proxies: networks(env, "GATEHOUSE_TRUSTED_PROXIES", "")?,
-        })
     }
 }
 
@@ -351,6 +324,7 @@ mod tests {
             ("GATEHOUSE_SIGNUP_SECRET", "canary"),
             ("GATEHOUSE_SIGNUP_SECRET_FILE", "/nonexistent/canary"),
             ("GATEHOUSE_LISTEN", "canary"),
+            ("GATEHOUSE_TLS_CERT_FILE", "/nonexistent/canary"),
             ("GATEHOUSE_LIMIT_VENDOR", "0/1"),
             ("GATEHOUSE_TRUSTED_PROXIES", "canary"),
             ("GATEHOUSE_EGRESS_ALLOW", "10.0.0.0/8,canary"),

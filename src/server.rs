@@ -20,7 +20,7 @@ use crate::error::cause_chain;
 use crate::events::chain;
 use crate::events::http::keep_refusals;
 use crate::events::refused;
-use crate::http::{harden, head_limit, limit, time_limit};
+use crate::http::{harden, head_limit, limit, time_limit, tls};
 use crate::tasks::TASKS;
 use crate::telemetry::{RequestSpan, with_request_id};
 use crate::vault::Vault;
@@ -54,6 +54,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let address = listener
         .local_addr()
         .map_err(|e| StartError::Listen(listen, e))?;
+    let files = config.http.tls.clone();
+    let certificate = files.map(tls::Served::read).transpose()?.map(Arc::new);
     let app = App::new(config)?;
     keep_tokens(&app);
     refuse_unfit(&app).await?;
@@ -66,6 +68,14 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         })
     };
     spawn_background(&app);
+    if let Some(certificate) = &certificate {
+        let (served, stop) = (Arc::clone(certificate), app.stop.clone());
+        supervised(
+            &app,
+            "certificate",
+            async move { served.follow(&stop).await },
+        );
+    }
     let data = web::Data::from(Arc::clone(&app));
     let server = HttpServer::new(move || {
         // The last one wrapped is the first to see a request.
@@ -84,13 +94,16 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     .client_request_timeout(Duration::from_secs(5))
     .client_disconnect_timeout(Duration::from_secs(2))
     .shutdown_timeout(DRAIN_SECONDS)
-    .disable_signals()
-    .listen(listener)
-    .map_err(|e| StartError::Listen(listen, e))?
-    .run();
+    .tls_handshake_timeout(Duration::from_secs(5))
+    .disable_signals();
+    let server = match certificate {
+        Some(files) => server.listen_rustls_0_23(listener, tls::server_config(files)?),
+        None => server.listen(listener),
+    };
+    let server = server.map_err(|e| StartError::Listen(listen, e))?.run();
     let handle = server.handle();
     let ended = tokio::spawn(server);
-    tracing::info!(%address, "Listening");
+    tracing::info!(%address, scheme = app.config.http.scheme(), "Listening");
     Ok(Running {
         address,
         app,

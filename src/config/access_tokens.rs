@@ -1,17 +1,15 @@
 //! Access tokens that the service signs.
 
-use std::net::SocketAddr;
-
 use url::Url;
 
 use super::env::invalid;
-use super::{Env, Result};
+use super::{Env, HttpConfig, Result};
 
 /// Access tokens that the service signs.
 #[derive(Clone, Debug)]
 pub struct AccessTokenConfig {
     /// Where clients reach the service: `GATEHOUSE_PUBLIC_URL`, `https://host` without a path, default
-    /// `http://<GATEHOUSE_LISTEN>`. Issuer and audience of the tokens: all replicas must say the same.
+    /// that of the listener. Issuer and audience of the tokens: all replicas must say the same.
     pub issuer: String,
     /// How long a token lasts where its client says nothing, in seconds: `GATEHOUSE_ACCESS_TOKEN_SECONDS`, 60 to 3600,
     /// default 600.
@@ -21,10 +19,10 @@ pub struct AccessTokenConfig {
 }
 
 impl AccessTokenConfig {
-    pub(super) fn from_env(env: &Env, listen: SocketAddr) -> Result<Self> {
+    pub(super) fn from_env(env: &Env, http: &HttpConfig) -> Result<Self> {
         let name = "GATEHOUSE_PUBLIC_URL";
         let issuer = match env.text(name) {
-            None => format!("http://{listen}"),
+            None => format!("{}://{}", http.scheme(), http.listen),
             Some(text) if is_origin(&text) => text,
             Some(_) => {
                 return Err(invalid(

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::egress::networks;
 use super::env::invalid;
-use super::{ConfigError, Env, Result, bao_namespace, networks};
+use super::{ConfigError, Env, Result, bao_namespace};
 use crate::access_logs::Settings;
 
 const FILE: &str = "GATEHOUSE_AUDIT_FILE";

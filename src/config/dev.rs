@@ -43,8 +43,12 @@ impl DevConfig {
             .text("GATEHOUSE_DEV_DIR")
             .unwrap_or_else(|| ".gatehouse".to_owned());
         let http = HttpConfig::from_env(env, 0)?;
+        if http.tls.is_some() {
+            let problem = "is for `gatehouse serve`: `gatehouse dev` speaks plain HTTP";
+            return Err(invalid("GATEHOUSE_TLS_CERT_FILE", &problem));
+        }
         Ok(Self {
-            access_tokens: AccessTokenConfig::from_env(env, http.listen)?,
+            access_tokens: AccessTokenConfig::from_env(env, &http)?,
             dir: std::path::absolute(dir).map_err(|e| invalid("GATEHOUSE_DEV_DIR", &e))?,
             openbao_port: env.parsed("GATEHOUSE_DEV_OPENBAO_PORT", 8200)?,
             openbao_cluster_port: env.parsed("GATEHOUSE_DEV_OPENBAO_CLUSTER_PORT", 8201)?,

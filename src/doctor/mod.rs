@@ -15,13 +15,17 @@ mod tokens;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::config::Config;
+use crate::config::{Config, TlsFiles};
 use crate::error::cause_chain;
+use crate::http::tls::Served;
 
 /// The longest that one check takes.
 const LIMIT: Duration = Duration::from_secs(5);
+/// Hours: a certificate that ends sooner should have been replaced by now.
+const SOON: i64 = 7 * 24;
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -170,6 +174,9 @@ fn settings(config: &Config) -> Findings {
             "GATEHOUSE_TRIAL=true: the service runs with any token, a root token too",
         );
     }
+    if let Some(files) = config.http.tls.clone() {
+        certificate(&mut found, files);
+    }
     if !config.bao.server.is_private() {
         found.say(
             Level::Warning,
@@ -178,6 +185,24 @@ fn settings(config: &Config) -> Findings {
         );
     }
     found
+}
+
+/// The listener's certificate, as `serve` would read it.
+fn certificate(found: &mut Findings, files: TlsFiles) {
+    let (level, says) = match Served::read(files) {
+        Err(unusable) => (Level::Fault, unusable.to_string()),
+        Ok(served) => {
+            let left = served.ends_at().duration_since(Timestamp::now());
+            let says = format!("the listener's certificate ends at {}", served.ends_at());
+            let level = match left.as_hours() {
+                _ if left.is_negative() => Level::Fault,
+                ..SOON => Level::Warning,
+                _ => Level::Ok,
+            };
+            (level, says)
+        }
+    };
+    found.say(level, "certificate", says);
 }
 
 /// The answer, or why there is none, in a bounded time.

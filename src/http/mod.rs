@@ -10,6 +10,7 @@ pub mod limit;
 mod middleware;
 mod paging;
 mod path;
+pub mod tls;
 
 pub use address::client_address;
 pub use decided::Decided;

@@ -120,6 +120,7 @@ mod timeline_export;
 mod timeline_pages;
 mod timeline_retention;
 mod timeline_scale;
+mod tls;
 mod token_settings;
 mod token_terms;
 mod tokens;

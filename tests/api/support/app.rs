@@ -111,6 +111,7 @@ impl Place {
         Config {
             http: HttpConfig {
                 listen: "127.0.0.1:0".parse().unwrap(),
+                tls: None,
                 stop_delay: Duration::ZERO,
                 trusted_proxies: Vec::new(),
             },

@@ -1,7 +1,7 @@
 //! `gatehouse serve` as a process of its own, for tests that kill it or look at its memory.
 
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use gatehouse::bootstrap::{self, Role};
@@ -23,7 +23,7 @@ impl Process {
         self.child.wait().unwrap();
     }
 
-    /// What it logged.
+    /// What it logged, and what it said at its end.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log.join("log")).unwrap()
     }
@@ -97,6 +97,7 @@ pub fn spawn(settings: &[(String, String)]) -> Process {
     drop(port);
     let log = servers::folder(&format!("kills-{}", servers::number()));
     std::fs::create_dir_all(&log).unwrap();
+    let file = std::fs::File::create(log.join("log")).unwrap();
     let child = Command::new(env!("CARGO_BIN_EXE_gatehouse"))
         .arg("serve")
         .env_clear()
@@ -106,8 +107,8 @@ pub fn spawn(settings: &[(String, String)]) -> Process {
         .env("HTTP_PROXY", "http://127.0.0.1:9")
         .env("HTTPS_PROXY", "http://127.0.0.1:9")
         .env("ALL_PROXY", "http://127.0.0.1:9")
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(log.join("log")).unwrap())
+        .stdout(file.try_clone().unwrap())
+        .stderr(file)
         .spawn()
         .unwrap();
     Process {
