@@ -59,7 +59,7 @@ async fn answered(http: &reqwest::Client, url: &str) -> reqwest::Response {
     loop {
         match http.get(url).send().await {
             Ok(answer) => return answer,
-            Err(error) => assert!(started.elapsed() < Duration::from_secs(60), "{error:?}"),
+            Err(error) => assert!(started.elapsed() < Duration::from_mins(1), "{error:?}"),
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -69,7 +69,7 @@ async fn logged(process: &Process, text: &str) {
     let started = Instant::now();
     while !process.log().contains(text) {
         let log = process.log();
-        assert!(started.elapsed() < Duration::from_secs(60), "{log}");
+        assert!(started.elapsed() < Duration::from_mins(1), "{log}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -142,7 +142,7 @@ async fn a_certificate_that_cannot_be_served_ends_the_start_and_is_named() {
         match certificate {
             "no file" => std::fs::remove_file(files.path("cert.pem")).unwrap(),
             "ours, and another's key" => std::fs::write(files.path("key.pem"), &key).unwrap(),
-            text => std::fs::write(files.path("cert.pem"), text).unwrap(),
+            pem => std::fs::write(files.path("cert.pem"), pem).unwrap(),
         }
         let mut settings = settings.clone();
         settings.extend(files.settings());
@@ -168,24 +168,23 @@ async fn doctor_reads_the_certificate_and_says_when_it_ends() {
     let test = TestApp::start().await;
     let settings = settings(&test.place()).await;
     let files = Files::new();
+    // Of all that it reads, only the line of the certificate: this PostgreSQL has faults of its own.
     let doctor = async || {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_gatehouse"));
         let (all, own) = (settings.clone(), files.settings());
         command.arg("doctor").env_clear().envs(all).envs(own);
-        let ended = command.output().await.unwrap();
-        (
-            ended.status.code(),
-            String::from_utf8(ended.stdout).unwrap(),
-        )
+        let said = String::from_utf8(command.output().await.unwrap().stdout).unwrap();
+        let line = said.lines().find(|line| line.contains("certificate"));
+        line.unwrap_or_else(|| panic!("{said}")).trim().to_owned()
     };
-    let (status, said) = doctor().await;
-    assert_eq!(status, Some(1), "{said}");
-    assert!(said.contains("cert.pem: No such file"), "{said}");
-    for (year, wanted) in [(2098, Some(0)), (2020, Some(1))] {
+    let line = doctor().await;
+    assert!(line.starts_with("FAULT "), "{line}");
+    assert!(line.contains("cert.pem: No such file"), "{line}");
+    for (year, wanted) in [(2098, "ok "), (2020, "FAULT ")] {
         files.write(year);
-        let (status, said) = doctor().await;
-        assert_eq!(status, wanted, "{said}");
-        let says = format!("the listener's certificate ends at {year}-01-01T00:00:00Z");
-        assert!(said.contains(&says), "{said}");
+        let line = doctor().await;
+        assert!(line.starts_with(wanted), "{line}");
+        let ends = format!("the listener's certificate ends at {year}-01-01T00:00:00Z");
+        assert!(line.contains(&ends), "{line}");
     }
 }
