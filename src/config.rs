@@ -13,6 +13,7 @@ mod http;
 mod limits;
 mod lockbox;
 mod logs;
+mod traces;
 mod users;
 
 use base64::Engine;
@@ -31,6 +32,7 @@ pub use http::{HttpConfig, TlsFiles};
 pub use limits::{LeaseCaps, LimitConfig, Rate};
 pub use lockbox::LockboxConfig;
 pub use logs::LogConfig;
+pub use traces::TraceConfig;
 pub use users::UserConfig;
 
 use bao::token_sources;

@@ -22,7 +22,7 @@ use crate::events::http::keep_refusals;
 use crate::events::refused;
 use crate::http::{harden, head_limit, limit, time_limit, tls};
 use crate::tasks::TASKS;
-use crate::telemetry::{RequestSpan, with_request_id};
+use crate::telemetry::{RequestSpan, levels, with_request_id};
 use crate::vault::Vault;
 use crate::vendors::keys::uses;
 use crate::{access_logs, lockbox, oauth, routes, telemetry};
@@ -205,10 +205,15 @@ fn spawn_background(app: &Arc<App>) {
     supervised(app, "directory", async move {
         follower
             .directory
-            .follow(&follower.db, &follower.stop, |channel| match channel {
-                oauth::keys::CHANNEL => follower.token_keys.wake.notify_one(),
-                _ => follower.lockboxes.wake.notify_one(),
-            })
+            .follow(
+                &follower.db,
+                &follower.stop,
+                |channel, payload| match channel {
+                    oauth::keys::CHANNEL => follower.token_keys.wake.notify_one(),
+                    levels::CHANNEL => levels::told(&follower, payload),
+                    _ => follower.lockboxes.wake.notify_one(),
+                },
+            )
             .await;
     });
     let starter = Arc::clone(app);

@@ -1,4 +1,8 @@
-//! Logs and metrics. Logs are JSON, one line per request; a path's parameters and query never stand in them.
+//! Logs, traces and metrics. Logs are JSON, one line per request; a path's parameters and query never stand in them.
+
+pub mod levels;
+pub mod logs;
+pub mod traces;
 
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
@@ -10,9 +14,8 @@ use actix_web::http::header::USER_AGENT;
 use actix_web::{Error, HttpMessage, web};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing::Span;
+use tracing::field::Empty;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::app::App;
 use crate::error::Dialect;
@@ -40,27 +43,6 @@ pub struct Current {
     pub seen: Arc<Seen>,
     /// The limits it was counted against.
     pub limits: Arc<Counted>,
-}
-
-/// Log levels: `filter` as in `RUST_LOG`. Always off are the client library's own lines, as they hold secret paths, and the
-/// server library's errors for requests that are none: anybody could fill the log with them.
-#[must_use]
-pub fn filter(filter: &str) -> EnvFilter {
-    EnvFilter::builder().parse_lossy(format!(
-        "{filter},vaultrs=off,rustify=off,actix_http::h1=off"
-    ))
-}
-
-/// Writes logs as JSON.
-pub fn init_logs<W>(levels: &str, to: W)
-where
-    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
-{
-    let logs = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_writer(to);
-    logs.with_env_filter(filter(levels)).init();
 }
 
 /// The metrics of this process. The first call installs the recorder.
@@ -129,13 +111,20 @@ impl RootSpanBuilder for RequestSpan {
             .match_pattern()
             .unwrap_or_else(|| "unmatched".to_owned());
         let id = request.extensions().get::<RequestId>().copied();
-        tracing::info_span!(
+        let span = tracing::info_span!(
             "request",
             request_id = %id.map(|id| id.to_string()).unwrap_or_default(),
             http.method = %request.method(),
             http.route = %route,
-            vendor.id = tracing::field::Empty,
-        )
+            vendor.id = Empty,
+            trace_id = Empty,
+            otel.name = Empty,
+            otel.kind = Empty,
+            otel.status_code = Empty,
+            http.response.status_code = Empty,
+        );
+        traces::begin(request, &span, &route);
+        span
     }
 
     fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {
@@ -150,6 +139,7 @@ impl RootSpanBuilder for RequestSpan {
         let status = status.as_u16();
         metrics::counter!("gatehouse_requests_total", "status" => status.to_string()).increment(1);
         metrics::histogram!("gatehouse_request_seconds").record(ms / 1000.0);
+        traces::end(&span, status);
         span.in_scope(|| tracing::info!(http.status = status, duration_ms = ms, "Answered"));
     }
 }

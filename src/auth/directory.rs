@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::oauth;
 use crate::oauth::revoke::store::Revoked;
 use crate::oauth::revoke::{self, RevokedTokens};
+use crate::telemetry::levels;
 use crate::types::{KeyId, Namespace, VendorId};
 use crate::users::{self, OperatorToken};
 use crate::vendors::{self, Vendor};
@@ -34,6 +35,7 @@ const CHANNELS: &[&str] = &[
     "gatehouse_vendors",
     "gatehouse_operators",
     "gatehouse_lockbox",
+    levels::CHANNEL,
 ];
 
 /// Who may call, in memory.
@@ -231,7 +233,7 @@ impl Directory {
         &self,
         pool: &Pool,
         stop: &CancellationToken,
-        others: impl Fn(&str) + Sync,
+        others: impl Fn(&str, &str) + Sync,
     ) {
         let mut pause = Duration::from_millis(100);
         while !stop.is_cancelled() {
@@ -260,7 +262,12 @@ impl Directory {
         }
     }
 
-    async fn hear(&self, pool: &Pool, heard: Heard, others: &impl Fn(&str)) -> db::Result<()> {
+    async fn hear(
+        &self,
+        pool: &Pool,
+        heard: Heard,
+        others: &impl Fn(&str, &str),
+    ) -> db::Result<()> {
         match heard {
             Heard::Connected => {
                 let client = pool.get().await?;
@@ -273,8 +280,8 @@ impl Directory {
             Heard::Notification { channel, payload } if channel == revoke::CHANNEL => {
                 self.revoked.add(Revoked::told(&payload));
             }
-            Heard::Notification { channel, .. } if !REGISTRY.contains(&channel.as_str()) => {
-                others(&channel);
+            Heard::Notification { channel, payload } if !REGISTRY.contains(&channel.as_str()) => {
+                others(&channel, &payload);
             }
             Heard::Notification { channel, payload } => {
                 let client = pool.get().await?;

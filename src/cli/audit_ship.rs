@@ -13,7 +13,7 @@ use crate::{access_logs, telemetry};
 /// Where a setting cannot be used.
 pub async fn run() -> anyhow::Result<()> {
     let env = Env::process();
-    telemetry::init_logs(&env.log_levels(), std::io::stdout);
+    telemetry::logs::init(&env.log_levels(), std::io::stdout, None);
     let settings = config::audit_settings(&env)?;
     let pool = Pool::new(&config::db_settings(&env)?)?;
     let stop = CancellationToken::new();

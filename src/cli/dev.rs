@@ -28,7 +28,8 @@ use crate::vault::{Server, TokenSource, TokenSources};
 /// Says what is missing, which port is taken, or what else is in the way.
 pub async fn run() -> anyhow::Result<()> {
     let env = Env::process();
-    telemetry::init_logs(&env.log_levels(), std::io::stderr);
+    let traces = super::traces(&env)?;
+    telemetry::logs::init(&env.log_levels(), std::io::stderr, traces.as_ref());
     let config = DevConfig::from_env(&env)?;
     tracing::warn!(
         "This mode is for one machine and for development: the keys to everything lie beside the data"
@@ -44,6 +45,9 @@ pub async fn run() -> anyhow::Result<()> {
         () = &mut stopped => Ok(()),
         served = serve_with(&config, &mut servers) => served,
     };
+    if let Some(traces) = traces {
+        traces.finish().await;
+    }
     let stopped = servers.stop().await;
     served.and(stopped)
 }

@@ -33,6 +33,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::config::{Env, TraceConfig};
+use crate::telemetry::traces::Traces;
+
 const SERVE_HELP: &str = "\
 Needed: GATEHOUSE_BAO_ADDR, DATABASE_URL, GATEHOUSE_SIGNUP_SECRET, and tokens of OpenBao:
 GATEHOUSE_BAO_{ISSUER,REVOKER,PROVISIONER}_{ROLE_ID,SECRET_ID} as `gatehouse bootstrap` prints them.
@@ -224,6 +227,14 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Webhook(args) => webhook::run(args).await,
     };
     done.map(|()| ExitCode::SUCCESS)
+}
+
+/// The traces of this process, where a collector is set.
+///
+/// # Errors
+/// Names the variable that cannot be used.
+fn traces(env: &Env) -> anyhow::Result<Option<Traces>> {
+    TraceConfig::from_env(env)?.map(Traces::new).transpose()
 }
 
 #[cfg(test)]

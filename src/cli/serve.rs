@@ -11,11 +11,18 @@ use crate::{server, telemetry};
 /// Where a setting cannot be used, or the service cannot start.
 pub async fn run() -> anyhow::Result<()> {
     let env = Env::process();
-    telemetry::init_logs(&env.log_levels(), std::io::stdout);
+    let traces = super::traces(&env)?;
+    telemetry::logs::init(&env.log_levels(), std::io::stdout, traces.as_ref());
     let config = Config::from_env(&env)?;
     let stopped = stop_signal()?;
-    let running = server::start(config).await?;
-    Ok(running.until(stopped).await?)
+    let ended = match server::start(config).await {
+        Ok(running) => running.until(stopped).await,
+        Err(error) => Err(error),
+    };
+    if let Some(traces) = traces {
+        traces.finish().await;
+    }
+    Ok(ended?)
 }
 
 /// Resolves when the process is asked to stop.

@@ -4,6 +4,7 @@ use super::{Caller, Route, operation, routes};
 use crate::access_logs::{nodes, timeline};
 use crate::federation::{issuers, policies};
 use crate::lockbox::rport;
+use crate::telemetry::levels;
 use crate::trustedlogin::{connector, signing};
 use crate::users::accounts::{manage as user_accounts, own as account, sessions as user_sessions};
 use crate::users::{self, operators, workers};
@@ -229,6 +230,9 @@ routes! { ROUTES:
     POST   "/api/admin/audit-nodes/remove"                     Operator        nodes::http::remove;
     POST   "/api/admin/explain"                                Operator        tokens::explain::http::explain;
     GET    "/api/admin/findings"                               Operator        vendors::repair::http::findings, query;
+    GET    "/api/admin/log-levels"                             Operator        levels::http::show;
+    PUT    "/api/admin/log-levels"                             Operator        levels::http::change;
+    DELETE "/api/admin/log-levels"                             Operator        levels::http::reset;
     GET    "/api/admin/tasks"                                  Operator        tasks::http::list;
     GET    "/api/lockbox"                                      User            lockbox::http::status;
     POST   "/api/lockbox/init"                                 LockboxAdmin    lockbox::http::init => Plain;

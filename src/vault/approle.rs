@@ -7,6 +7,7 @@ use super::Error;
 use super::call::Call;
 use super::client::Handle;
 use super::tokens::Auth;
+use super::watch::watched;
 use crate::types::Secret;
 
 /// What an AppRole log-in needs.
@@ -35,10 +36,8 @@ pub async fn login(handle: &Handle, role_id: &str, secret_id: &Secret) -> Result
 /// # Errors
 /// Where OpenBao refuses or does not answer.
 pub async fn enable(handle: &Handle) -> Result<(), Error> {
-    match vaultrs::sys::auth::enable(handle, "approle", "approle", None)
-        .await
-        .map_err(Error::from)
-    {
+    let call = vaultrs::sys::auth::enable(handle, "approle", "approle", None);
+    match watched("POST", "sys/auth/approle", call).await {
         Err(Error::PathInUse) | Ok(()) => Ok(()),
         Err(error) => Err(error),
     }

@@ -18,6 +18,7 @@ use vaultrs::client::{Client, VaultClientSettings};
 
 use super::Error;
 use super::call::{Call, Place};
+use super::watch::watched;
 use crate::kill_point::kill_point;
 use crate::types::Secret;
 
@@ -182,12 +183,12 @@ impl Handle {
         if !call.is_plain() {
             return Err(Error::Rejected("a path that is not plain".to_owned()));
         }
+        let (method, path) = (format!("{:?}", call.method()), call.path());
         let call = call.with_middleware(&self.middle);
         kill_point(Place("before", &call));
-        let result = call.exec(&self.shared.http).await;
+        let result = watched(&method, &path, call.exec(&self.shared.http)).await;
         kill_point(Place("after", &call));
-        let result = result?;
-        Ok(zeroize::Zeroizing::new(result.raw()))
+        Ok(zeroize::Zeroizing::new(result?.raw()))
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::Error;
 use super::call::Call;
 use super::client::Handle;
+use super::watch::watched;
 use crate::kill_point::kill_point;
 use crate::types::{Namespace, Secret, SecretId};
 
@@ -25,9 +26,12 @@ pub async fn delete_site(
     secret_id: &SecretId,
 ) -> Result<(), Error> {
     kill_point("before DELETE a site's secret");
-    let deleted = vaultrs::kv1::delete(handle, &namespace.store(), secret_id.as_str()).await;
+    let store = namespace.store();
+    let path = format!("{store}/{}", secret_id.as_str());
+    let call = vaultrs::kv1::delete(handle, &store, secret_id.as_str());
+    let deleted = watched("DELETE", &path, call).await;
     kill_point("after DELETE a site's secret");
-    match deleted.map_err(Error::from) {
+    match deleted {
         Err(Error::NotFound) | Ok(()) => Ok(()),
         Err(error) => Err(error),
     }
@@ -112,10 +116,8 @@ pub struct StoredKey {
 /// # Errors
 /// Where OpenBao refuses or does not answer.
 pub async fn read_key(handle: &Handle, name: &str) -> Result<Option<StoredKey>, Error> {
-    match vaultrs::kv2::read(handle, KEYS_MOUNT, name)
-        .await
-        .map_err(Error::from)
-    {
+    let path = format!("{KEYS_MOUNT}/data/{name}");
+    match watched("GET", &path, vaultrs::kv2::read(handle, KEYS_MOUNT, name)).await {
         Ok(key) => Ok(Some(key)),
         Err(Error::NotFound) => Ok(None),
         Err(error) => Err(error),
@@ -179,15 +181,10 @@ pub async fn create_key(handle: &Handle, name: &str, key: &Secret) -> Result<(),
         key: &'a str,
     }
     let options = vaultrs::api::kv2::requests::SetSecretRequestOptions { cas: 0 };
-    let written = vaultrs::kv2::set_with_options(
-        handle,
-        KEYS_MOUNT,
-        name,
-        &NewKey { key: key.expose() },
-        options,
-    )
-    .await;
-    match written.map_err(Error::from) {
+    let path = format!("{KEYS_MOUNT}/data/{name}");
+    let key = NewKey { key: key.expose() };
+    let call = vaultrs::kv2::set_with_options(handle, KEYS_MOUNT, name, &key, options);
+    match watched("POST", &path, call).await {
         Ok(_) | Err(Error::VersionMoved) => Ok(()),
         Err(error) => Err(error),
     }

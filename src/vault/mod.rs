@@ -28,6 +28,7 @@ pub mod roles;
 mod signing_key;
 pub mod system;
 pub mod tokens;
+mod watch;
 mod wrapping;
 
 use std::sync::Arc;

@@ -8,6 +8,7 @@ use vaultrs::api::sys::requests::EnableEngineRequest;
 use super::Error;
 use super::call::Call;
 use super::client::Handle;
+use super::watch::watched;
 use crate::kill_point::kill_point;
 
 /// A mounted secrets engine.
@@ -37,10 +38,12 @@ pub async fn enable_kv(
     request
         .description(description)
         .options(HashMap::from([("version".to_owned(), version.to_owned())]));
-    kill_point(format_args!("before POST sys/mounts/{path}"));
-    let enabled = vaultrs::sys::mount::enable(handle, path, "kv", Some(&mut request)).await;
-    kill_point(format_args!("after POST sys/mounts/{path}"));
-    Ok(enabled?)
+    let mount = format!("sys/mounts/{path}");
+    kill_point(format_args!("before POST {mount}"));
+    let call = vaultrs::sys::mount::enable(handle, path, "kv", Some(&mut request));
+    let enabled = watched("POST", &mount, call).await;
+    kill_point(format_args!("after POST {mount}"));
+    enabled
 }
 
 /// `GET sys/mounts/<path>`; `None` where nothing is mounted there.

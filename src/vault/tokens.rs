@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::call::Call;
 use super::client::Handle;
+use super::watch::watched;
 use crate::kill_point::kill_point;
 use crate::types::Secret;
 
@@ -212,7 +213,8 @@ pub async fn renew_self(handle: &Handle, increment: &str) -> Result<Auth, Error>
 /// # Errors
 /// Where OpenBao does not answer.
 pub async fn revoke_self(handle: &Handle) -> Result<(), Error> {
-    Ok(vaultrs::token::revoke_self(handle).await?)
+    let call = vaultrs::token::revoke_self(handle);
+    watched("POST", "auth/token/revoke-self", call).await
 }
 
 /// `POST auth/token/lookup-accessor`; `None` where no live token has it.
@@ -237,9 +239,10 @@ pub async fn lookup_accessor(handle: &Handle, accessor: &str) -> Result<Option<T
 /// Where OpenBao does not answer.
 pub async fn revoke_accessor(handle: &Handle, accessor: &str) -> Result<(), Error> {
     kill_point("before POST auth/token/revoke-accessor");
-    let revoked = vaultrs::token::revoke_accessor(handle, accessor).await;
+    let call = vaultrs::token::revoke_accessor(handle, accessor);
+    let revoked = watched("POST", "auth/token/revoke-accessor", call).await;
     kill_point("after POST auth/token/revoke-accessor");
-    match revoked.map_err(Error::from) {
+    match revoked {
         Err(Error::InvalidAccessor | Error::NotFound) | Ok(()) => Ok(()),
         Err(error) => Err(error),
     }

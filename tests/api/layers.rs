@@ -62,6 +62,7 @@ const RULES: [Rule; 7] = [
                     "error/table.rs",
                     "error/upstream.rs",
                     "telemetry.rs",
+                    "telemetry/traces.rs",
                 ])
         },
     },

@@ -59,6 +59,10 @@ pub fn request(route: &Route) -> Option<Case> {
             let path = path.replace("{namespace}", "vendor-a");
             return Some(case(&path, none, 200, 200));
         }
+        ("PUT", "/api/admin/log-levels") => {
+            (route.path, json!({ "levels": "gatehouse=trace" }), 200)
+        }
+        ("DELETE", "/api/admin/log-levels") => (route.path, none, 200),
         ("POST", "/api/admin/app-token/renew") => (route.path, none, 200),
         _ => return super::oauth::request(route),
     };

@@ -16,7 +16,7 @@ pub fn capture() {
     STARTED.get_or_init(|| {
         let levels =
             std::env::var("TEST_LOG").unwrap_or_else(|_| "debug,gatehouse=trace".to_owned());
-        telemetry::init_logs(&levels, Sink);
+        telemetry::logs::init(&levels, Sink, None);
     });
 }
 

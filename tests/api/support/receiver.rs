@@ -33,6 +33,11 @@ impl Got {
         found.next().unwrap_or_else(|| panic!("no {name}")).1
     }
 
+    /// Where it was sent to.
+    pub fn target(&self) -> &str {
+        self.head.split(' ').nth(1).unwrap()
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
