@@ -13,6 +13,7 @@ mod http;
 mod limits;
 mod lockbox;
 mod logs;
+mod remote;
 mod traces;
 mod users;
 
@@ -32,6 +33,7 @@ pub use http::{HttpConfig, TlsFiles};
 pub use limits::{LeaseCaps, LimitConfig, Rate};
 pub use lockbox::LockboxConfig;
 pub use logs::LogConfig;
+pub use remote::{RemoteConfig, remote};
 pub use traces::TraceConfig;
 pub use users::UserConfig;
 
@@ -267,25 +269,6 @@ pub fn new_signup_secret(random_hex: &str) -> String {
 pub fn administrator_token(env: &Env) -> Result<Secret> {
     let name = "GATEHOUSE_BAO_ADMIN_TOKEN";
     env.secret(name)?.ok_or(ConfigError::Missing(name))
-}
-
-/// Address and operator's token of a running service, for the subcommands that call one.
-///
-/// # Errors
-/// Where `GATEHOUSE_URL` or `GATEHOUSE_ADMIN_TOKEN` is not set.
-pub fn remote(env: &Env) -> Result<(String, Secret)> {
-    let url = env
-        .text("GATEHOUSE_URL")
-        .ok_or(ConfigError::Missing("GATEHOUSE_URL"))?;
-    if !url.starts_with("https://") && !url.starts_with("http://") {
-        return Err(invalid(
-            "GATEHOUSE_URL",
-            &"must begin with https:// or http://",
-        ));
-    }
-    let name = "GATEHOUSE_ADMIN_TOKEN";
-    let token = env.secret(name)?.ok_or(ConfigError::Missing(name))?;
-    Ok((url.trim_end_matches('/').to_owned(), token))
 }
 
 #[cfg(test)]

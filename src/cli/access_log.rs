@@ -116,7 +116,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Args::List { of, limit, cursor } => {
             let limit = limit.to_string();
             let path = of.path(&[("limit", Some(&limit)), ("cursor", cursor.as_deref())]);
-            out::json(&remote.call(Method::GET, &path, None).await?)
+            out::answer(&remote.call(Method::GET, &path, None).await?)
         }
         Args::Export { of, format } => {
             let format = match format {

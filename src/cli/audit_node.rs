@@ -36,5 +36,5 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             remote.call(Method::POST, path, Some(&body)).await?
         }
     };
-    out::json(&answer)
+    out::answer(&answer)
 }

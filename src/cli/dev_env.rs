@@ -204,7 +204,7 @@ pub async fn ensure_worker(url: &str, kept: &mut Kept, folder: &Folder) -> anyho
     if kept.worker.is_some() {
         return Ok(());
     }
-    let remote = Remote::new(url.to_owned(), Secret::new(kept.admin_token.clone()))?;
+    let remote = Remote::at(url.to_owned(), Secret::new(kept.admin_token.clone()))?;
     let path = format!("/api/admin/vendors/{DEMO_NAMESPACE}/workers");
     let body = json!({ "name": "Demo worker", "keys": ["*"] });
     let made = remote.call(Method::POST, &path, Some(&body)).await?;
@@ -224,7 +224,7 @@ pub async fn ensure_user(url: &str, kept: &mut Kept, folder: &Folder) -> anyhow:
     if kept.user.is_some() {
         return Ok(());
     }
-    let remote = Remote::new(url.to_owned(), Secret::new(kept.admin_token.clone()))?;
+    let remote = Remote::at(url.to_owned(), Secret::new(kept.admin_token.clone()))?;
     let path = format!("/api/admin/vendors/{DEMO_NAMESPACE}/users");
     let (name, password) = ("admin", "foobaz");
     let one = format!("{path}/{name}");

@@ -6,22 +6,14 @@ use super::out;
 use crate::config::{Config, Env};
 use crate::doctor::{self, Check, Level, Report};
 
-/// Options.
-#[derive(clap::Args)]
-pub struct Args {
-    /// Print the result as JSON
-    #[arg(long)]
-    json: bool,
-}
-
 /// Looks at everything and prints it. The exit status is 0 where the service can run, 1 where it cannot, and 2 where
 /// the settings cannot be used.
-pub async fn run(args: Args) -> ExitCode {
+pub async fn run() -> ExitCode {
     let (report, unfit) = match Config::from_env(&Env::process()) {
         Ok(config) => (doctor::examine(&config).await, 1),
         Err(error) => (Report::of_bad_settings(&error), 2),
     };
-    let said = if args.json {
+    let said = if out::is_json() {
         json(&report)
     } else {
         text(&report)

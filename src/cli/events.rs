@@ -27,9 +27,6 @@ pub enum Args {
         /// Only the chain of the vendor of this namespace (and the checkpoints)
         #[arg(long)]
         vendor: Option<String>,
-        /// Print the result as JSON
-        #[arg(long)]
-        json: bool,
     },
 }
 
@@ -38,7 +35,7 @@ pub enum Args {
 /// # Errors
 /// Where something is wrong with the trail, or OpenBao or the database does not answer.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let Args::Verify { vendor, json } = args;
+    let Args::Verify { vendor } = args;
     let env = Env::process();
     let pool = Pool::new(&config::db_settings(&env)?)?;
     let connection = Connection::new(&config::server(&env)?)?;
@@ -55,7 +52,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     stop.cancel();
     keeper.await.ok();
     let found = found.context("the trail could not be gone over")?;
-    if json {
+    if out::is_json() {
         let mut value = serde_json::to_value(&found)?;
         value["whole"] = found.is_whole().into();
         out::json(&value)?;

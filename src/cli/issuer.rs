@@ -137,5 +137,5 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Args::Remove { issuer } => (Method::DELETE, one(issuer), None),
     };
     let remote = Remote::from_env()?;
-    out::json(&remote.call(method, &path, body.as_ref()).await?)
+    out::answer(&remote.call(method, &path, body.as_ref()).await?)
 }

@@ -114,5 +114,5 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     };
     let remote = Remote::from_env()?;
-    out::json(&remote.call(method, &path, body.as_ref()).await?)
+    out::answer(&remote.call(method, &path, body.as_ref()).await?)
 }

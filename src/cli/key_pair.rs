@@ -103,5 +103,5 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             remote.call(Method::POST, &path, None).await?
         }
     };
-    out::json(&answer)
+    out::answer(&answer)
 }

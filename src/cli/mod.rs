@@ -1,12 +1,15 @@
 //! The command line: one file per subcommand.
 //!
 //! `serve`, `doctor`, `audit-ship`, `migrate`, `bootstrap`, `operator` and `events verify` work on the database and OpenBao; the
-//! others call a running service as an operator, by `GATEHOUSE_URL` and `GATEHOUSE_ADMIN_TOKEN`. Settings come from the environment.
+//! others call a running service at `GATEHOUSE_URL`: as an operator by `GATEHOUSE_ADMIN_TOKEN`, and `api`, `credential` and
+//! `lockbox` as whoever holds `GATEHOUSE_TOKEN`. Settings come from the environment.
 
 mod access_log;
+mod api;
 mod audit_node;
 mod audit_ship;
 mod bootstrap;
+mod credential;
 mod dev;
 mod dev_env;
 mod doctor;
@@ -14,13 +17,17 @@ mod events;
 mod issuer;
 mod jwt_key;
 mod key_pair;
+mod lockbox;
+mod log_level;
 mod migrate;
 mod operator;
 mod out;
 mod remote;
 mod serve;
+mod shell;
 mod show;
 mod site;
+mod table;
 mod token;
 mod token_key;
 mod trust_policy;
@@ -31,7 +38,7 @@ mod worker;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::{Env, TraceConfig};
 use crate::telemetry::traces::Traces;
@@ -51,6 +58,10 @@ GATEHOUSE_DEV_OPENBAO_CLUSTER_PORT (8201), GATEHOUSE_DEV_POSTGRES_PORT (5433); 0
 
 const REMOTE_HELP: &str =
     "Calls the service at GATEHOUSE_URL with the operator's token in GATEHOUSE_ADMIN_TOKEN.";
+
+const CALLER_HELP: &str = "\
+Calls the service at GATEHOUSE_URL with the token in GATEHOUSE_TOKEN (or its _FILE): a vendor's private key, or an access
+token of a user, a worker or a workload.";
 
 const WEBHOOK_HELP: &str = "\
 `sign` needs GATEHOUSE_SIGNUP_SECRET (or its _FILE) and no service; the others call the service at GATEHOUSE_URL with the
@@ -81,6 +92,9 @@ GATEHOUSE_BAO_{ROLE_ID,SECRET_ID}; only the issuer's is used.";
     after_help = "Settings come from the environment: deploy/gatehouse.env.example describes each."
 )]
 struct Cli {
+    /// Write results as JSON, for scripts
+    #[arg(long, global = true)]
+    json: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -98,7 +112,7 @@ enum Command {
     /// Settings, the database, OpenBao with its keys and token roles, each app token with its life and each of its rights
     /// (with the line of policy that grants it), and how far the clocks are apart. Changes nothing, and prints no secret.
     #[command(after_help = DOCTOR_HELP)]
-    Doctor(doctor::Args),
+    Doctor,
     /// Run everything on this machine: OpenBao, PostgreSQL and the service, with a demo vendor
     ///
     /// For development only: the keys to everything lie beside the data. Data survive a restart. Writes what a shell
@@ -170,6 +184,22 @@ enum Command {
     /// The background tasks of a running service
     #[command(subcommand, after_help = REMOTE_HELP)]
     Task(show::Task),
+    /// Levels of the log of a running service
+    #[command(subcommand, after_help = REMOTE_HELP)]
+    LogLevel(log_level::Args),
+    /// Credentials of a vendor
+    #[command(subcommand, after_help = CALLER_HELP)]
+    Credential(credential::Args),
+    /// The lockbox of a vendor, by one of its users
+    #[command(subcommand, after_help = CALLER_HELP)]
+    Lockbox(lockbox::Args),
+    /// Any call of the API; GET /openapi.json describes them all
+    #[command(after_help = CALLER_HELP)]
+    Api(api::Args),
+    /// Write completions for a shell
+    Completions(shell::Completions),
+    /// Write the manual pages of all commands
+    Man(shell::Man),
     /// Webhooks of the platform itself, and signatures as the billing system makes them
     #[command(subcommand, after_help = WEBHOOK_HELP)]
     Webhook(webhook::Args),
@@ -179,6 +209,9 @@ enum Command {
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    if cli.json {
+        out::choose_json();
+    }
     if rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .is_err()
@@ -202,7 +235,7 @@ pub fn run() -> ExitCode {
 
 async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     let done = match command {
-        Command::Doctor(args) => return Ok(doctor::run(args).await),
+        Command::Doctor => return Ok(doctor::run().await),
         Command::Serve => serve::run().await,
         Command::Dev => dev::run().await,
         Command::AuditShip => audit_ship::run().await,
@@ -224,6 +257,12 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::AuditNode(args) => audit_node::run(args).await,
         Command::AppToken(args) => show::app_token(args).await,
         Command::Task(args) => show::task(args).await,
+        Command::LogLevel(args) => log_level::run(args).await,
+        Command::Credential(args) => credential::run(args).await,
+        Command::Lockbox(args) => lockbox::run(args).await,
+        Command::Api(args) => api::run(args).await,
+        Command::Completions(args) => shell::completions(&args, &mut Cli::command()),
+        Command::Man(args) => shell::man(&args, Cli::command()),
         Command::Webhook(args) => webhook::run(args).await,
     };
     done.map(|()| ExitCode::SUCCESS)

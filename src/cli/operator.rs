@@ -29,10 +29,7 @@ pub enum Args {
         password: NewPassword,
     },
     /// List operators
-    List {
-        #[command(flatten)]
-        format: Format,
-    },
+    List,
     /// Set another password; sessions end, the second factor stays
     ///
     /// Wrong tries to log in are forgotten. Without --password-stdin as for `create`.
@@ -51,8 +48,6 @@ pub enum Args {
         /// Remove it, with the recovery codes: the next log-in sets up another; sessions end
         #[arg(long, required = true)]
         reset: bool,
-        #[command(flatten)]
-        format: Format,
     },
     /// Shut an operator out; sessions end
     Suspend(One),
@@ -81,10 +76,7 @@ pub enum Args {
         days: u16,
     },
     /// List the tokens for scripts
-    Tokens {
-        #[command(flatten)]
-        format: Format,
-    },
+    Tokens,
     /// Revoke all tokens of a name
     Revoke {
         /// Which
@@ -98,16 +90,6 @@ pub struct One {
     /// Who
     #[arg(value_parser = name)]
     name: UserName,
-    #[command(flatten)]
-    format: Format,
-}
-
-/// How the result is written.
-#[derive(Clone, Copy, clap::Args)]
-pub struct Format {
-    /// Write JSON
-    #[arg(long)]
-    json: bool,
 }
 
 /// Where a password comes from.
@@ -116,8 +98,6 @@ pub struct NewPassword {
     /// Take the first line of standard input
     #[arg(long)]
     password_stdin: bool,
-    #[command(flatten)]
-    format: Format,
 }
 
 /// A name that an operator, or a token for a script, may have.
@@ -125,21 +105,20 @@ pub fn name(text: &str) -> Result<UserName, String> {
     UserName::try_from(text.to_owned()).map_err(|error| error.to_string())
 }
 
-impl Format {
-    fn write(self, value: &Value, text: &str) -> anyhow::Result<()> {
-        if self.json {
-            out::json(value)
-        } else if text.is_empty() {
-            Ok(())
-        } else {
-            out::line(text)
-        }
+/// A result that people read as a line.
+fn tell(value: &Value, text: &str) -> anyhow::Result<()> {
+    if out::is_json() {
+        out::json(value)
+    } else if text.is_empty() {
+        Ok(())
+    } else {
+        out::line(text)
     }
+}
 
-    fn ended(self, name: &UserName, ended: u64) -> anyhow::Result<()> {
-        let value = json!({ "name": name, "sessionsEnded": ended });
-        self.write(&value, &format!("{name}: {ended} sessions ended"))
-    }
+fn ended(name: &UserName, ended: u64) -> anyhow::Result<()> {
+    let value = json!({ "name": name, "sessionsEnded": ended });
+    tell(&value, &format!("{name}: {ended} sessions ended"))
 }
 
 impl NewPassword {
@@ -150,14 +129,14 @@ impl NewPassword {
             Ok(None)
         }
     }
+}
 
-    /// A password that was made is shown; of one that came in nothing is.
-    fn shown(&self, name: &UserName, made: Option<&Secret>) -> anyhow::Result<()> {
-        let text = made.map_or("", Secret::expose);
-        let password = made.map(Secret::expose);
-        let value = json!({ "name": name, "password": password });
-        self.format.write(&value, text)
-    }
+/// A password that was made is shown; of one that came in nothing is.
+fn shown(name: &UserName, made: Option<&Secret>) -> anyhow::Result<()> {
+    let text = made.map_or("", Secret::expose);
+    let password = made.map(Secret::expose);
+    let value = json!({ "name": name, "password": password });
+    tell(&value, text)
 }
 
 async fn ring(env: &Env<'_>) -> anyhow::Result<KeyRing> {
@@ -177,20 +156,20 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Args::Create { name, password } => {
             let (ring, chosen) = (ring(&env).await?, password.chosen()?);
             let made = manage::create(&pool, &ring, &name, chosen.as_ref()).await?;
-            password.shown(&name, made.as_ref())
+            shown(&name, made.as_ref())
         }
         Args::Password { name, password } => {
             let (ring, chosen) = (ring(&env).await?, password.chosen()?);
             let made = manage::reset_password(&pool, &ring, &name, chosen.as_ref()).await?;
-            password.shown(&name, made.as_ref())
+            shown(&name, made.as_ref())
         }
-        Args::List { format } => list(&manage::list(&pool).await?, format),
-        Args::Totp { name, format, .. } => change(&pool, &name, Change::ResetTotp, format).await,
-        Args::Suspend(one) => change(&pool, &one.name, Change::Suspend, one.format).await,
-        Args::Resume(one) => change(&pool, &one.name, Change::Resume, one.format).await,
-        Args::Remove(one) => change(&pool, &one.name, Change::Remove, one.format).await,
+        Args::List => list(&manage::list(&pool).await?),
+        Args::Totp { name, .. } => change(&pool, &name, Change::ResetTotp).await,
+        Args::Suspend(one) => change(&pool, &one.name, Change::Suspend).await,
+        Args::Resume(one) => change(&pool, &one.name, Change::Resume).await,
+        Args::Remove(one) => change(&pool, &one.name, Change::Remove).await,
         Args::Sessions { of, end, end_all } => sessions(&pool, &of, end, end_all).await,
-        Args::Tokens { format } => tokens(&bootstrap::operator_tokens(&pool).await?, format),
+        Args::Tokens => tokens(&bootstrap::operator_tokens(&pool).await?),
         Args::Add { name, days } => {
             let token = config::administrator_token(&env)?;
             let handle = bootstrap::administrator(&config::server(&env)?, &token)?;
@@ -206,9 +185,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-async fn change(pool: &Pool, name: &UserName, to: Change, format: Format) -> anyhow::Result<()> {
-    let ended = manage::change(pool, name, to).await?;
-    format.ended(name, ended)
+async fn change(pool: &Pool, name: &UserName, to: Change) -> anyhow::Result<()> {
+    ended(name, manage::change(pool, name, to).await?)
 }
 
 async fn sessions(
@@ -218,20 +196,11 @@ async fn sessions(
     end_all: bool,
 ) -> anyhow::Result<()> {
     if end.is_some() || end_all {
-        let ended = manage::end_sessions(pool, &of.name, end).await?;
-        return of.format.ended(&of.name, ended);
+        return ended(&of.name, manage::end_sessions(pool, &of.name, end).await?);
     }
     let found = manage::sessions(pool, &of.name).await?;
     let value: Vec<Value> = found.iter().map(session_value).collect();
-    let lines: Vec<String> = found
-        .iter()
-        .map(|one| {
-            let (id, from, end) = (one.id, &one.address, one.expires_at);
-            format!("{id}  {from}  since {}  until {end}", one.created_at)
-        })
-        .collect();
-    of.format
-        .write(&json!({ "items": value }), &lines.join("\n"))
+    out::answer(&json!({ "items": value }))
 }
 
 fn session_value(one: &Session) -> Value {
@@ -258,23 +227,14 @@ fn state(one: &Account) -> &'static str {
     }
 }
 
-fn tokens(found: &[OperatorToken], format: Format) -> anyhow::Result<()> {
+fn tokens(found: &[OperatorToken]) -> anyhow::Result<()> {
     let value = found.iter().map(|token| {
         json!({ "name": token.name, "createdAt": token.created_at, "expiresAt": token.expires_at })
     });
-    let lines = found.iter().map(|token| {
-        let end = token.expires_at.map(|at| at.to_string());
-        let end = end.unwrap_or_else(|| "never".to_owned());
-        format!("{}  made: {}  ends: {end}", token.name, token.created_at)
-    });
-    let lines: Vec<String> = lines.collect();
-    format.write(
-        &json!({ "items": value.collect::<Vec<_>>() }),
-        &lines.join("\n"),
-    )
+    out::answer(&json!({ "items": value.collect::<Vec<_>>() }))
 }
 
-fn list(found: &[Account], format: Format) -> anyhow::Result<()> {
+fn list(found: &[Account]) -> anyhow::Result<()> {
     let value: Vec<Value> = found
         .iter()
         .map(|one| {
@@ -288,13 +248,5 @@ fn list(found: &[Account], format: Format) -> anyhow::Result<()> {
             })
         })
         .collect();
-    let lines: Vec<String> = found
-        .iter()
-        .map(|one| {
-            let seen = one.last_login_at.map(|at| at.to_string());
-            let seen = seen.unwrap_or_else(|| "never".to_owned());
-            format!("{}  {}  last log-in: {seen}", one.name, state(one))
-        })
-        .collect();
-    format.write(&json!({ "items": value }), &lines.join("\n"))
+    out::answer(&json!({ "items": value }))
 }

@@ -1,7 +1,48 @@
 //! Where subcommands write: results to standard output, everything else to standard error.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::Value;
+
+use super::table;
+
+/// Whether `--json` was given.
+static JSON: AtomicBool = AtomicBool::new(false);
+
+/// Chooses JSON for all results of this process.
+pub fn choose_json() {
+    JSON.store(true, Ordering::Relaxed);
+}
+
+/// Whether results are wanted as JSON.
+pub fn is_json() -> bool {
+    JSON.load(Ordering::Relaxed)
+}
+
+/// What the service answered: a table for people, or JSON for scripts. Where there are more pages, whoever sits there is
+/// told how to go on.
+///
+/// # Errors
+/// Where standard output is closed.
+pub fn answer(value: &Value) -> anyhow::Result<()> {
+    if is_json() {
+        return json(value);
+    }
+    line(&table::render(value, width()))?;
+    if let Some(cursor) = value["nextCursor"].as_str() {
+        note(&format!("There are more: --cursor {cursor}"));
+    }
+    Ok(())
+}
+
+/// Of the terminal, where there is one.
+fn width() -> Option<usize> {
+    let out = std::io::stdout();
+    let size = rustix::termios::tcgetwinsize(&out).ok()?;
+    (out.is_terminal() && size.ws_col > 0).then_some(size.ws_col.into())
+}
 
 /// A line of result.
 ///
@@ -30,7 +71,7 @@ pub fn note(text: &str) {
 ///
 /// # Errors
 /// Where standard output is closed.
-pub fn json(value: &serde_json::Value) -> anyhow::Result<()> {
+pub fn json(value: &Value) -> anyhow::Result<()> {
     line(&serde_json::to_string_pretty(value)?)
 }
 

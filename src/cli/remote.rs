@@ -1,12 +1,13 @@
-//! Calls a running service as an operator.
+//! Calls a running service.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::config::{self, Env};
+use crate::config::{self, Env, RemoteConfig};
 use crate::types::Secret;
 
 /// A file takes as long as it takes, within reason, if something comes.
@@ -21,27 +22,46 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// By `GATEHOUSE_URL` and `GATEHOUSE_ADMIN_TOKEN`.
+    /// As an operator: by `GATEHOUSE_URL` and `GATEHOUSE_ADMIN_TOKEN`.
     ///
     /// # Errors
     /// Names the variable that is missing.
     pub fn from_env() -> anyhow::Result<Self> {
-        let (url, token) = config::remote(&Env::process())?;
-        Self::new(url, token)
+        Self::new(config::remote(&Env::process(), "GATEHOUSE_ADMIN_TOKEN")?)
+    }
+
+    /// As whoever holds the token in `GATEHOUSE_TOKEN`: a vendor's private key, or an access token.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn of_caller() -> anyhow::Result<Self> {
+        Self::new(config::remote(&Env::process(), "GATEHOUSE_TOKEN")?)
     }
 
     /// By address and token.
     ///
     /// # Errors
     /// Where the HTTP client cannot be built.
-    pub fn new(url: String, token: Secret) -> anyhow::Result<Self> {
-        let builder = reqwest::Client::builder()
+    pub fn at(url: String, token: Secret) -> anyhow::Result<Self> {
+        let ca_pem = None;
+        Self::new(RemoteConfig { url, token, ca_pem })
+    }
+
+    fn new(config: RemoteConfig) -> anyhow::Result<Self> {
+        let mut builder = reqwest::Client::builder()
             .timeout(Duration::from_secs(20))
-            .no_proxy();
-        let http = builder
             .redirect(reqwest::redirect::Policy::none())
-            .build()?;
-        Ok(Self { http, url, token })
+            .no_proxy();
+        if let Some(pem) = &config.ca_pem {
+            let authorities = reqwest::Certificate::from_pem_bundle(pem);
+            let authorities = authorities.context("reading GATEHOUSE_CA_FILE")?;
+            builder = builder.tls_certs_only(authorities);
+        }
+        Ok(Self {
+            http: builder.build()?,
+            url: config.url,
+            token: config.token,
+        })
     }
 
     /// Sends a call and gives the answer's body. `path` is built from checked types.
@@ -138,4 +158,17 @@ fn refusal(status: reqwest::StatusCode, body: &Value) -> anyhow::Error {
         status.as_u16(),
         body["code"].as_str().unwrap_or("?")
     )
+}
+
+/// The text of a file, or of standard input where it is called `-`.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn input(file: &Path) -> anyhow::Result<String> {
+    let text = if file == Path::new("-") {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(file)
+    };
+    text.with_context(|| format!("reading {}", file.display()))
 }

@@ -32,7 +32,7 @@ pub async fn app_token(args: AppToken) -> anyhow::Result<()> {
         AppToken::Show => (Method::GET, "/api/admin/app-token"),
         AppToken::Renew => (Method::POST, "/api/admin/app-token/renew"),
     };
-    out::json(&remote.call(method, path, None).await?)
+    out::answer(&remote.call(method, path, None).await?)
 }
 
 /// Runs `task`.
@@ -41,7 +41,7 @@ pub async fn app_token(args: AppToken) -> anyhow::Result<()> {
 /// What the service says.
 pub async fn task(args: Task) -> anyhow::Result<()> {
     let Task::List = args;
-    out::json(
+    out::answer(
         &Remote::from_env()?
             .call(Method::GET, "/api/admin/tasks", None)
             .await?,

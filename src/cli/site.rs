@@ -67,5 +67,5 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             remote.call(Method::DELETE, &path, None).await?
         }
     };
-    out::json(&answer)
+    out::answer(&answer)
 }

@@ -240,5 +240,5 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
                 .await?
         }
     };
-    out::json(&answer)
+    out::answer(&answer)
 }

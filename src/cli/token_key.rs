@@ -25,5 +25,5 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Args::Rotate => Method::POST,
     };
     let remote = Remote::from_env()?;
-    out::json(&remote.call(method, "/api/admin/token-keys", None).await?)
+    out::answer(&remote.call(method, "/api/admin/token-keys", None).await?)
 }

@@ -195,5 +195,5 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Args::Remove { namespace, policy } => (Method::DELETE, one(&namespace, policy), None),
     };
     let remote = Remote::from_env()?;
-    out::json(&remote.call(method, &path, body.as_ref()).await?)
+    out::answer(&remote.call(method, &path, body.as_ref()).await?)
 }

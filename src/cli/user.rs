@@ -245,5 +245,5 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             }
         }
     };
-    out::json(&remote.call(method, &path, body.as_ref()).await?)
+    out::answer(&remote.call(method, &path, body.as_ref()).await?)
 }

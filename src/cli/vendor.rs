@@ -321,7 +321,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
                 .await?
         }
     };
-    out::json(&answer)
+    out::answer(&answer)
 }
 
 /// Shows what is at a path, or changes it where there is something to change.

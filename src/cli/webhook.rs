@@ -112,7 +112,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     };
     let remote = Remote::from_env()?;
-    out::json(&remote.call(method, &path, body.as_ref()).await?)
+    out::answer(&remote.call(method, &path, body.as_ref()).await?)
 }
 
 fn sign(id: &str, timestamp: Option<i64>) -> anyhow::Result<()> {

@@ -144,5 +144,5 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             (Method::POST, format!("{}/keys", one(&login)), Some(body))
         }
     };
-    out::json(&remote.call(method, &path, body.as_ref()).await?)
+    out::answer(&remote.call(method, &path, body.as_ref()).await?)
 }

@@ -23,7 +23,7 @@ pub fn run(env: &HashMap<String, String>, args: &[&str]) -> Output {
 
 /// Runs a subcommand that must succeed, and reads its JSON.
 pub fn json_of(env: &HashMap<String, String>, args: &[&str]) -> Value {
-    let output = run(env, args);
+    let output = run(env, &[&["--json"], args].concat());
     assert!(output.status.success(), "{args:?}: {output:?}");
     serde_json::from_slice(&output.stdout).unwrap()
 }

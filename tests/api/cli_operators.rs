@@ -57,7 +57,7 @@ async fn tokens_for_scripts_end() {
     let added = run(&env, &["operator", "add", "script", "--days", "2"]);
     let token = String::from_utf8(added.stdout).unwrap().trim().to_owned();
     test.keep_secret(&token);
-    let listed = json_of(&local, &["operator", "tokens", "--json"]);
+    let listed = json_of(&local, &["operator", "tokens"]);
     let script = listed["items"].as_array().unwrap();
     let script = script.iter().find(|one| one["name"] == "script").unwrap();
     let [made, ends] = ["createdAt", "expiresAt"].map(|at| {
@@ -74,7 +74,7 @@ async fn tokens_for_scripts_end() {
 async fn operators_are_made_reset_suspended_and_removed_from_the_command_line() {
     let test = TestApp::start().await;
     let (local, env) = environment(&test);
-    let operator = |args: &[&str]| json_of(&env, &[&["operator"], args, &["--json"]].concat());
+    let operator = |args: &[&str]| json_of(&env, &[&["operator"], args].concat());
     let made = operator(&["create", "ann"]);
     let first = made["password"].as_str().unwrap().to_owned();
     let printed = run(&env, &["operator", "create", "plain"]).stdout;
@@ -89,7 +89,7 @@ async fn operators_are_made_reset_suspended_and_removed_from_the_command_line() 
         .await;
     assert_eq!(begun.status, 201, "{begun:?}");
     // All but passwords needs the database alone.
-    let local = |args: &[&str]| json_of(&local, &[&["operator"], args, &["--json"]].concat());
+    let local = |args: &[&str]| json_of(&local, &[&["operator"], args].concat());
     let state = |who: usize| local(&["list"])["items"][who]["state"].clone();
     assert_eq!(local(&["list"])["items"].as_array().unwrap().len(), 2);
     assert_eq!(

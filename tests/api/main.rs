@@ -22,6 +22,7 @@ mod bound_roles;
 mod canonical_json;
 mod claim;
 mod cli;
+mod cli_callers;
 mod cli_operators;
 mod cli_users;
 mod connector;

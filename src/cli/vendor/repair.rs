@@ -21,7 +21,7 @@ pub async fn run(remote: &Remote, one: Option<&Namespace>, dry_run: bool) -> any
     let is_whole = |answer: &Value| answer["whole"].as_bool().unwrap_or(false);
     if let Some(namespace) = one {
         let answer = repaired(namespace.as_str()).await?;
-        out::json(&answer)?;
+        out::answer(&answer)?;
         anyhow::ensure!(is_whole(&answer), "something is not as it should be");
         return Ok(());
     }
