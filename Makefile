@@ -5,7 +5,7 @@ CARGO_DENY = .tools/bin/cargo-deny
 CARGO_DENY_VERSION = 0.20.2
 
 .DEFAULT_GOAL := help
-.PHONY: help tools run-tools build run test drill bench test-sdk check
+.PHONY: help tools run-tools build run test drill bench test-sdk test-api check
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -45,6 +45,9 @@ bench: tools ## Measures, side by side in one run
 
 test-sdk: tools build ## Tests the client SDKs against a service of their own
 	@CARGO="$(CARGO)" sh scripts/test-sdk.sh
+
+test-api: run-tools build ## Sends 10,000 made-up requests and holds the answers against the API description
+	@sh scripts/test-api.sh
 
 check: $(CARGO_DENY) ## Checks format, lints, documentation, licences, bans and sources
 	$(CARGO) fmt --check

@@ -59,8 +59,14 @@ impl TlsFiles {
         match names.map(|name| env.text(name).map(PathBuf::from)) {
             [None, None] => Ok(None),
             [Some(certificate), Some(key)] => Ok(Some(Self { certificate, key })),
-            [None, Some(_)] => Err(invalid(names[0], &"is not set, and the key's file is")),
-            [Some(_), None] => Err(invalid(names[1], &"is not set, and the certificate's is")),
+            [None, Some(_)] => Err(invalid(
+                names[0],
+                &format!("is not set, and {} is", names[1]),
+            )),
+            [Some(_), None] => Err(invalid(
+                names[1],
+                &format!("is not set, and {} is", names[0]),
+            )),
         }
     }
 }

@@ -19,45 +19,79 @@ pub enum Area {
     Webhooks,
     /// Background work.
     Tasks,
+    /// Sites of one vendor, as its administrators see them.
+    Sites,
+    /// Sites by access key.
+    Search,
+    /// What goes where.
+    SetUp,
     /// One's own account.
     Account,
     /// Before the sign-in, and errors.
     Outside,
+    /// The description of the API, for whoever comes.
+    Api,
 }
 
 /// A place to go.
 pub struct Link {
     /// Where.
-    pub href: &'static str,
+    pub href: String,
     /// Its name.
     pub text: &'static str,
     /// Whose pages are below it.
     pub area: Area,
 }
 
-/// The navigation of operators.
-pub const OPERATORS: [Link; 6] = [
-    link("/console", "Home", Area::Home),
-    link("/console/vendors", "Vendors", Area::Vendors),
-    link("/console/tokens", "Tokens", Area::Tokens),
-    link("/console/logs", "Access logs", Area::Logs),
-    link("/console/webhooks", "Webhooks", Area::Webhooks),
-    link("/console/tasks", "Tasks", Area::Tasks),
-];
-
-const fn link(href: &'static str, text: &'static str, area: Area) -> Link {
+fn link(href: impl Into<String>, text: &'static str, area: Area) -> Link {
+    let href = href.into();
     Link { href, text, area }
+}
+
+/// The navigation of operators.
+fn of_operators() -> Vec<Link> {
+    vec![
+        link("/console", "Home", Area::Home),
+        link("/console/vendors", "Vendors", Area::Vendors),
+        link("/console/tokens", "Tokens", Area::Tokens),
+        link("/console/logs", "Access logs", Area::Logs),
+        link("/console/webhooks", "Webhooks", Area::Webhooks),
+        link("/console/tasks", "Tasks", Area::Tasks),
+    ]
+}
+
+/// The navigation of a vendor's users.
+fn of_users(namespace: &str, is_administrator: bool) -> Vec<Link> {
+    let below = |place: &str| format!("/console/vendors/{namespace}{place}");
+    let search = link(below("/search"), "Find a site", Area::Search);
+    if !is_administrator {
+        return vec![search];
+    }
+    vec![
+        link(below(""), "Overview", Area::Vendors),
+        link(below("/sites"), "Sites", Area::Sites),
+        search,
+        link("/console/tokens", "Tokens", Area::Tokens),
+        link("/console/logs", "Access logs", Area::Logs),
+        link(below("/set-up"), "Set up", Area::SetUp),
+    ]
 }
 
 /// Whoever is signed in.
 #[derive(Clone)]
 pub struct Who {
-    /// The operator's name.
+    /// The name.
     pub name: String,
     /// The token of forms.
     pub csrf: String,
     /// Whether the navigation is shown: not before the password is the own one, and the second factor there.
     pub settled: bool,
+    /// The namespace of the vendor whose user it is.
+    pub vendor: Option<String>,
+    /// Whether it may do what administrators may.
+    pub is_administrator: bool,
+    /// The page to begin with.
+    pub home: String,
 }
 
 /// The frame of a page.
@@ -95,6 +129,15 @@ impl Frame {
         }
     }
 
+    /// A page for whoever comes, as wide as those of the console.
+    #[must_use]
+    pub fn wide(title: impl Into<String>) -> Self {
+        Self {
+            area: Area::Api,
+            ..Self::outside(title)
+        }
+    }
+
     /// With a notice of what was done, where the query names one.
     #[must_use]
     pub fn after(mut self, query: &str) -> Self {
@@ -106,11 +149,37 @@ impl Frame {
 
     /// The navigation.
     #[must_use]
-    pub fn links(&self) -> &'static [Link] {
+    pub fn links(&self) -> Vec<Link> {
         match &self.who {
-            Some(who) if who.settled => &OPERATORS,
-            _ => &[],
+            Some(who) if who.settled => match &who.vendor {
+                None => of_operators(),
+                Some(namespace) => of_users(namespace, who.is_administrator),
+            },
+            _ => Vec::new(),
         }
+    }
+
+    /// Whether an operator looks at it, who sees all vendors.
+    #[must_use]
+    pub fn is_operators(&self) -> bool {
+        self.who.as_ref().is_some_and(|who| who.vendor.is_none())
+    }
+
+    /// Where the name of the service leads to.
+    #[must_use]
+    pub fn home(&self) -> &str {
+        self.who.as_ref().map_or("/console", |who| &who.home)
+    }
+
+    /// The page of a vendor's sites stands below the vendors for operators, and for itself for its users.
+    #[must_use]
+    pub fn of_sites(who: &Who, title: impl Into<String>) -> Self {
+        let area = if who.vendor.is_none() {
+            Area::Vendors
+        } else {
+            Area::Sites
+        };
+        Self::new(who, area, title)
     }
 
     /// Whether the page is one of those below a link.
@@ -128,7 +197,7 @@ impl Frame {
     /// Whether it holds one form, and little else.
     #[must_use]
     pub fn is_slim(&self) -> bool {
-        self.links().is_empty()
+        self.links().is_empty() && self.area != Area::Api
     }
 
     /// The token for forms.

@@ -1,8 +1,9 @@
-//! The web console: pages for the people who run the platform, rendered here and usable without scripts.
+//! The web console: pages for the people who run the platform, and for those of vendors, rendered here and usable without
+//! scripts. A vendor's users see the same pages as operators, below their own vendor's address and nowhere else.
 //!
 //! One folder for each area: `http.rs` holds its handlers and what its templates show. The templates lie in
 //! `templates/console/`, and with them the words of pages; the words that code chooses stand in [`texts`]. Whoever signs
-//! in ([`sign_in`]) gets a session of an operator as the API gives it, in a cookie that only these pages take
+//! in ([`sign_in`]) gets a session as the API gives it, in a cookie that only these pages take
 //! ([`session`]); each form carries a token bound to it ([`csrf`]). Handlers call what handlers of the API call.
 //!
 //! # Quirks
@@ -17,6 +18,7 @@ pub mod layout;
 pub mod logs;
 pub mod plot;
 pub mod session;
+pub mod set_up;
 pub mod sign_in;
 pub mod sites;
 pub mod tasks;

@@ -27,6 +27,8 @@ pub struct Parameter {
     pub says: &'static str,
     /// What it must be.
     pub schema: Value,
+    /// Whether it must be there.
+    pub is_required: bool,
 }
 
 /// What a handler takes.
@@ -127,11 +129,13 @@ impl Described for PageRequest {
                 name: "limit",
                 says: "How many are wanted, 50 by itself",
                 schema: json!({ "type": "integer", "minimum": 1, "maximum": 100 }),
+                is_required: false,
             },
             Parameter {
                 name: "cursor",
                 says: "Where to go on: `nextCursor` of the page before",
                 schema: json!({ "type": "string" }),
+                is_required: false,
             },
         ]);
     }
@@ -143,6 +147,7 @@ impl Described for Confirmed {
             name: "confirm",
             says: "The namespace once more, as this cannot be undone",
             schema: json!({ "type": "string" }),
+            is_required: true,
         });
     }
 }

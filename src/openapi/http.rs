@@ -1,7 +1,9 @@
-//! The handler that serves the API description.
+//! The handlers that serve the API description.
 
 use actix_web::HttpResponse;
 
+use super::page;
+use crate::console::http::shown;
 use crate::error::Result;
 
 /// `GET /openapi.json`.
@@ -10,4 +12,12 @@ use crate::error::Result;
 /// Where it cannot be written out.
 pub async fn document() -> Result<HttpResponse> {
     Ok(HttpResponse::Ok().json(super::document()?))
+}
+
+/// `GET /docs`: the same for people.
+///
+/// # Errors
+/// Where it cannot be written out.
+pub async fn docs() -> Result<HttpResponse> {
+    shown(&page::page()?)
 }

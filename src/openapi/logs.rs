@@ -6,11 +6,6 @@ use crate::routes::Route;
 
 /// What the query of an operation may hold, beside what stands in its path.
 pub fn query(route: &Route) -> Vec<Value> {
-    if (route.method, route.path) == ("DELETE", "/api/admin/vendors/{namespace}") {
-        let mut confirm = parameter("confirm", "the namespace once more", &text());
-        confirm["required"] = json!(true);
-        return vec![confirm];
-    }
     let mut all = match route.path {
         path if path.ends_with("/access-logs") => access_log_filters(path),
         path if path.ends_with("/issuances") => issuance_filters(),

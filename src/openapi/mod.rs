@@ -1,18 +1,22 @@
 //! The API description (OpenAPI 3.1), made from the route table and the models of credentials.
 //!
 //! It names every operation, who may call it, what it takes, as the types of its handler say ([`crate::http::Described`]),
-//! and how errors look. The answers of credentials, access logs and the ledger have their schemas; those of the other
-//! operations are described in `docs/` so far.
+//! with which statuses it answers, and how errors look. The answers of access logs and the ledger have their schemas; those
+//! of the other operations are described in `docs/` so far. `GET /docs` is the same for people.
 
+mod answers;
 pub mod http;
 mod logs;
+pub mod operations;
+pub mod page;
+mod paths;
 mod tokens;
 
 use serde_json::{Map, Value, json};
 use utoipa::openapi::{RefOr, Schema};
 
 use crate::credentials::models;
-use crate::error::{Dialect, Error, Result};
+use crate::error::{Error, Result};
 use crate::http::Named;
 use crate::routes::{Caller, ROUTES, Route, paths};
 
@@ -31,6 +35,7 @@ pub fn document() -> Result<Value> {
             "version": VERSION,
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
+        "externalDocs": { "url": "/docs", "description": "The same for people" },
         "paths": all_paths(),
         "components": {
             "schemas": schemas()?,
@@ -60,12 +65,15 @@ fn operation(route: &Route, path: &str) -> Value {
     let mut parameters: Vec<Value> = path
         .split('/')
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
-        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
+        .map(|name| {
+            let schema = paths::schema(name, path).unwrap_or_else(|| json!({ "type": "string" }));
+            json!({ "name": name, "in": "path", "required": true, "schema": schema })
+        })
         .collect();
     let taken = (route.takes)();
     parameters.extend(taken.query.iter().map(|parameter| {
         json!({
-            "name": parameter.name, "in": "query", "required": false,
+            "name": parameter.name, "in": "query", "required": parameter.is_required,
             "description": parameter.says, "schema": parameter.schema,
         })
     }));
@@ -73,25 +81,6 @@ fn operation(route: &Route, path: &str) -> Value {
     if route.replay.is_some() {
         parameters.push(json!({ "$ref": "#/components/parameters/IdempotencyKey" }));
     }
-    let problem = json!({
-        "description": "An error (RFC 9457); `code` tells which",
-        "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
-    });
-    let problem = match Dialect::of(path) {
-        Dialect::Own | Dialect::Console => problem,
-        Dialect::TrustedLogin => json!({
-            "description": "An error as TrustedLogin's clients read it; `code` tells which",
-            "content": { "application/json": { "schema": { "$ref": "#/components/schemas/TrustedLoginError" } } },
-        }),
-        Dialect::OAuth => json!({
-            "description": "An error as OAuth has it (RFC 6749, 5.2); `code` tells which",
-            "content": { "application/json": { "schema": { "$ref": "#/components/schemas/OAuthError" } } },
-        }),
-        Dialect::RPort => json!({
-            "description": "Errors as RPort has them, one element for each fault",
-            "content": { "application/json": { "schema": { "$ref": "#/components/schemas/RPortErrors" } } },
-        }),
-    };
     // One handler may serve the vendor and operators, and at two places.
     let place = match path {
         _ if path.ends_with('/') => ".slash",
@@ -100,22 +89,20 @@ fn operation(route: &Route, path: &str) -> Value {
         _ if path.starts_with("/api/admin/") => ".admin",
         _ => "",
     };
+    let name = (route.operation)();
     let mut operation = json!({
-        "operationId": format!("{}{place}", (route.operation)()),
+        "operationId": format!("{name}{place}"),
+        "description": answers::says(&name),
         "x-caller": format!("{:?}", route.caller),
         "security": security(route.caller),
         "parameters": parameters,
-        "responses": { "2XX": { "description": "Done" }, "default": problem },
+        "responses": answers::answers(route, path, logs::answer(route).or_else(|| tokens::answer(route))),
     });
     if let Some(body) = &taken.body {
         operation["requestBody"] = json!({
             "required": is_required(&body.schema, &taken.schemas),
             "content": { body.media_type: { "schema": body.schema } },
         });
-    }
-    let content = |name: &str| json!({ "application/json": { "schema": { "$ref": format!("#/components/schemas/{name}") } } });
-    if let Some(name) = logs::answer(route).or_else(|| tokens::answer(route)) {
-        operation["responses"]["2XX"]["content"] = content(name);
     }
     operation
 }

@@ -18,6 +18,7 @@ routes! { ROUTES:
     GET    "/readyz"                                           Anyone          health::ready, query;
     GET    "/metrics"                                          Anyone          health::metrics, query;
     GET    "/openapi.json"                                     Anyone          openapi::http::document, query;
+    GET    "/docs"                                             Anyone          openapi::http::docs, query;
     POST   "/webhooks/vendor-signup"                           Billing         vendors::http::vendor_signup;
     POST   "/api/vendors/claim"                                ClaimHolder     vendors::http::claim;
     POST   "/api/site"                                         PluginOrVendor  tokens::http::issue_write => Secret;

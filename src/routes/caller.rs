@@ -37,10 +37,16 @@ pub enum Caller {
     EnrollingPerson,
     /// A user in the group `Administrators`, for the lockbox.
     LockboxAdmin,
-    /// Whoever has a browser. The console's, like the two below: no bearer is one.
+    /// Whoever has a browser. The console's, like those below: no bearer is one.
     Visitor,
-    /// An operator who signed in to the console, whatever is still to be done at the first sign-in.
+    /// An operator, or a user of a vendor, who signed in to the console, whatever is still to be done at the first sign-in.
     Entrant,
+    /// The same with all that done: one's own account.
+    Holder,
     /// An operator who signed in to the console.
     SignedIn,
+    /// The same, or an administrator of the vendor that the path names, who signed in to the console.
+    Member,
+    /// The same, or any other user of that vendor.
+    Agent,
 }

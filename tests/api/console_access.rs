@@ -49,7 +49,12 @@ async fn pages_are_served_to_who_signed_in_and_to_nobody_else() {
         let is_open = route.caller == Caller::Visitor;
         assert!(matches!(
             route.caller,
-            Caller::Visitor | Caller::Entrant | Caller::SignedIn
+            Caller::Visitor
+                | Caller::Entrant
+                | Caller::Holder
+                | Caller::SignedIn
+                | Caller::Member
+                | Caller::Agent
         ));
         seen.insert(format!("{:?}", route.caller));
         for bearer in [None].into_iter().chain(bearers.iter().map(Some)) {
@@ -76,7 +81,7 @@ async fn pages_are_served_to_who_signed_in_and_to_nobody_else() {
             assert!(!page.text.starts_with('{'), "{path}: {page:?}");
         }
     }
-    assert_eq!(seen.len(), 3, "{seen:?}");
+    assert_eq!(seen.len(), 6, "{seen:?}");
     let shown = test.operate(Method::GET, &vendor.namespace, "").await;
     assert_eq!(shown.json["status"], "active");
 }

@@ -32,6 +32,7 @@ mod console;
 mod console_access;
 mod console_actions;
 mod console_pages;
+mod console_users;
 mod credential_file;
 mod credential_models;
 mod credential_races;

@@ -120,3 +120,85 @@ fn refers(value: &Value, found: &mut impl FnMut(&str)) {
         _ => {}
     }
 }
+
+/// Each operation says what it does and how it answers, and nothing is said of what is not.
+#[tokio::test]
+async fn description_says_what_each_operation_does_and_answers() {
+    let test = TestApp::start().await;
+    let document = test.get("/openapi.json").send().await.json;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let name = format!("{method} {path}");
+            let says = operation["description"].as_str().unwrap();
+            assert!(says.ends_with('.') && says.len() > 10, "{name}: {says}");
+            let statuses: Vec<&String> =
+                operation["responses"].as_object().unwrap().keys().collect();
+            let done = statuses
+                .iter()
+                .filter(|status| status.starts_with('2'))
+                .count();
+            assert!(done > 0, "{name}: {statuses:?}");
+            let parameters = operation["parameters"].as_array().unwrap();
+            let mut names = BTreeSet::new();
+            for parameter in parameters {
+                let (place, called) = (&parameter["in"], &parameter["name"]);
+                assert!(
+                    names.insert(format!("{place} {called}")),
+                    "{name}: {called} twice"
+                );
+                if place == "path" {
+                    let schema = &parameter["schema"];
+                    let rule = ["pattern", "format", "minimum"]
+                        .iter()
+                        .any(|rule| !schema[rule].is_null());
+                    assert!(rule, "{name}: {called} has no rule");
+                }
+            }
+        }
+    }
+    let known: BTreeSet<String> = ROUTES.iter().map(|route| (route.operation)()).collect();
+    let said: Vec<&str> = gatehouse::openapi::operations::ROWS
+        .iter()
+        .map(|row| row.operation)
+        .collect();
+    let different: BTreeSet<String> = said.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(different, known);
+    assert_eq!(different.len(), said.len());
+}
+
+#[tokio::test]
+async fn people_read_the_description_as_a_page() {
+    let test = TestApp::start().await;
+    let page = test.get("/docs").send().await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+    assert!(
+        page.headers["content-security-policy"]
+            .to_str()
+            .unwrap()
+            .starts_with("default-src 'none'")
+    );
+    for route in ROUTES {
+        for path in paths(route) {
+            let heading = format!(
+                "<span class=\"method\">{}</span> {path}</code>",
+                route.method
+            );
+            assert!(page.text.contains(&heading), "{heading}");
+        }
+    }
+    assert!(page.text.contains("Makes a credential. By the vendor."));
+    // Each place of the contents is there, once.
+    let ids: Vec<&str> = page
+        .text
+        .split(" id=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    let different: BTreeSet<&&str> = ids.iter().collect();
+    assert_eq!(different.len(), ids.len());
+    for link in page.text.split("href=\"#").skip(1) {
+        let to = link.split('"').next().unwrap();
+        assert!(ids.contains(&to), "{to}");
+    }
+}

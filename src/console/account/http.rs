@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::console::http::{Faults, Field, page, see_other, shown};
 use crate::console::layout::{Area, Frame, moment, moment_or};
 use crate::console::session::Session;
-use crate::console::session::http::{Act, Entrant, EntrantAct, SignedIn};
+use crate::console::session::http::{Entrant, EntrantAct, Holder, HolderAct};
 use crate::console::texts;
 use crate::error::{Error, Result};
 use crate::http::{SessionPath, in_background};
@@ -21,7 +21,6 @@ use crate::types::Secret;
 use crate::users::accounts::own;
 use crate::users::accounts::recovery;
 use crate::users::accounts::sessions::{self, MOST, Revoker, Which, revoke};
-use crate::users::operators::http::own as own_of;
 
 struct SessionRow {
     id: String,
@@ -38,7 +37,9 @@ struct SessionRow {
 struct AccountPage {
     frame: Frame,
     name: String,
-    codes_left: i64,
+    /// Of operators, who alone have recovery codes.
+    codes_left: Option<i64>,
+    has_factor: bool,
     password_changed: String,
     password: Field,
     code: Field,
@@ -46,7 +47,7 @@ struct AccountPage {
 }
 
 /// `GET /console/account`.
-pub async fn show(app: web::Data<App>, by: SignedIn, request: HttpRequest) -> Result<HttpResponse> {
+pub async fn show(app: web::Data<App>, by: Holder, request: HttpRequest) -> Result<HttpResponse> {
     let frame = Frame::new(&by.0.who(), Area::Account, "Your account");
     let frame = frame.after(request.query_string());
     overview(&app, &by.0, StatusCode::OK, frame, &Faults::none()).await
@@ -60,13 +61,13 @@ pub(super) async fn overview(
     frame: Frame,
     faults: &Faults,
 ) -> Result<HttpResponse> {
-    let account = &by.person.account;
+    let account = by.account();
     let (client, now) = (app.db.get().await?, app.clock.now());
     let codes_left = recovery::store::left(&client, account.id).await?;
     let rows = sessions::store::page(&client, account.vendor, account.id, None, MOST, now).await?;
     drop(client);
     let row = |session: sessions::Session| SessionRow {
-        is_current: session.id.0 == by.person.session,
+        is_current: Some(session.id.0) == by.id(),
         id: session.id.to_string(),
         address: session.address,
         user_agent: session.user_agent,
@@ -79,7 +80,8 @@ pub(super) async fn overview(
         &AccountPage {
             frame,
             name: account.name.as_str().to_owned(),
-            codes_left,
+            codes_left: account.is_operator().then_some(codes_left),
+            has_factor: account.totp_confirmed_at.is_some(),
             password_changed: moment(&account.password_changed_at),
             password: Field::password("password", "Password", "current-password")
                 .filled(None, faults),
@@ -92,20 +94,14 @@ pub(super) async fn overview(
 /// `POST /console/account/sessions/{session}/end`: one of one's own.
 pub async fn end_session(
     app: web::Data<App>,
-    sent: Act,
+    sent: HolderAct,
     path: SessionPath,
 ) -> Result<HttpResponse> {
-    let person = sent.by.person;
+    let account = sent.by.account().clone();
     let id = path.0.ok_or(Error::NotFound)?;
     in_background(&app, move |app| async move {
-        let actor = person.account.actor();
-        revoke(
-            &app,
-            &person.account,
-            Which::One(id),
-            &Revoker { actor: &actor },
-        )
-        .await
+        let actor = account.actor();
+        revoke(&app, &account, Which::One(id), &Revoker { actor: &actor }).await
     })
     .await?;
     Ok(see_other("/console/account?done=session-ended"))
@@ -126,12 +122,12 @@ impl PasswordPage {
     fn new(by: &Session, faults: &Faults) -> Self {
         Self {
             frame: Frame::new(&by.who(), Area::Account, "Change your password"),
-            is_temporary: by.person.account.password_temporary,
-            name: by.person.account.name.as_str().to_owned(),
+            is_temporary: by.account().password_temporary,
+            name: by.account().name.as_str().to_owned(),
             current: Field::password("current", "Password up to now", "current-password")
                 .filled(None, faults),
             new: Field::password("new", "New password", "new-password")
-                .hint("15 characters or more, and hard to guess: some words that do not go together are best.")
+                .hint("Long, and hard to guess: some words that do not go together are best.")
                 .filled(None, faults),
             again: Field::password("again", "New password once more", "new-password")
                 .filled(None, faults),
@@ -156,12 +152,12 @@ pub async fn change_password(app: web::Data<App>, sent: EntrantAct) -> Result<Ht
     let empty = || Secret::new(String::new());
     let (current, new) = (current.unwrap_or_else(empty), new.unwrap_or_else(empty));
     let error = if faults.is_empty() {
-        let own = own_of(by.person.clone());
+        let own = by.own(&app);
         let changed = in_background(&app, move |app| async move {
             own::change_password(&app, &own, &current, &new).await
         });
         match changed.await {
-            Ok(()) if by.person.enrolling => return Ok(see_other("/console/account/totp")),
+            Ok(()) if by.is_enrolling() => return Ok(see_other("/console/account/totp")),
             Ok(()) => return Ok(see_other("/console/account?done=password")),
             Err(error) => error,
         }

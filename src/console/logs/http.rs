@@ -18,10 +18,11 @@ use crate::access_logs::timeline::{Item, Reading, Viewer};
 use crate::app::App;
 use crate::console::http::shown;
 use crate::console::layout::{Area, Badge, Choice, Frame, moment, moment_or};
-use crate::console::session::http::SignedIn;
+use crate::console::session::http::Member;
+use crate::console::session::{Identity, Session};
 use crate::error::{Error, Result};
 use crate::types::{Namespace, SecretId};
-use crate::vendors::create;
+use crate::vendors::{Vendor, create};
 
 struct Row {
     at: String,
@@ -51,7 +52,7 @@ struct ListPage {
 }
 
 /// The form of filters as it was sent.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Sent {
     vendor: String,
     site: String,
@@ -124,8 +125,11 @@ impl Sent {
     }
 
     /// What is asked for, and what a file of it is called.
-    async fn reading(&self, app: &App) -> Result<(Asked, Reading, String)> {
+    async fn reading(&self, app: &App, by: &Session) -> Result<(Asked, Reading, String)> {
         let bad = Error::InvalidParameter;
+        if let Identity::User(user) = &by.identity {
+            return self.reading_of(app, &user.vendor);
+        }
         if self.site.is_empty() {
             let asked = Asked::parse(&self.query(false), true)?;
             let reading = over_all(app, &asked).await?;
@@ -145,6 +149,25 @@ impl Sent {
         let reading = of_vendor_or_site(app, &vendor, Some(site), Viewer::Operator, &asked)?;
         Ok((asked, reading, name))
     }
+
+    /// The same as a vendor sees it.
+    fn reading_of(&self, app: &App, vendor: &Vendor) -> Result<(Asked, Reading, String)> {
+        let own = Self {
+            vendor: String::new(),
+            ..self.clone()
+        };
+        let asked = Asked::parse(&own.query(false), false)?;
+        let site = match self.site.as_str() {
+            "" => None,
+            text => Some(
+                SecretId::parse(text)
+                    .map_err(|_| Error::InvalidParameter("the site must be a secret id"))?,
+            ),
+        };
+        let name = file_name(vendor, site.as_ref());
+        let reading = of_vendor_or_site(app, vendor, site, Viewer::Vendor, &asked)?;
+        Ok((asked, reading, name))
+    }
 }
 
 /// A time as a form sends it, without a zone, is one of UTC.
@@ -157,10 +180,11 @@ fn in_utc(text: &str) -> String {
 }
 
 /// `GET /console/logs`: a page, the newest first.
-pub async fn list(app: web::Data<App>, by: SignedIn, request: HttpRequest) -> Result<HttpResponse> {
+pub async fn list(app: web::Data<App>, by: Member, request: HttpRequest) -> Result<HttpResponse> {
     let mut sent = Sent::parse(request.query_string())?;
     sent.format.clear();
-    let (asked, reading, _) = sent.reading(&app).await?;
+    sent.vendor = by.0.scope(&sent.vendor)?;
+    let (asked, reading, _) = sent.reading(&app, &by.0).await?;
     let (found, next) = page_of(&app, &reading, asked.page).await?;
     let query = sent.query(true);
     let next = next.map(|cursor| {
@@ -222,16 +246,13 @@ fn row(item: Item, of: &str) -> Row {
 }
 
 /// `GET /console/logs/file`: all of it as a file.
-pub async fn file(
-    app: web::Data<App>,
-    _by: SignedIn,
-    request: HttpRequest,
-) -> Result<HttpResponse> {
+pub async fn file(app: web::Data<App>, by: Member, request: HttpRequest) -> Result<HttpResponse> {
     let mut sent = Sent::parse(request.query_string())?;
+    sent.vendor = by.0.scope(&sent.vendor)?;
     let format = Format::parse(&sent.format)?;
     sent.cursor.clear();
     sent.format.clear();
-    let (_, reading, name) = sent.reading(&app).await?;
+    let (_, reading, name) = sent.reading(&app, &by.0).await?;
     file_of(&app.into_inner(), reading, format, &name).await
 }
 

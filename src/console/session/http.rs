@@ -9,12 +9,13 @@ use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 
-use super::{COOKIE, Session, VISIT, cookie, is_return, new_visit};
+use super::{Identity, OPERATOR, Session, USER, VISIT, cookie, is_return, new_visit};
 use crate::app::App;
 use crate::auth;
 use crate::console::csrf;
 use crate::console::http::{SIGN_IN, send_to};
 use crate::error::{Error, Result};
+use crate::http::limit::Share;
 use crate::http::{Decided, Described, Form};
 use crate::telemetry;
 use crate::types::Secret;
@@ -39,8 +40,42 @@ pub struct VisitorForm {
 /// An operator who looks at a page, with all done that is to be done at the first sign-in.
 pub struct SignedIn(pub Session);
 
-/// The same, whatever is still to be done.
+/// An operator, or an administrator of the vendor that the path names, who looks at a page. Where it names none, the page
+/// shows what is the vendor's.
+pub struct Member(pub Session);
+
+/// The same, and any other user of that vendor.
+pub struct Agent(pub Session);
+
+/// Anybody who is signed in and has done all that is to be done at first: one's own account.
+pub struct Holder(pub Session);
+
+/// Anybody who is signed in, whatever is still to be done.
 pub struct Entrant(pub Session);
+
+/// A form of a [`Member`].
+pub struct MemberAct {
+    /// Who sent it.
+    pub by: Session,
+    /// Its fields.
+    pub form: Form,
+}
+
+/// A form of an [`Agent`].
+pub struct AgentAct {
+    /// Who sent it.
+    pub by: Session,
+    /// Its fields.
+    pub form: Form,
+}
+
+/// A form of a [`Holder`].
+pub struct HolderAct {
+    /// Who sent it.
+    pub by: Session,
+    /// Its fields.
+    pub form: Form,
+}
 
 /// A form of an operator.
 pub struct Act {
@@ -67,15 +102,22 @@ impl Visitor {
     }
 }
 
-/// Puts the session into its cookie, and takes the stranger's away.
-pub fn begin(answer: &mut HttpResponse, token: &Secret) {
-    set(answer, COOKIE, token.expose(), "");
-    set(answer, VISIT, "", "; Max-Age=0");
+/// Puts the session into its cookie, [`OPERATOR`] or [`USER`], and takes the stranger's and the other one away.
+pub fn begin(answer: &mut HttpResponse, cookie: &'static str, token: &Secret) {
+    for name in [OPERATOR, USER, VISIT] {
+        if name == cookie {
+            set(answer, name, token.expose(), "");
+        } else {
+            set(answer, name, "", "; Max-Age=0");
+        }
+    }
 }
 
 /// Takes the session's cookie away.
 pub fn forget(answer: &mut HttpResponse) {
-    set(answer, COOKIE, "", "; Max-Age=0");
+    for name in [OPERATOR, USER] {
+        set(answer, name, "", "; Max-Age=0");
+    }
 }
 
 fn set(answer: &mut HttpResponse, name: &str, value: &str, more: &str) {
@@ -128,25 +170,73 @@ fn sign_in(request: &HttpRequest, forgets: bool) -> actix_web::Error {
 
 /// The session of the cookie.
 async fn session(app: &Arc<App>, request: &HttpRequest) -> Outcome<(Session, Secret)> {
-    let Some(token) = read(request, COOKIE) else {
+    let origin = auth::origin(app, request);
+    let (token, identity) = if let Some(token) = read(request, OPERATOR) {
+        let person = sessions::person_of(app, &token, &origin).await?;
+        (token, person.map(Identity::Operator))
+    } else if let Some(token) = read(request, USER) {
+        let user = sessions::user_at_pages(app, &token, &origin).await?;
+        (token, user.map(Identity::User))
+    } else {
         return Err(sign_in(request, false));
     };
-    let origin = auth::origin(app, request);
-    let Some(person) = sessions::person_of(app, &token, &origin).await? else {
+    let Some(identity) = identity else {
         return Err(match auth::refused(app, request) {
             Error::CredentialsInvalid => sign_in(request, true),
             limited => limited.into(),
         });
     };
+    let session = Session::new(app.keys()?, identity, &token);
     let seen = telemetry::current().seen;
-    seen.note_caller(None, person.account.actor());
-    Ok((Session::new(app.keys()?, person, &token), token))
+    match &session.identity {
+        Identity::Operator(_) => seen.note_caller(None, session.actor()),
+        Identity::User(user) => {
+            seen.note_caller(Some(user.vendor.id), session.actor());
+            app.limits.check_vendor(user.vendor.id, Share::Users)?;
+        }
+    }
+    Ok((session, token))
 }
 
 fn settled(request: &HttpRequest, session: Session) -> Outcome<Session> {
     match session.first_step() {
         None => Ok(session),
         Some(step) => Err(elsewhere(request, step, false)),
+    }
+}
+
+/// Lets operators pass. Others are led from the first page to their own.
+fn operator(request: &HttpRequest, session: Session) -> Outcome<Session> {
+    let session = settled(request, session)?;
+    match session.identity {
+        Identity::Operator(_) => Ok(session),
+        Identity::User(_) if request.path() == "/console" => {
+            Err(elsewhere(request, &session.home(), false))
+        }
+        Identity::User(_) => Err(Error::CallerNotAllowed.into()),
+    }
+}
+
+/// Lets operators pass, and users where the path names their vendor, or none. Another vendor's is not there for them.
+fn of_vendor(request: &HttpRequest, session: Session) -> Outcome<Session> {
+    let session = settled(request, session)?;
+    if let Identity::User(user) = &session.identity {
+        let named = request.match_info().get("namespace");
+        if named.is_some_and(|named| named != user.vendor.namespace.as_str()) {
+            return Err(Error::NotFound.into());
+        }
+        user.vendor.refuse_inactive()?;
+    }
+    Ok(session)
+}
+
+/// The same, of users those only who are administrators.
+fn member(request: &HttpRequest, session: Session) -> Outcome<Session> {
+    let session = of_vendor(request, session)?;
+    if session.is_administrator() {
+        Ok(session)
+    } else {
+        Err(Error::NoAdministrator.into())
     }
 }
 
@@ -228,14 +318,24 @@ fn visitor(app: &App, request: &HttpRequest) -> Result<Visitor> {
 extract!(Visitor, |app, request, _payload, _decided| Ok(visitor(
     &app, &request
 )?));
-extract!(SignedIn, |app, request, _payload, _decided| {
-    let (session, _) = session(&app, &request).await?;
-    settled(&request, session).map(Self)
-});
-extract!(Entrant, |app, request, _payload, _decided| {
-    let (session, _) = session(&app, &request).await?;
-    Ok(Self(session))
-});
+/// A page, and the form of a page, of whom `$admit` lets pass.
+macro_rules! admitted {
+    ($page:ident, $form:ident, $admit:expr) => {
+        extract!($page, |app, request, _payload, _decided| {
+            let (session, _) = session(&app, &request).await?;
+            $admit(&request, session).map(Self)
+        });
+        extract!($form, |app, request, payload, decided| {
+            let (session, token) = session(&app, &request).await?;
+            refuse_foreign(&request)?;
+            let by = $admit(&request, session)?;
+            drop(decided);
+            let form = checked(app.keys()?, &request, payload, &token).await?;
+            Ok(Self { by, form })
+        });
+    };
+}
+
 extract!(VisitorForm, |app, request, payload, decided| {
     refuse_foreign(&request)?;
     let by = visitor(&app, &request)?;
@@ -243,18 +343,10 @@ extract!(VisitorForm, |app, request, payload, decided| {
     let form = checked(app.keys()?, &request, payload, &by.cookie).await?;
     Ok(Self { by, form })
 });
-extract!(Act, |app, request, payload, decided| {
-    let (session, token) = session(&app, &request).await?;
-    refuse_foreign(&request)?;
-    let by = settled(&request, session)?;
-    drop(decided);
-    let form = checked(app.keys()?, &request, payload, &token).await?;
-    Ok(Self { by, form })
-});
-extract!(EntrantAct, |app, request, payload, decided| {
-    let (by, token) = session(&app, &request).await?;
-    refuse_foreign(&request)?;
-    drop(decided);
-    let form = checked(app.keys()?, &request, payload, &token).await?;
-    Ok(Self { by, form })
-});
+admitted!(SignedIn, Act, operator);
+admitted!(Member, MemberAct, member);
+admitted!(Agent, AgentAct, of_vendor);
+admitted!(Holder, HolderAct, settled);
+admitted!(Entrant, EntrantAct, |_, session| Outcome::<Session>::Ok(
+    session
+));

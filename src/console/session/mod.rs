@@ -1,6 +1,7 @@
-//! The session of whoever is signed in: that of an operator as the API knows it, its token in a cookie.
+//! The session of whoever is signed in: that of an operator, or of a vendor's user, as the API knows it, its token in a
+//! cookie.
 //!
-//! The cookie is `Secure`, `HttpOnly` and `SameSite=Strict`, and its name's prefix keeps other hosts from setting it. No
+//! The two have cookies of their own, so that one can never be taken for the other. A cookie is `Secure`, `HttpOnly` and `SameSite=Strict`, and its name's prefix keeps other hosts from setting it. No
 //! route of the API takes it, and no page takes a bearer. The session ends 30 minutes after its last use and 12 hours after
 //! the sign-in, in the database. Strangers get a cookie of their own, which the token of the sign-in form is bound to.
 
@@ -8,40 +9,127 @@ pub mod http;
 
 use super::csrf;
 use super::layout::Who;
-use crate::auth::{KeyRing, Operator, Person};
-use crate::types::Secret;
+use crate::app::App;
+use crate::auth::{KeyRing, Person, User};
+use crate::error::{Error, Result};
+use crate::types::{GroupName, Namespace, Secret};
+use crate::users::accounts::Account;
+use crate::users::accounts::own::Own;
+use crate::users::operators;
 
-/// The cookie of whoever is signed in.
-pub const COOKIE: &str = "__Host-gatehouse-operator";
+/// The cookie of operators.
+pub const OPERATOR: &str = "__Host-gatehouse-operator";
+/// The cookie of vendors' users.
+pub const USER: &str = "__Host-gatehouse-user";
 /// The cookie of strangers.
 pub const VISIT: &str = "__Host-gatehouse-visit";
 const LONGEST_RETURN: usize = 512;
 
 /// Whoever is signed in.
+pub enum Identity {
+    /// An operator.
+    Operator(Person),
+    /// A user of a vendor.
+    User(User),
+}
+
+/// Whoever is signed in, and the token of their forms.
 pub struct Session {
     /// Who.
-    pub person: Person,
+    pub identity: Identity,
     /// The token of forms.
     pub csrf: String,
 }
 
 impl Session {
-    fn new(ring: &KeyRing, person: Person, token: &Secret) -> Self {
+    fn new(ring: &KeyRing, identity: Identity, token: &Secret) -> Self {
         Self {
-            person,
+            identity,
             csrf: csrf::token(ring, token),
+        }
+    }
+
+    /// Whose account it is.
+    #[must_use]
+    pub const fn account(&self) -> &Account {
+        match &self.identity {
+            Identity::Operator(person) => &person.account,
+            Identity::User(user) => &user.account,
+        }
+    }
+
+    /// Names the session itself.
+    #[must_use]
+    pub fn id(&self) -> Option<i64> {
+        match &self.identity {
+            Identity::Operator(person) => Some(person.session),
+            Identity::User(user) => user.session(),
+        }
+    }
+
+    /// Whether it is good for setting up a second factor only.
+    #[must_use]
+    pub const fn is_enrolling(&self) -> bool {
+        match &self.identity {
+            Identity::Operator(person) => person.enrolling,
+            Identity::User(user) => user.enrolling,
+        }
+    }
+
+    /// The second factor is there now.
+    pub const fn enrolled(&mut self) {
+        match &mut self.identity {
+            Identity::Operator(person) => person.enrolling = false,
+            Identity::User(user) => user.enrolling = false,
+        }
+    }
+
+    /// The vendor whose user it is; none of an operator.
+    #[must_use]
+    pub fn vendor(&self) -> Option<&Namespace> {
+        match &self.identity {
+            Identity::Operator(_) => None,
+            Identity::User(user) => Some(&user.vendor.namespace),
+        }
+    }
+
+    /// Whether it may do what administrators of its vendor may.
+    #[must_use]
+    pub fn is_administrator(&self) -> bool {
+        match &self.identity {
+            Identity::Operator(_) => true,
+            Identity::User(user) => user.account.is_in(GroupName::ADMINISTRATORS),
+        }
+    }
+
+    /// For what people do with their own accounts.
+    #[must_use]
+    pub fn own(&self, app: &App) -> Own {
+        match &self.identity {
+            Identity::Operator(person) => operators::http::own(person.clone()),
+            Identity::User(user) => Own::of(app, user),
         }
     }
 
     /// Where whoever must do something first is to do it.
     #[must_use]
     pub fn first_step(&self) -> Option<&'static str> {
-        if self.person.account.password_temporary {
+        if self.account().password_temporary {
             Some("/console/account/password")
-        } else if self.person.enrolling {
+        } else if self.is_enrolling() {
             Some("/console/account/totp")
         } else {
             None
+        }
+    }
+
+    /// The page to begin with.
+    #[must_use]
+    pub fn home(&self) -> String {
+        match self.vendor() {
+            None => "/console".to_owned(),
+            Some(namespace) if self.is_administrator() => format!("/console/vendors/{namespace}"),
+            Some(namespace) => format!("/console/vendors/{namespace}/search"),
         }
     }
 
@@ -49,24 +137,31 @@ impl Session {
     #[must_use]
     pub fn who(&self) -> Who {
         Who {
-            name: self.person.account.name.as_str().to_owned(),
+            name: self.account().name.as_str().to_owned(),
             csrf: self.csrf.clone(),
             settled: self.first_step().is_none(),
+            vendor: self.vendor().map(ToString::to_string),
+            is_administrator: self.is_administrator(),
+            home: self.home(),
+        }
+    }
+
+    /// The namespace that a list is asked for: of users only their own vendor's.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where a user asks for another's.
+    pub fn scope(&self, asked: &str) -> Result<String> {
+        match self.vendor() {
+            Some(own) if asked.is_empty() || asked == own.as_str() => Ok(own.to_string()),
+            Some(_) => Err(Error::NotFound),
+            None => Ok(asked.to_owned()),
         }
     }
 
     /// As events name it.
     #[must_use]
     pub fn actor(&self) -> String {
-        self.person.account.actor()
-    }
-
-    /// The same person as the API's handlers know it.
-    #[must_use]
-    pub fn operator(&self) -> Operator {
-        Operator {
-            name: self.person.account.name.as_str().to_owned(),
-        }
+        self.account().actor()
     }
 }
 

@@ -5,6 +5,8 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
@@ -14,13 +16,14 @@ use crate::auth;
 use crate::console::http::{Faults, Field, SIGN_IN, page, see_other};
 use crate::console::layout::Frame;
 use crate::console::session::http::{EntrantAct, Visitor, VisitorForm, begin, forget};
-use crate::console::session::is_return;
+use crate::console::session::{OPERATOR, USER, is_return};
 use crate::console::texts;
 use crate::error::{Error, Result};
 use crate::http::{Form, in_background};
 use crate::types::{Secret, SessionId};
 use crate::users::accounts::proof::Second;
 use crate::users::accounts::sessions::{Revoker, Which, revoke};
+use crate::users::accounts::{self, Origin};
 use crate::users::operators::log_in::{self, Shown};
 
 #[derive(Template)]
@@ -56,6 +59,7 @@ fn form(
 ) -> Result<HttpResponse> {
     let none = Faults::none();
     let name = Field::text("name", "Name").required();
+    let name = name.hint("Of a vendor's user: name@namespace.");
     let name = Field {
         autocomplete: "username",
         ..name
@@ -88,14 +92,18 @@ pub async fn sign_in(
     request: HttpRequest,
 ) -> Result<HttpResponse> {
     let VisitorForm { by, form: fields } = sent;
-    let shown = shown(&fields);
     let origin = auth::origin(&app, &request);
     let app = app.into_inner();
     let back = fields.get("back").unwrap_or_default();
-    let error = match log_in::log_in(&app, shown, &origin).await {
-        Ok(begun) => {
+    let begun = match fields.get("name") {
+        // Operators' names have none.
+        Some(login) if login.contains('@') => user(&app, login, &fields, &origin).await,
+        _ => operator(&app, &fields, &origin).await,
+    };
+    let error = match begun {
+        Ok((cookie, token)) => {
             let mut answer = see_other(if is_return(back) { back } else { "/console" });
-            begin(&mut answer, &begun.session.made.token);
+            begin(&mut answer, cookie, &token);
             return Ok(answer);
         }
         Err(Error::CredentialsInvalid) => auth::refused(&app, &request),
@@ -119,27 +127,47 @@ pub async fn sign_in(
     )
 }
 
-fn shown(fields: &Form) -> Shown {
+fn password(fields: &Form) -> Secret {
+    let password = fields.secret("password").cloned();
+    password.unwrap_or_else(|| Secret::new(String::new()))
+}
+
+/// The cookie of a session that was begun, and its token.
+type Cookie = (&'static str, Secret);
+
+async fn operator(app: &Arc<App>, fields: &Form, origin: &Origin) -> Result<Cookie> {
     let secret = |name| fields.secret(name).cloned();
-    Shown {
+    let shown = Shown {
         name: fields.get("name").unwrap_or_default().to_owned(),
-        password: secret("password").unwrap_or_else(|| Secret::new(String::new())),
+        password: password(fields),
         second: match secret("recoveryCode") {
             Some(code) => Second::Recovery(code),
             None => Second::Code(secret("code")),
         },
-    }
+    };
+    let begun = log_in::log_in(app, shown, origin).await?;
+    Ok((OPERATOR, begun.session.made.token))
+}
+
+/// A user of a vendor, by `name@namespace`.
+async fn user(app: &Arc<App>, login: &str, fields: &Form, origin: &Origin) -> Result<Cookie> {
+    let shown = accounts::log_in::Shown {
+        login: login.to_owned(),
+        password: password(fields),
+        code: fields.secret("code").cloned(),
+        host: None,
+    };
+    let begun = accounts::log_in::log_in(app, shown, origin).await?;
+    Ok((USER, begun.made.token))
 }
 
 /// `POST /console/sign-out`: the session ends.
 pub async fn sign_out(app: web::Data<App>, sent: EntrantAct) -> Result<HttpResponse> {
-    let person = sent.by.person;
+    let (account, session) = (sent.by.account().clone(), sent.by.id());
     let ended = in_background(&app, move |app| async move {
-        let (which, actor) = (
-            Which::One(SessionId(person.session)),
-            person.account.actor(),
-        );
-        revoke(&app, &person.account, which, &Revoker { actor: &actor }).await
+        let which = Which::One(SessionId(session.ok_or(Error::NotFound)?));
+        let actor = account.actor();
+        revoke(&app, &account, which, &Revoker { actor: &actor }).await
     });
     match ended.await {
         // Another one ended it meanwhile.

@@ -5,15 +5,18 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use crate::app::App;
-use crate::console::http::{see_other, shown};
+use crate::console::http::{Field, see_other, shown};
 use crate::console::layout::{Area, Frame, moment_or, next_query};
-use crate::console::session::http::{Act, SignedIn};
+use crate::console::session::Session;
+use crate::console::session::http::{Agent, AgentAct, Member, MemberAct};
 use crate::error::{Error, Result};
-use crate::http::{NamespacePath, NamespaceSitePath, PageRequest};
+use crate::http::{Form, NamespacePath, NamespaceSitePath, PageRequest};
 use crate::sites::http::read;
 use crate::sites::remove::Removal;
 use crate::sites::{Site, State, remove, search, store};
@@ -52,7 +55,7 @@ fn row(site: Site) -> Row {
 /// `GET /console/vendors/{namespace}/sites`: a page, or the one of a secret id.
 pub async fn list(
     app: web::Data<App>,
-    by: SignedIn,
+    by: Member,
     path: NamespacePath,
     request: HttpRequest,
 ) -> Result<HttpResponse> {
@@ -75,7 +78,7 @@ pub async fn list(
     };
     let title = format!("Sites of {}", vendor.name.as_str());
     shown(&ListPage {
-        frame: Frame::new(&by.0.who(), Area::Vendors, title).after(request.query_string()),
+        frame: Frame::of_sites(&by.0.who(), title).after(request.query_string()),
         namespace: path.0.to_string(),
         is_search: !text.is_empty(),
         text,
@@ -96,21 +99,17 @@ async fn of_id(app: &App, vendor: &Vendor, text: &str) -> Result<Vec<Site>> {
 }
 
 /// `POST /console/vendors/{namespace}/sites/search`: those of an access key, which stands in no address. It is on record.
-pub async fn find(app: web::Data<App>, sent: Act, path: NamespacePath) -> Result<HttpResponse> {
-    let Act { by, form } = sent;
+pub async fn find(
+    app: web::Data<App>,
+    sent: MemberAct,
+    path: NamespacePath,
+) -> Result<HttpResponse> {
+    let MemberAct { by, form } = sent;
     let vendor = create::named(&app, &path.0).await?;
-    let key = form.get("accessKey").unwrap_or_default().to_owned();
-    let sites = match AccessKey::try_from(key) {
-        Ok(key) => {
-            let keys = [key];
-            let found = search::search(&app, &vendor, &keys, &by.actor()).await?;
-            found.into_iter().map(|found| row(found.site)).collect()
-        }
-        Err(_) => Vec::new(),
-    };
+    let sites = of_key(&app, &vendor, &form, &by).await?;
     let title = format!("Sites of {}", vendor.name.as_str());
     shown(&ListPage {
-        frame: Frame::new(&by.who(), Area::Vendors, title),
+        frame: Frame::of_sites(&by.who(), title),
         namespace: path.0.to_string(),
         text: String::new(),
         is_search: true,
@@ -118,6 +117,62 @@ pub async fn find(app: web::Data<App>, sent: Act, path: NamespacePath) -> Result
         next: None,
         is_first: true,
     })
+}
+
+#[derive(Template)]
+#[template(path = "console/sites/search.html")]
+struct SearchPage {
+    frame: Frame,
+    namespace: String,
+    store: String,
+    key: Field,
+    /// What was found, after a search.
+    found: Option<Vec<Row>>,
+}
+
+fn search_page(app: &App, by: &Session, vendor: &Vendor, found: Option<Vec<Row>>) -> SearchPage {
+    let key = Field::text("accessKey", "Access key").required();
+    SearchPage {
+        frame: Frame::new(&by.who(), Area::Search, "Find a site"),
+        namespace: vendor.namespace.to_string(),
+        store: app.config.bao.store_path(&vendor.namespace),
+        key,
+        found,
+    }
+}
+
+/// `GET /console/vendors/{namespace}/search`: where support agents paste an access key.
+pub async fn ask(app: web::Data<App>, by: Agent, path: NamespacePath) -> Result<HttpResponse> {
+    let vendor = create::named(&app, &path.0).await?;
+    shown(&search_page(&app, &by.0, &vendor, None))
+}
+
+/// `POST /console/vendors/{namespace}/search`: the sites of an access key, which stands in no address. It is on record.
+pub async fn search(
+    app: web::Data<App>,
+    sent: AgentAct,
+    path: NamespacePath,
+) -> Result<HttpResponse> {
+    let AgentAct { by, form } = sent;
+    let vendor = create::named(&app, &path.0).await?;
+    let found = of_key(&app, &vendor, &form, &by).await?;
+    shown(&search_page(&app, &by, &vendor, Some(found)))
+}
+
+/// The registered sites with the access key of a form. What is none finds nothing.
+async fn of_key(
+    app: &web::Data<App>,
+    vendor: &Arc<Vendor>,
+    form: &Form,
+    by: &Session,
+) -> Result<Vec<Row>> {
+    let key = form.get("accessKey").unwrap_or_default().trim().to_owned();
+    let Ok(key) = AccessKey::try_from(key) else {
+        return Ok(Vec::new());
+    };
+    let keys = [key];
+    let found = search::search(app, vendor, &keys, &by.actor()).await?;
+    Ok(found.into_iter().map(|found| row(found.site)).collect())
 }
 
 #[derive(Template)]
@@ -133,7 +188,7 @@ struct SitePage {
 /// `GET /console/vendors/{namespace}/sites/{secretId}`.
 pub async fn show(
     app: web::Data<App>,
-    by: SignedIn,
+    by: Member,
     path: NamespaceSitePath,
 ) -> Result<HttpResponse> {
     let vendor = create::named(&app, &path.0).await?;
@@ -144,7 +199,7 @@ pub async fn show(
     let site = site.ok_or(Error::NotFound)?;
     let store = app.config.bao.store_path(&vendor.namespace);
     shown(&SitePage {
-        frame: Frame::new(&by.0.who(), Area::Vendors, "Site"),
+        frame: Frame::of_sites(&by.0.who(), "Site"),
         namespace: path.0.to_string(),
         path: format!("{store}/{}", site.secret_id),
         labels: site.metadata.to_string(),
@@ -155,7 +210,7 @@ pub async fn show(
 /// `POST /console/vendors/{namespace}/sites/{secretId}/remove`.
 pub async fn remove(
     app: web::Data<App>,
-    sent: Act,
+    sent: MemberAct,
     path: NamespaceSitePath,
 ) -> Result<HttpResponse> {
     let vendor = create::named(&app, &path.0).await?;

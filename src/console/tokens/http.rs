@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use crate::app::App;
 use crate::console::http::{see_other, shown};
 use crate::console::layout::{Area, Badge, Choice, Frame, moment, moment_or, next_query};
-use crate::console::session::http::{Act, SignedIn};
+use crate::console::session::http::{Member, MemberAct};
 use crate::error::{Error, Result};
 use crate::http::{IssuancePath, NamespacePath, PageRequest, in_background};
 use crate::tokens::Kind;
@@ -112,8 +112,9 @@ impl Asked {
 const STATES: [&str; 4] = ["live", "ending", "revoked", "expired"];
 
 /// `GET /console/tokens`: those that live, unless something else is asked for.
-pub async fn list(app: web::Data<App>, by: SignedIn, request: HttpRequest) -> Result<HttpResponse> {
-    let (asked, page) = Asked::parse(request.query_string())?;
+pub async fn list(app: web::Data<App>, by: Member, request: HttpRequest) -> Result<HttpResponse> {
+    let (mut asked, page) = Asked::parse(request.query_string())?;
+    asked.vendor = by.0.scope(&asked.vendor)?;
     let filter = asked.filter()?;
     let vendor = match asked.vendor.as_str() {
         "" => None,
@@ -185,7 +186,7 @@ struct TokenPage {
 /// `GET /console/vendors/{namespace}/tokens/{issuance}`.
 pub async fn show(
     app: web::Data<App>,
-    by: SignedIn,
+    by: Member,
     namespace: NamespacePath,
     path: IssuancePath,
 ) -> Result<HttpResponse> {
@@ -218,7 +219,7 @@ pub async fn show(
 /// `POST /console/vendors/{namespace}/tokens/{issuance}/revoke`.
 pub async fn revoke(
     app: web::Data<App>,
-    sent: Act,
+    sent: MemberAct,
     namespace: NamespacePath,
     path: IssuancePath,
 ) -> Result<HttpResponse> {

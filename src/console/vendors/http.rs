@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::console::http::shown;
 use crate::console::layout::{Area, Badge, Frame, moment, moment_or, next_query};
 use crate::console::session::Session;
-use crate::console::session::http::SignedIn;
+use crate::console::session::http::{Member, SignedIn};
 use crate::error::{Error, Result};
 use crate::http::{NamespacePath, Page, PageRequest};
 use crate::tokens::budget::{self, own_kinds};
@@ -132,7 +132,7 @@ struct VendorPage {
 /// `GET /console/vendors/{namespace}`.
 pub async fn show(
     app: web::Data<App>,
-    by: SignedIn,
+    by: Member,
     path: NamespacePath,
     request: HttpRequest,
 ) -> Result<HttpResponse> {

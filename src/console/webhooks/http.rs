@@ -13,7 +13,7 @@ use crate::auth::WebhookAdmin;
 use crate::console::http::{see_other, shown};
 use crate::console::layout::{Area, Badge, Frame, moment, moment_or, next_query};
 use crate::console::session::Session;
-use crate::console::session::http::{Act, SignedIn};
+use crate::console::session::http::{Act, Member, MemberAct, SignedIn};
 use crate::console::vendors::http::host;
 use crate::error::{Error, Result};
 use crate::http::{DeliveryPath, NamespacePath, Page, PageRequest, WebhookPath};
@@ -160,7 +160,7 @@ pub async fn of_platform(
 /// `GET /console/vendors/{namespace}/webhooks/{webhook}`: one of a vendor.
 pub async fn of_vendor(
     app: web::Data<App>,
-    by: SignedIn,
+    by: Member,
     namespace: NamespacePath,
     path: WebhookPath,
     request: HttpRequest,
@@ -182,7 +182,7 @@ pub async fn replay_of_platform(
 /// `POST /console/vendors/{namespace}/webhooks/{webhook}/deliveries/{delivery}/replay`.
 pub async fn replay_of_vendor(
     app: web::Data<App>,
-    sent: Act,
+    sent: MemberAct,
     namespace: NamespacePath,
     path: DeliveryPath,
 ) -> Result<HttpResponse> {

@@ -88,7 +88,12 @@ impl Bench {
             Caller::Connector => Shown::TrustedLogin(self.vendor.clone()),
             Caller::Operator => bearer(&self.test.operator),
             Caller::Person | Caller::EnrollingPerson => bearer(&self.person),
-            Caller::Visitor | Caller::Entrant | Caller::SignedIn => {
+            Caller::Visitor
+            | Caller::Entrant
+            | Caller::Holder
+            | Caller::SignedIn
+            | Caller::Member
+            | Caller::Agent => {
                 panic!("no page is in this table: {}", route.path)
             }
         }

@@ -10,6 +10,7 @@ use reqwest::redirect::Policy;
 
 use super::TestApp;
 use super::operators::{STRONG, TestPerson};
+use super::users::TestUser;
 
 /// The cookie of whoever is signed in.
 pub const COOKIE: &str = "__Host-gatehouse-operator";
@@ -94,6 +95,16 @@ impl<'a> Plain<'a> {
             .expect_sent("/console");
         test.app.clock.advance(30);
         plain.get("/console").await.expect(200, "What matters now");
+        plain
+    }
+
+    /// One that holds the session of a vendor's user.
+    pub async fn of_user(test: &'a TestApp, user: &TestUser) -> Self {
+        let mut plain = Self::new(test);
+        plain.get("/console/sign-in").await;
+        let fields = [("name", &*user.login), ("password", &*user.password)];
+        let page = plain.post("/console/sign-in", &fields).await;
+        page.expect_sent("/console");
         plain
     }
 

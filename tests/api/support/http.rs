@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::app::TestApp;
+use super::description;
 
 /// A call that is being built.
 pub struct Call<'a> {
@@ -82,11 +83,17 @@ impl<'a> Call<'a> {
     }
 
     pub async fn send(self) -> Answer {
-        let answer = self.request.send().await.unwrap();
+        let (client, request) = self.request.build_split();
+        let request = request.unwrap();
+        let called = (request.method().clone(), request.url().clone());
+        let answer = client.execute(request).await.unwrap();
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let text = answer.text().await.unwrap();
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
         remember(self.test, &json);
+        if called.1.as_str().starts_with(&self.test.url) {
+            description::assert_holds(called.0.as_str(), called.1.path(), status);
+        }
         Answer {
             status,
             headers,

@@ -6,6 +6,7 @@ pub mod browser;
 pub mod callers;
 pub mod connector;
 pub mod console;
+mod description;
 pub mod dump;
 pub mod http;
 pub mod issuer;

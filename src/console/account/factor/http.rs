@@ -15,13 +15,12 @@ use crate::console::account::http::overview;
 use crate::console::http::{Faults, Field, page, see_other, shown};
 use crate::console::layout::{Area, Frame};
 use crate::console::session::Session;
-use crate::console::session::http::{Act, Entrant, EntrantAct};
+use crate::console::session::http::{Entrant, EntrantAct, HolderAct};
 use crate::console::texts;
 use crate::error::{Error, Result};
 use crate::http::{Form, in_background};
 use crate::types::Secret;
 use crate::users::accounts::own;
-use crate::users::operators::http::own as own_of;
 
 /// Where a temporary password is changed, which comes first.
 const PASSWORD: &str = "/console/account/password";
@@ -67,7 +66,7 @@ fn confirm_page(by: &Session, begun: Option<(Square, Secret)>, faults: &Faults) 
 
 /// `GET /console/account/totp`.
 pub async fn show(by: Entrant) -> Result<HttpResponse> {
-    if by.0.person.account.password_temporary {
+    if by.0.account().password_temporary {
         return Ok(see_other(PASSWORD));
     }
     shown(&begin_page(&by.0, &Faults::none()))
@@ -90,10 +89,10 @@ fn secret(form: &Form, name: &str) -> Secret {
 /// `POST /console/account/totp`: shows a new secret, once.
 pub async fn begin(app: web::Data<App>, sent: EntrantAct) -> Result<HttpResponse> {
     let EntrantAct { by, form } = sent;
-    if by.person.account.password_temporary {
+    if by.account().password_temporary {
         return Ok(see_other(PASSWORD));
     }
-    let (own, password) = (own_of(by.person.clone()), secret(&form, "password"));
+    let (own, password) = (by.own(&app), secret(&form, "password"));
     let begun = in_background(&app, move |app| async move {
         own::begin_totp(&app, &own, &password).await
     });
@@ -112,16 +111,16 @@ pub async fn begin(app: web::Data<App>, sent: EntrantAct) -> Result<HttpResponse
 /// `POST /console/account/totp/confirm`: puts it into force; shows the recovery codes, once.
 pub async fn confirm(app: web::Data<App>, sent: EntrantAct) -> Result<HttpResponse> {
     let EntrantAct { mut by, form } = sent;
-    if by.person.account.password_temporary {
+    if by.account().password_temporary {
         return Ok(see_other(PASSWORD));
     }
-    let (own, code) = (own_of(by.person.clone()), secret(&form, "code"));
+    let (own, code) = (by.own(&app), secret(&form, "code"));
     let confirmed = in_background(&app, move |app| async move {
         own::confirm_totp(&app, &own, &code).await
     });
     match confirmed.await {
         Ok(codes) => {
-            by.person.enrolling = false;
+            by.enrolled();
             codes_page(&by, &codes)
         }
         Err(error) => {
@@ -139,9 +138,9 @@ fn codes_page(by: &Session, codes: &[Secret]) -> Result<HttpResponse> {
 }
 
 /// `POST /console/account/recovery-codes`: new ones in the place of all before, shown once.
-pub async fn renew_codes(app: web::Data<App>, sent: Act) -> Result<HttpResponse> {
-    let Act { by, form } = sent;
-    let own = own_of(by.person.clone());
+pub async fn renew_codes(app: web::Data<App>, sent: HolderAct) -> Result<HttpResponse> {
+    let HolderAct { by, form } = sent;
+    let own = by.own(&app);
     let (password, code) = (secret(&form, "password"), secret(&form, "code"));
     let renewed = in_background(&app, move |app| async move {
         own::renew_recovery_codes(&app, &own, &password, &code).await

@@ -15,7 +15,7 @@ use crate::auth::VendorAdmin;
 use crate::console::http::{see_other, shown};
 use crate::console::layout::{Area, Frame};
 use crate::console::session::Session;
-use crate::console::session::http::Act;
+use crate::console::session::http::MemberAct;
 use crate::console::vendors::create::http::KeysPage;
 use crate::error::{Error, Result};
 use crate::http::{KeyPairPath, NamespacePath, in_background};
@@ -33,8 +33,12 @@ fn admin(by: &Session, vendor: Arc<Vendor>) -> VendorAdmin {
 }
 
 /// `POST /console/vendors/{namespace}/key-pairs`: a new pair, shown once.
-pub async fn rotate(app: web::Data<App>, sent: Act, path: NamespacePath) -> Result<HttpResponse> {
-    let Act { by, form } = sent;
+pub async fn rotate(
+    app: web::Data<App>,
+    sent: MemberAct,
+    path: NamespacePath,
+) -> Result<HttpResponse> {
+    let MemberAct { by, form } = sent;
     let days: Option<u32> = form.get("days").and_then(|text| text.trim().parse().ok());
     let days = days.filter(|days| *days <= LONGEST);
     let days = days.ok_or(Error::InvalidParameter("the days must be 0 to 366"))?;
@@ -59,7 +63,7 @@ pub async fn rotate(app: web::Data<App>, sent: Act, path: NamespacePath) -> Resu
 /// `POST /console/vendors/{namespace}/key-pairs/{pair}/end`: ends the pair before the newest now.
 pub async fn end(
     app: web::Data<App>,
-    sent: Act,
+    sent: MemberAct,
     namespace: NamespacePath,
     pair: KeyPairPath,
 ) -> Result<HttpResponse> {

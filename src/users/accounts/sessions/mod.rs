@@ -14,6 +14,8 @@ use crate::db::GenericClient;
 use crate::error::{Error, Result};
 use crate::types::{Name, Secret, SessionId};
 
+/// How long a session may lie unused where pages take it.
+const IDLE: SignedDuration = SignedDuration::from_mins(30);
 /// How many of each kind a user can have at once.
 pub const MOST: i64 = 100;
 
@@ -112,13 +114,23 @@ pub async fn make(
 /// # Errors
 /// Where the database does not answer.
 pub async fn user_of(app: &App, token: &Secret, origin: &Origin) -> Result<Option<User>> {
-    let Some((id, found)) = live(app, USERS, token).await? else {
-        return Ok(None);
-    };
-    let Some(vendor) = app.directory.by_id(found.account.vendor) else {
-        return Ok(None);
-    };
-    Ok(Some(User {
+    let found = live(app, USERS, token, None).await?;
+    Ok(found.and_then(|(id, found)| user(app, id, found, origin)))
+}
+
+/// The same for pages, which take no access token, and no session that lay unused for half an hour.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn user_at_pages(app: &App, token: &Secret, origin: &Origin) -> Result<Option<User>> {
+    let found = live(app, USERS, token, Some(IDLE)).await?;
+    let found = found.filter(|(_, found)| found.kind == Kind::Session);
+    Ok(found.and_then(|(id, found)| user(app, id, found, origin)))
+}
+
+fn user(app: &App, id: i64, found: store::Found, origin: &Origin) -> Option<User> {
+    let vendor = app.directory.by_id(found.account.vendor)?;
+    Some(User {
         vendor,
         proof: match found.kind {
             Kind::Session => Proof::Session(id),
@@ -127,7 +139,7 @@ pub async fn user_of(app: &App, token: &Secret, origin: &Origin) -> Result<Optio
         account: found.account,
         enrolling: found.enrolling,
         origin: origin.clone(),
-    }))
+    })
 }
 
 /// The operator whose session this is.
@@ -135,7 +147,7 @@ pub async fn user_of(app: &App, token: &Secret, origin: &Origin) -> Result<Optio
 /// # Errors
 /// Where the database does not answer.
 pub async fn person_of(app: &App, token: &Secret, origin: &Origin) -> Result<Option<Person>> {
-    let found = live(app, OPERATORS, token).await?;
+    let found = live(app, OPERATORS, token, None).await?;
     Ok(found.map(|(session, found)| Person {
         account: found.account,
         session,
@@ -144,8 +156,13 @@ pub async fn person_of(app: &App, token: &Secret, origin: &Origin) -> Result<Opt
     }))
 }
 
-/// The session of a token, its use noted.
-async fn live(app: &App, of: Tables, token: &Secret) -> Result<Option<(i64, store::Found)>> {
+/// The session of a token, its use noted; none where it lay unused for longer than `idle`.
+async fn live(
+    app: &App,
+    of: Tables,
+    token: &Secret,
+    idle: Option<SignedDuration>,
+) -> Result<Option<(i64, store::Found)>> {
     let ring = app.keys()?;
     let Some(id) = ring.access_token_id(token.expose()) else {
         return Ok(None);
@@ -158,6 +175,10 @@ async fn live(app: &App, of: Tables, token: &Secret) -> Result<Option<(i64, stor
         return Ok(None);
     };
     let noted = found.last_used_at;
+    let last = noted.unwrap_or(found.created_at);
+    if idle.is_some_and(|idle| now.duration_since(last) > idle) {
+        return Ok(None);
+    }
     if noted.is_none_or(|at| now.duration_since(at) > SignedDuration::from_mins(1)) {
         store::mark_used(&client, found.account.vendor, id, now).await?;
     }

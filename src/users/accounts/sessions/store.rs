@@ -72,6 +72,8 @@ pub struct Found {
     pub enrolling: bool,
     /// What its token is known by.
     pub digest: KeyedDigest,
+    /// When it was made.
+    pub created_at: Timestamp,
     /// When it was used last, to the minute.
     pub last_used_at: Option<Timestamp>,
 }
@@ -96,7 +98,7 @@ pub async fn by_id(
     now: Timestamp,
 ) -> Result<Option<Found>> {
     let sql = format!(
-        "SELECT {}, s.kind, s.digest, s.last_used_at, s.kind = 'session' AND CASE \
+        "SELECT {}, s.kind, s.digest, s.created_at AS begun_at, s.last_used_at, s.kind = 'session' AND CASE \
              WHEN u.totp_confirmed_at IS NULL THEN {} ELSE s.enrolling END AS enrolling \
          FROM {} s JOIN {} u ON u.id = s.{}{} \
          WHERE s.id = $1 AND s.expires_at > $2 AND u.removed_at IS NULL AND u.disabled_at IS NULL",
@@ -111,6 +113,7 @@ pub async fn by_id(
             kind: kind(&row)?,
             enrolling: row.try_get("enrolling")?,
             digest: digest.ok_or(Error::Corrupt("user_sessions.digest"))?,
+            created_at: row.try_get("begun_at")?,
             last_used_at: row.try_get("last_used_at")?,
         })
     })

@@ -1,0 +1,3 @@
+//! What a vendor's developers put where.
+
+pub mod http;
