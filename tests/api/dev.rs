@@ -10,15 +10,16 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use crate::support::servers;
 
-struct Dev {
+/// The running program.
+pub struct Dev {
     child: Child,
     dir: PathBuf,
-    env: HashMap<String, String>,
+    pub env: HashMap<String, String>,
 }
 
 impl Dev {
     /// Starts it and waits for its one line.
-    fn start(dir: &Path) -> Self {
+    pub fn start(dir: &Path) -> Self {
         let mut child = command(dir).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = lines
@@ -41,7 +42,7 @@ impl Dev {
     }
 
     /// Sends a signal to the program alone, and waits for its end.
-    fn end(mut self, signal: Signal) -> std::process::ExitStatus {
+    pub fn end(mut self, signal: Signal) -> std::process::ExitStatus {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
         self.child.wait().unwrap()

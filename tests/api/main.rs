@@ -43,6 +43,7 @@ mod credentials;
 mod database_faults;
 mod deadlines;
 mod dev;
+mod docs;
 mod doctor;
 mod envelope_key;
 mod event_chain;

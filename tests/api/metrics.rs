@@ -7,7 +7,7 @@ use regex::Regex;
 
 use crate::support::TestApp;
 
-fn sources(folder: &Path, found: &mut Vec<String>) {
+pub fn sources(folder: &Path, found: &mut Vec<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
