@@ -5,7 +5,7 @@ CARGO_DENY = .tools/bin/cargo-deny
 CARGO_DENY_VERSION = 0.20.2
 
 .DEFAULT_GOAL := help
-.PHONY: help tools run-tools build run test drill bench test-sdk test-api check
+.PHONY: help tools run-tools build run test drill bench test-sdk test-api check lint-deploy
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -57,6 +57,9 @@ check: $(CARGO_DENY) ## Checks format, lints, documentation, licences, bans and 
 # has changed is no check of a commit. Run `.tools/bin/cargo-deny check advisories` by hand or on a schedule.
 	$(CARGO) fetch --locked
 	$(CARGO_DENY) --offline check bans licenses sources
+
+lint-deploy: ## Checks the files below deploy/ with the linters of what reads them
+	@sh scripts/lint-deploy.sh
 
 $(CARGO_DENY):
 	$(CARGO) install --locked cargo-deny --version $(CARGO_DENY_VERSION) --root .tools
