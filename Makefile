@@ -58,7 +58,7 @@ check: $(CARGO_DENY) ## Checks format, lints, documentation, licences, bans and 
 	$(CARGO) fetch --locked
 	$(CARGO_DENY) --offline check bans licenses sources
 
-lint-deploy: ## Checks the files below deploy/ with the linters of what reads them
+lint-deploy: run-tools ## Checks the files below deploy/ with the linters of what reads them
 	@sh scripts/lint-deploy.sh
 
 $(CARGO_DENY):
