@@ -248,18 +248,19 @@ pub async fn is_recorded(
     Ok(client.query_opt(sql, &[&vendor.0, &id.0]).await?.is_some())
 }
 
-/// Which of `accessors` are on record, of any vendor.
+/// Which of `accessors` may live by the record, of any vendor: those that are on it, and were not revoked before `revoked_since`.
 ///
 /// # Errors
 /// Where the database does not answer.
 pub async fn known_accessors(
     client: &impl GenericClient,
     accessors: &[String],
+    revoked_since: Timestamp,
 ) -> Result<Vec<String>> {
     let rows = client
         .query(
-            "SELECT accessor FROM issuances WHERE accessor = ANY($1)",
-            &[&accessors],
+            "SELECT accessor FROM issuances WHERE accessor = ANY($1) AND (revoked_at IS NULL OR revoked_at >= $2)",
+            &[&accessors, &revoked_since],
         )
         .await?;
     rows.iter()

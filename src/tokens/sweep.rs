@@ -1,7 +1,10 @@
-//! Finds what a crash left: tokens of our roles that are on no record.
+//! Finds what a crash left, tokens of our roles that are on no record, and what a restore of OpenBao brought back: those that
+//! were revoked.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
+
+use jiff::SignedDuration;
 
 use super::{is_ours, store};
 use crate::app::App;
@@ -9,7 +12,8 @@ use crate::error::Result;
 use crate::types::Namespace;
 use crate::vault::{self, tokens};
 
-/// A token younger than this may still be on its way into the ledger. Seconds.
+/// A token younger than this may still be on its way into the ledger, and one that was revoked since may have been listed before.
+/// Seconds.
 const GRACE: i64 = 60;
 const CHUNK: usize = 1000;
 
@@ -22,13 +26,14 @@ pub struct Foreign(Mutex<HashSet<String>>);
 pub struct Swept {
     /// Live tokens seen.
     pub seen: usize,
-    /// Tokens of our roles without a row, revoked.
+    /// Tokens of our roles without a row, or with one that has them as revoked: revoked.
     pub revoked: usize,
     /// Accessors that OpenBao lists and knows no token of.
     pub dangling: usize,
 }
 
-/// Lists all live tokens and revokes those of our roles, older than a minute, that no row of the ledger names.
+/// Lists all live tokens and revokes those of our roles, older than a minute, that no row of the ledger names, or one that has
+/// them as revoked for as long.
 ///
 /// # Errors
 /// Where OpenBao or the database does not answer.
@@ -63,9 +68,10 @@ async fn all_of(app: &App, cancelled: Option<&Namespace>) -> Result<Swept> {
         .filter(|a| !foreign.lock().contains(*a))
         .cloned()
         .collect();
+    let revoked_since = app.clock.now() - SignedDuration::from_secs(GRACE);
     for chunk in unjudged.chunks(CHUNK) {
         let client = app.db.get().await?;
-        let known: HashSet<String> = store::known_accessors(&client, chunk)
+        let known: HashSet<String> = store::known_accessors(&client, chunk, revoked_since)
             .await?
             .into_iter()
             .collect();
@@ -112,7 +118,7 @@ async fn judge(app: &App, accessor: &str, cancelled: Option<&Namespace>) -> Resu
     }
     tokens::revoke_accessor(&handle, accessor).await?;
     metrics::counter!("gatehouse_tokens_swept_total").increment(1);
-    tracing::warn!(token.accessor = accessor, token.meta = ?info.meta, "Revoked a token that is on no record");
+    tracing::warn!(token.accessor = accessor, token.meta = ?info.meta, "Revoked a token that is on no record, or revoked on it");
     Ok(Verdict::Revoked)
 }
 

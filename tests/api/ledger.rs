@@ -215,6 +215,32 @@ async fn sweeper_revokes_what_is_on_no_record() {
 }
 
 #[tokio::test]
+async fn sweeper_ends_what_is_revoked_on_record_and_lives_again() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("gravityview").await;
+    let back = test.write_token(&vendor, SITE).await;
+    // As after OpenBao was restored from a snapshot of before the revocation.
+    test.sql()
+        .await
+        .execute(
+            "UPDATE issuances SET revoke_asked_at = $1, revoked_at = $1",
+            &[&test.app.clock.now()],
+        )
+        .await
+        .unwrap();
+    let kept = test.write_token(&vendor, SITE).await;
+    test.pass("sweep_tokens").await;
+    assert!(
+        test.is_alive(&back).await,
+        "one that was revoked a moment ago may still be listed"
+    );
+    test.app.clock.advance(61);
+    test.pass("sweep_tokens").await;
+    assert!(!test.is_alive(&back).await);
+    assert!(test.is_alive(&kept).await);
+}
+
+#[tokio::test]
 async fn token_that_meets_the_deletion_of_its_entity_is_minted_again() {
     let test = TestApp::start().await;
     let vendor = test.vendor("gravityview").await;
