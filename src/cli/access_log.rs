@@ -5,8 +5,8 @@ use reqwest::Method;
 
 use super::out;
 use super::remote::Remote;
-use super::vendor::namespace;
-use crate::types::{Namespace, SecretId};
+use super::whose::{Whose, whose};
+use crate::types::SecretId;
 
 /// What to do.
 #[derive(Subcommand)]
@@ -46,11 +46,11 @@ pub enum Format {
 /// What is wanted.
 #[derive(clap::Args)]
 pub struct Of {
-    /// Which vendor
-    #[arg(value_parser = namespace)]
-    namespace: Namespace,
+    /// Which vendor; `own` for the one of `GATEHOUSE_TOKEN`; without it, all, and what is no vendor's
+    #[arg(value_parser = whose)]
+    vendor: Option<Whose>,
     /// Only what touches this site, there or removed
-    #[arg(long, value_parser = super::site::secret_id)]
+    #[arg(long, requires = "vendor", value_parser = super::site::secret_id)]
     site: Option<SecretId>,
     /// From this time on, RFC 3339
     #[arg(long)]
@@ -80,10 +80,10 @@ pub struct Of {
 
 impl Of {
     fn path(&self, more: &[(&str, Option<&str>)]) -> String {
-        let vendor = format!("/api/admin/vendors/{}", self.namespace);
-        let path = match &self.site {
-            Some(site) => format!("{vendor}/sites/{site}/access-logs"),
-            None => format!("{vendor}/access-logs"),
+        let path = match (&self.vendor, &self.site) {
+            (Some(vendor), Some(site)) => vendor.path(&format!("sites/{site}/access-logs")),
+            (Some(vendor), None) => vendor.path("access-logs"),
+            (None, _) => "/api/admin/access-logs".to_owned(),
         };
         let filters = [
             ("from", &self.from),
@@ -111,11 +111,11 @@ impl Of {
 /// # Errors
 /// What the service says.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let remote = Remote::from_env()?;
     match args {
         Args::List { of, limit, cursor } => {
             let limit = limit.to_string();
             let path = of.path(&[("limit", Some(&limit)), ("cursor", cursor.as_deref())]);
+            let remote = Remote::to(&path)?;
             out::answer(&remote.call(Method::GET, &path, None).await?)
         }
         Args::Export { of, format } => {
@@ -124,7 +124,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
                 Format::Csv => "csv",
             };
             let path = of.path(&[("format", Some(format))]);
-            remote.file(&path, out::bytes).await
+            Remote::to(&path)?.file(&path, out::bytes).await
         }
     }
 }

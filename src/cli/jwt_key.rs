@@ -3,37 +3,63 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use reqwest::Method;
 use serde_json::{Map, Value};
 
 use super::out;
 use super::remote::Remote;
-use super::vendor::namespace;
-use crate::types::{JwtKeyId, Namespace};
+use super::vendor::settings::present;
+use super::whose::{Whose, whose};
+use crate::types::JwtKeyId;
 
 /// What to do.
 #[derive(Subcommand)]
 pub enum Args {
     /// Register a key of a vendor
     Create {
-        /// Whose
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
+        /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
+        #[arg(value_parser = whose)]
+        vendor: Whose,
         #[command(flatten)]
         key: Registration,
     },
     /// List the keys of a vendor
     List {
-        /// Whose
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
+        /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
+        #[arg(value_parser = whose)]
+        vendor: Whose,
+    },
+    /// Show a key
+    Show {
+        /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
+        #[arg(value_parser = whose)]
+        vendor: Whose,
+        /// Its id
+        #[arg(value_parser = id)]
+        key: JwtKeyId,
+    },
+    /// Change a key's name or end
+    #[command(group = ArgGroup::new("change").required(true).multiple(true).args(["name", "ends_at"]))]
+    Update {
+        /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
+        #[arg(value_parser = whose)]
+        vendor: Whose,
+        /// Its id
+        #[arg(value_parser = id)]
+        key: JwtKeyId,
+        /// Shown name
+        #[arg(long)]
+        name: Option<String>,
+        /// After this it is refused: RFC 3339 with a zone, Unix seconds, or `never`
+        #[arg(long)]
+        ends_at: Option<String>,
     },
     /// Remove a key: its tokens are refused from then on
     Remove {
-        /// Whose
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
+        /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
+        #[arg(value_parser = whose)]
+        vendor: Whose,
         /// Its id
         #[arg(value_parser = id)]
         key: JwtKeyId,
@@ -105,14 +131,24 @@ fn id(text: &str) -> Result<JwtKeyId, String> {
 /// # Errors
 /// What the service says.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let keys = |namespace: &Namespace| format!("/api/admin/vendors/{namespace}/jwt-keys");
+    let keys = |vendor: &Whose| vendor.path("jwt-keys");
     let (method, path, body) = match args {
-        Args::Create { namespace, key } => (Method::POST, keys(&namespace), Some(key.into_body()?)),
-        Args::List { namespace } => (Method::GET, keys(&namespace), None),
-        Args::Remove { namespace, key } => {
-            (Method::DELETE, format!("{}/{key}", keys(&namespace)), None)
+        Args::Create { vendor, key } => (Method::POST, keys(&vendor), Some(key.into_body()?)),
+        Args::List { vendor } => (Method::GET, keys(&vendor), None),
+        Args::Show { vendor, key } => (Method::GET, format!("{}/{key}", keys(&vendor)), None),
+        Args::Update {
+            vendor,
+            key,
+            name,
+            ends_at,
+        } => {
+            let at = ends_at.map(|at| Value::from(Some(at).filter(|at| at != "never")));
+            let body = present([("name", name.map(Value::from)), ("endsAt", at)]);
+            let path = format!("{}/{key}", keys(&vendor));
+            (Method::PATCH, path, Some(Value::Object(body)))
         }
+        Args::Remove { vendor, key } => (Method::DELETE, format!("{}/{key}", keys(&vendor)), None),
     };
-    let remote = Remote::from_env()?;
+    let remote = Remote::to(&path)?;
     out::answer(&remote.call(method, &path, body.as_ref()).await?)
 }

@@ -2,11 +2,12 @@
 
 use clap::Subcommand;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::out;
 use super::remote::Remote;
 use super::vendor::{namespace, paged};
+use super::whose::{Whose, whose};
 use crate::types::{KeyId, Namespace};
 
 /// What to do.
@@ -14,9 +15,9 @@ use crate::types::{KeyId, Namespace};
 pub enum Args {
     /// List the key pairs of a vendor, the newest first, with when each was last used
     List {
-        /// Whose
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
+        /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
+        #[arg(value_parser = whose)]
+        vendor: Whose,
         /// Rows of a page, 1 to 100
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
         limit: u8,
@@ -26,18 +27,18 @@ pub enum Args {
     },
     /// Make a new key pair, shown once; the one before it ends after the overlap
     Rotate {
-        /// Whose
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
+        /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
+        #[arg(value_parser = whose)]
+        vendor: Whose,
         /// Seconds until the pair before it ends, at most 366 days; 0 where a key leaked. 30 days without it
         #[arg(long)]
         overlap: Option<u32>,
     },
     /// Change the end of the pair before the newest; without a time it ends now
     End {
-        /// Whose
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
+        /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
+        #[arg(value_parser = whose)]
+        vendor: Whose,
         /// Which pair
         #[arg(value_parser = pair)]
         pair: KeyId,
@@ -62,46 +63,35 @@ fn pair(text: &str) -> Result<KeyId, String> {
 /// # Errors
 /// What the service says.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let remote = Remote::from_env()?;
-    let pairs = |namespace: &Namespace| format!("/api/admin/vendors/{namespace}/key-pairs");
-    let answer = match args {
+    let pairs = |vendor: &Whose| vendor.path("key-pairs");
+    let (method, path, body) = match args {
         Args::List {
-            namespace,
+            vendor,
             limit,
             cursor,
         } => {
-            let path = paged(&pairs(&namespace), limit, cursor.as_deref());
-            remote.call(Method::GET, &path, None).await?
+            let path = paged(&pairs(&vendor), limit, cursor.as_deref());
+            (Method::GET, path, None)
         }
-        Args::Rotate { namespace, overlap } => {
+        Args::Rotate { vendor, overlap } => {
             let body = overlap.map_or_else(|| json!({}), |overlap| json!({ "overlap": overlap }));
-            remote
-                .call(Method::POST, &pairs(&namespace), Some(&body))
-                .await?
+            (Method::POST, pairs(&vendor), Some(body))
         }
-        Args::End {
-            namespace,
-            pair,
-            at,
-        } => {
-            let path = format!("{}/{pair}", pairs(&namespace));
+        Args::End { vendor, pair, at } => {
+            let path = format!("{}/{pair}", pairs(&vendor));
             match at {
-                None => remote.call(Method::DELETE, &path, None).await?,
+                None => (Method::DELETE, path, None),
                 Some(at) => {
-                    let at = if at == "never" {
-                        Value::Null
-                    } else {
-                        Value::String(at)
-                    };
-                    let body = json!({ "endsAt": at });
-                    remote.call(Method::PATCH, &path, Some(&body)).await?
+                    let at = Some(at).filter(|at| at != "never");
+                    (Method::PATCH, path, Some(json!({ "endsAt": at })))
                 }
             }
         }
         Args::Reissue { namespace } => {
-            let path = format!("{}/current/private-key", pairs(&namespace));
-            remote.call(Method::POST, &path, None).await?
+            let pairs = pairs(&Whose::Vendor(namespace));
+            (Method::POST, format!("{pairs}/current/private-key"), None)
         }
     };
-    out::answer(&answer)
+    let remote = Remote::to(&path)?;
+    out::answer(&remote.call(method, &path, body.as_ref()).await?)
 }

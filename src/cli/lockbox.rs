@@ -7,9 +7,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::out;
+use super::password::{asked, password};
 use super::remote::{Remote, input};
-use super::user::password;
 use super::vendor::paged;
+use super::vendor::settings::{present, shown_or_changed};
 use crate::lockbox::entries::EntryId;
 
 const ENTRIES: &str = "/api/lockbox/entries";
@@ -40,13 +41,61 @@ pub enum Args {
         #[arg(value_parser = entry)]
         entry: EntryId,
     },
+    /// List the former values of an entry, the newest first, a page at a time
+    History {
+        /// Its id
+        #[arg(value_parser = entry)]
+        entry: EntryId,
+        /// Rows of a page, 1 to 100
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
+        limit: u8,
+        /// From the page before
+        #[arg(long)]
+        cursor: Option<String>,
+    },
     /// Add an entry
     Add(Entry),
+    /// Put another entry in the place of one
+    Replace {
+        /// Its id
+        #[arg(value_parser = entry)]
+        entry: EntryId,
+        #[command(flatten)]
+        by: Entry,
+    },
     /// Remove an entry
     Remove {
         /// Its id
         #[arg(value_parser = entry)]
         entry: EntryId,
+    },
+    /// Show the settings, or change them
+    Settings {
+        /// Seconds without use until it locks itself, 60 to 604800; 0 for never
+        #[arg(long)]
+        auto_lock: Option<u32>,
+        /// Whether passwords must be strong in `RPort`'s dialect too: true or false
+        #[arg(long)]
+        strong_passwords: Option<bool>,
+        /// Whether replicas that start later get the key from those that have it: true or false
+        #[arg(long)]
+        join_unlocked: Option<bool>,
+    },
+    /// Change its password: the first line of standard input is the one of today, the second the new one
+    Password,
+    /// Seal all entries with a fresh key; the password is the first line of standard input
+    Rotate,
+    /// Write all of it to standard output, sealed, as it can be restored
+    ///
+    /// The exit status tells whether it is all of it: a backup that is cut off ends with an error.
+    Backup,
+    /// Put a backup in the place of a lockbox that has no password yet; the first line of standard input is the backup's
+    Restore {
+        /// The file; - is what follows on standard input
+        file: PathBuf,
+        /// In the place of one that is in use, too
+        #[arg(long)]
+        replace: bool,
     },
 }
 
@@ -95,9 +144,27 @@ fn entry(text: &str) -> Result<EntryId, String> {
 /// # Errors
 /// What the service says.
 pub async fn run(args: Args) -> anyhow::Result<()> {
+    let remote = Remote::of_caller()?;
+    match args {
+        Args::Backup => remote.file("/api/lockbox/backup", out::bytes).await,
+        Args::Restore { file, replace } => {
+            let first = json!({ "password": asked("Password of the backup:")? });
+            let lines = format!("{first}\n{}", input(&file)?);
+            let path = format!("/api/lockbox/restore?replace={replace}");
+            out::answer(&remote.send_lines(&path, lines).await?)
+        }
+        args => {
+            let (method, path, body) = call(args)?;
+            out::answer(&remote.call(method, &path, body.as_ref()).await?)
+        }
+    }
+}
+
+fn call(args: Args) -> anyhow::Result<(Method, String, Option<Value>)> {
     let at = |what: &str| format!("/api/lockbox/{what}");
+    let one = |entry: EntryId| format!("{ENTRIES}/{}", entry.0);
     let with_password = || anyhow::Ok(Some(json!({ "password": password()? })));
-    let (method, path, body) = match args {
+    Ok(match args {
         Args::Status => (Method::GET, "/api/lockbox".to_owned(), None),
         Args::Init => (Method::POST, at("init"), with_password()?),
         Args::Unlock => (Method::POST, at("unlock"), with_password()?),
@@ -105,10 +172,36 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Args::List { limit, cursor } => {
             (Method::GET, paged(ENTRIES, limit, cursor.as_deref()), None)
         }
-        Args::Show { entry } => (Method::GET, format!("{ENTRIES}/{}", entry.0), None),
+        Args::Show { entry } => (Method::GET, one(entry), None),
+        Args::History {
+            entry,
+            limit,
+            cursor,
+        } => {
+            let path = format!("{}/history", one(entry));
+            (Method::GET, paged(&path, limit, cursor.as_deref()), None)
+        }
         Args::Add(entry) => (Method::POST, ENTRIES.to_owned(), Some(entry.into_body()?)),
-        Args::Remove { entry } => (Method::DELETE, format!("{ENTRIES}/{}", entry.0), None),
-    };
-    let remote = Remote::of_caller()?;
-    out::answer(&remote.call(method, &path, body.as_ref()).await?)
+        Args::Replace { entry, by } => (Method::PUT, one(entry), Some(by.into_body()?)),
+        Args::Remove { entry } => (Method::DELETE, one(entry), None),
+        Args::Settings {
+            auto_lock,
+            strong_passwords,
+            join_unlocked,
+        } => shown_or_changed(
+            at("settings"),
+            present([
+                ("autoLock", auto_lock.map(Value::from)),
+                ("strongPasswords", strong_passwords.map(Value::from)),
+                ("joinUnlocked", join_unlocked.map(Value::from)),
+            ]),
+        ),
+        Args::Password => {
+            let current = asked("Password of today:")?;
+            let body = json!({ "current": current, "new": asked("New password:")? });
+            (Method::PUT, at("password"), Some(body))
+        }
+        Args::Rotate => (Method::POST, at("rotate"), with_password()?),
+        Args::Backup | Args::Restore { .. } => anyhow::bail!("a file is no call"),
+    })
 }

@@ -1,8 +1,8 @@
 //! The command line: one file per subcommand.
 //!
 //! `serve`, `doctor`, `audit-ship`, `migrate`, `bootstrap`, `operator` and `events verify` work on the database and OpenBao; the
-//! others call a running service at `GATEHOUSE_URL`: as an operator by `GATEHOUSE_ADMIN_TOKEN`, and `api`, `credential` and
-//! `lockbox` as whoever holds `GATEHOUSE_TOKEN`. Settings come from the environment.
+//! others call a running service at `GATEHOUSE_URL`: as an operator by `GATEHOUSE_ADMIN_TOKEN`, and `api`, `credential`,
+//! `lockbox` and what is about one's `own` vendor as whoever holds `GATEHOUSE_TOKEN`. Settings come from the environment.
 
 mod access_log;
 mod api;
@@ -22,6 +22,7 @@ mod log_level;
 mod migrate;
 mod operator;
 mod out;
+mod password;
 mod remote;
 mod serve;
 mod shell;
@@ -34,6 +35,7 @@ mod trust_policy;
 mod user;
 mod vendor;
 mod webhook;
+mod whose;
 mod worker;
 
 use std::process::ExitCode;
@@ -56,8 +58,9 @@ const DEV_HELP: &str = "\
 Settings: GATEHOUSE_DEV_DIR (.gatehouse), GATEHOUSE_LISTEN (127.0.0.1:8080), GATEHOUSE_DEV_OPENBAO_PORT (8200),
 GATEHOUSE_DEV_OPENBAO_CLUSTER_PORT (8201), GATEHOUSE_DEV_POSTGRES_PORT (5433); 0 takes a free port.";
 
-const REMOTE_HELP: &str =
-    "Calls the service at GATEHOUSE_URL with the operator's token in GATEHOUSE_ADMIN_TOKEN.";
+const REMOTE_HELP: &str = "\
+Calls the service at GATEHOUSE_URL with the operator's token in GATEHOUSE_ADMIN_TOKEN. Where a vendor is called `own`, or
+--own is given, it is the one of the token in GATEHOUSE_TOKEN, and that is sent instead.";
 
 const CALLER_HELP: &str = "\
 Calls the service at GATEHOUSE_URL with the token in GATEHOUSE_TOKEN (or its _FILE): a vendor's private key, or an access
@@ -65,7 +68,7 @@ token of a user, a worker or a workload.";
 
 const WEBHOOK_HELP: &str = "\
 `sign` needs GATEHOUSE_SIGNUP_SECRET (or its _FILE) and no service; the others call the service at GATEHOUSE_URL with the
-operator's token in GATEHOUSE_ADMIN_TOKEN.";
+operator's token in GATEHOUSE_ADMIN_TOKEN, or with the one in GATEHOUSE_TOKEN where the vendor is `own`.";
 
 const AUDIT_HELP: &str = "\
 Needs DATABASE_URL, GATEHOUSE_AUDIT_FILE and GATEHOUSE_AUDIT_NODE; GATEHOUSE_BAO_NAMESPACE as for the service;
@@ -149,7 +152,7 @@ enum Command {
     #[command(subcommand, after_help = REMOTE_HELP)]
     Worker(worker::Args),
     /// Vendors' key pairs: list, rotate, end
-    #[command(subcommand)]
+    #[command(subcommand, after_help = REMOTE_HELP)]
     KeyPair(key_pair::Args),
     /// Users of vendors: people with passwords, groups and sessions
     #[command(subcommand, after_help = REMOTE_HELP)]
@@ -200,8 +203,8 @@ enum Command {
     Completions(shell::Completions),
     /// Write the manual pages of all commands
     Man(shell::Man),
-    /// Webhooks of the platform itself, and signatures as the billing system makes them
-    #[command(subcommand, after_help = WEBHOOK_HELP)]
+    /// Webhooks of the platform or of a vendor, and signatures as the billing system makes them
+    #[command(after_help = WEBHOOK_HELP, arg_required_else_help = true)]
     Webhook(webhook::Args),
 }
 

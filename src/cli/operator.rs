@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{out, user};
+use super::{out, password, user};
 use crate::auth::KeyRing;
 use crate::bootstrap;
 use crate::config::{self, Env};
@@ -124,7 +124,7 @@ fn ended(name: &UserName, ended: u64) -> anyhow::Result<()> {
 impl NewPassword {
     fn chosen(&self) -> anyhow::Result<Option<Secret>> {
         if self.password_stdin {
-            Ok(Some(Secret::new(user::password()?)))
+            Ok(Some(Secret::new(password::password()?)))
         } else {
             Ok(None)
         }

@@ -38,6 +38,18 @@ impl Remote {
         Self::new(config::remote(&Env::process(), "GATEHOUSE_TOKEN")?)
     }
 
+    /// By the path that is to be called: as an operator below `/api/admin/`, as the caller elsewhere.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn to(path: &str) -> anyhow::Result<Self> {
+        if path.starts_with("/api/admin/") {
+            Self::from_env()
+        } else {
+            Self::of_caller()
+        }
+    }
+
     /// By address and token.
     ///
     /// # Errors
@@ -81,21 +93,22 @@ impl Remote {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = request
-            .send()
-            .await
-            .map_err(reqwest::Error::without_url)
-            .context("calling the service")?;
-        let status = answer.status();
-        let body: Value = answer
-            .json()
-            .await
-            .map_err(reqwest::Error::without_url)
-            .context("reading the answer")?;
-        if status.is_success() {
-            return Ok(body);
-        }
-        Err(refusal(status, &body))
+        answer_of(request).await
+    }
+
+    /// Sends a file of JSON lines, and gives the answer's body.
+    ///
+    /// # Errors
+    /// Says the service's own words where it refuses.
+    pub async fn send_lines(&self, path: &str, lines: String) -> anyhow::Result<Value> {
+        let request = self
+            .http
+            .post(format!("{}{path}", self.url))
+            .bearer_auth(self.token.expose())
+            .header("content-type", "application/x-ndjson")
+            .timeout(LONGEST_FILE)
+            .body(lines);
+        answer_of(request).await
     }
 
     /// Gets a file, and hands its pieces on as they come.
@@ -138,6 +151,24 @@ impl Remote {
             }
         }
     }
+}
+
+async fn answer_of(request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+    let answer = request
+        .send()
+        .await
+        .map_err(reqwest::Error::without_url)
+        .context("calling the service")?;
+    let status = answer.status();
+    let body: Value = answer
+        .json()
+        .await
+        .map_err(reqwest::Error::without_url)
+        .context("reading the answer")?;
+    if status.is_success() {
+        return Ok(body);
+    }
+    Err(refusal(status, &body))
 }
 
 /// The service's own words.

@@ -1,21 +1,25 @@
 //! `gatehouse site`.
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 use reqwest::Method;
+use serde_json::json;
 
 use super::out;
-use super::remote::Remote;
-use super::vendor::{namespace, paged};
-use crate::types::{Namespace, SecretId};
+use super::remote::{Remote, input};
+use super::vendor::paged;
+use super::whose::{Whose, whose};
+use crate::types::SecretId;
 
 /// What to do.
 #[derive(Subcommand)]
 pub enum Args {
     /// List a vendor's registered sites, a page at a time
     List {
-        /// Which vendor
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
+        /// Which vendor; `own` for the one of `GATEHOUSE_TOKEN`
+        #[arg(value_parser = whose)]
+        vendor: Whose,
         /// Rows of a page, 1 to 100
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
         limit: u8,
@@ -23,14 +27,41 @@ pub enum Args {
         #[arg(long)]
         cursor: Option<String>,
     },
-    /// Remove a site: its tokens die, its secret is deleted
-    Revoke {
-        /// Which vendor
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
+    /// Show a site of one's own vendor, by `GATEHOUSE_TOKEN`
+    Show {
         /// Which site
         #[arg(value_parser = secret_id)]
         secret_id: SecretId,
+    },
+    /// Find sites of one's own vendor by their access keys, by `GATEHOUSE_TOKEN`
+    Search {
+        /// A file with access keys, one a line, never arguments; - is standard input
+        #[arg(long, value_name = "FILE")]
+        keys: PathBuf,
+    },
+    /// Remove a site: its tokens die, its secret is deleted
+    Revoke {
+        /// Which vendor; `own` for the one of `GATEHOUSE_TOKEN`
+        #[arg(value_parser = whose)]
+        vendor: Whose,
+        /// Which site
+        #[arg(value_parser = secret_id)]
+        secret_id: SecretId,
+    },
+    /// Show what clients reported of log-ins that failed, the newest first, a page at a time
+    LoginAttempts {
+        /// Which vendor; `own` for the one of `GATEHOUSE_TOKEN`
+        #[arg(value_parser = whose)]
+        vendor: Whose,
+        /// Of this site only, there or removed
+        #[arg(value_parser = secret_id)]
+        secret_id: Option<SecretId>,
+        /// Rows of a page, 1 to 100
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
+        limit: u8,
+        /// From the page before
+        #[arg(long)]
+        cursor: Option<String>,
     },
 }
 
@@ -47,25 +78,42 @@ pub fn secret_id(text: &str) -> Result<SecretId, String> {
 /// # Errors
 /// What the service says.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let remote = Remote::from_env()?;
-    let answer = match args {
+    let (method, path, body) = match args {
         Args::List {
-            namespace,
+            vendor,
             limit,
             cursor,
         } => {
-            let path = format!("/api/admin/vendors/{namespace}/sites");
-            remote
-                .call(Method::GET, &paged(&path, limit, cursor.as_deref()), None)
-                .await?
+            let path = paged(&vendor.path("sites"), limit, cursor.as_deref());
+            (Method::GET, path, None)
         }
-        Args::Revoke {
-            namespace,
+        Args::Show { secret_id } => {
+            let path = Whose::Own.path(&format!("sites/{secret_id}"));
+            (Method::GET, path, None)
+        }
+        Args::Search { keys } => {
+            let text = input(&keys)?;
+            let keys = text.lines().map(str::trim).filter(|key| !key.is_empty());
+            let body = json!({ "searchKeys": keys.collect::<Vec<_>>() });
+            (Method::POST, Whose::Own.path("sites/search"), Some(body))
+        }
+        Args::Revoke { vendor, secret_id } => {
+            let path = vendor.path(&format!("sites/{secret_id}"));
+            (Method::DELETE, path, None)
+        }
+        Args::LoginAttempts {
+            vendor,
             secret_id,
+            limit,
+            cursor,
         } => {
-            let path = format!("/api/admin/vendors/{namespace}/sites/{secret_id}");
-            remote.call(Method::DELETE, &path, None).await?
+            let path = match secret_id {
+                Some(site) => vendor.path(&format!("sites/{site}/login-attempts")),
+                None => vendor.path("login-attempts"),
+            };
+            (Method::GET, paged(&path, limit, cursor.as_deref()), None)
         }
     };
-    out::answer(&answer)
+    let remote = Remote::to(&path)?;
+    out::answer(&remote.call(method, &path, body.as_ref()).await?)
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::out;
 use super::remote::Remote;
 use super::vendor::{namespace, paged};
+use super::whose::{Whose, whose};
 use crate::types::{IssuanceId, Namespace};
 
 /// What to do.
@@ -14,9 +15,9 @@ use crate::types::{IssuanceId, Namespace};
 pub enum Args {
     /// List tokens that were handed out, the newest first, a page at a time
     List {
-        /// Of which vendor; without it, of all
-        #[arg(value_parser = namespace)]
-        namespace: Option<Namespace>,
+        /// Of which vendor; `own` for the one of `GATEHOUSE_TOKEN`; without it, of all
+        #[arg(value_parser = whose)]
+        vendor: Option<Whose>,
         /// live, ending, revoked or expired
         #[arg(long)]
         state: Option<String>,
@@ -31,18 +32,18 @@ pub enum Args {
     },
     /// Show a token that was handed out, never the token itself
     Show {
-        /// Of which vendor
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
+        /// Of which vendor; `own` for the one of `GATEHOUSE_TOKEN`
+        #[arg(value_parser = whose)]
+        vendor: Whose,
         /// Which one
         #[arg(value_parser = issuance)]
         issuance: IssuanceId,
     },
     /// Revoke a token
     Revoke {
-        /// Of which vendor
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
+        /// Of which vendor; `own` for the one of `GATEHOUSE_TOKEN`
+        #[arg(value_parser = whose)]
+        vendor: Whose,
         /// Which one
         #[arg(value_parser = issuance)]
         issuance: IssuanceId,
@@ -51,9 +52,9 @@ pub enum Args {
     ///
     /// Needs at least one of them; without a vendor --issued-before or --all.
     RevokeAll {
-        /// Of which vendor; without it, of all
-        #[arg(value_parser = namespace)]
-        namespace: Option<Namespace>,
+        /// Of which vendor; `own` for the one of `GATEHOUSE_TOKEN`; without it, of all
+        #[arg(value_parser = whose)]
+        vendor: Option<Whose>,
         #[command(flatten)]
         filter: Filter,
         /// By this key pair: its public key
@@ -165,9 +166,9 @@ fn issuance(text: &str) -> Result<IssuanceId, String> {
     IssuanceId::parse(text).ok_or_else(|| "must be an issuance's id".to_owned())
 }
 
-fn place(namespace: Option<&Namespace>) -> String {
-    match namespace {
-        Some(namespace) => format!("/api/admin/vendors/{namespace}/issuances"),
+fn place(vendor: Option<&Whose>) -> String {
+    match vendor {
+        Some(vendor) => vendor.path("issuances"),
         None => "/api/admin/issuances".to_owned(),
     }
 }
@@ -177,10 +178,9 @@ fn place(namespace: Option<&Namespace>) -> String {
 /// # Errors
 /// What the service says.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let remote = Remote::from_env()?;
-    let answer = match args {
+    let (method, path, body) = match args {
         Args::List {
-            namespace,
+            vendor,
             state,
             filter,
             limit,
@@ -193,28 +193,21 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             if let Some(state) = state {
                 query.append_pair("state", &state);
             }
-            let page = paged(&place(namespace.as_ref()), limit, cursor.as_deref());
+            let page = paged(&place(vendor.as_ref()), limit, cursor.as_deref());
             let query = query.finish();
             let joint = if query.is_empty() { "" } else { "&" };
-            let path = format!("{page}{joint}{query}");
-            remote.call(Method::GET, &path, None).await?
+            (Method::GET, format!("{page}{joint}{query}"), None)
         }
-        Args::Show {
-            namespace,
-            issuance,
-        } => {
-            let path = format!("{}/{issuance}", place(Some(&namespace)));
-            remote.call(Method::GET, &path, None).await?
+        Args::Show { vendor, issuance } => {
+            let path = format!("{}/{issuance}", place(Some(&vendor)));
+            (Method::GET, path, None)
         }
-        Args::Revoke {
-            namespace,
-            issuance,
-        } => {
-            let path = format!("{}/{issuance}", place(Some(&namespace)));
-            remote.call(Method::DELETE, &path, None).await?
+        Args::Revoke { vendor, issuance } => {
+            let path = format!("{}/{issuance}", place(Some(&vendor)));
+            (Method::DELETE, path, None)
         }
         Args::RevokeAll {
-            namespace,
+            vendor,
             filter,
             public_key,
             dry_run,
@@ -224,21 +217,15 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             body.insert("all".to_owned(), json!(all));
             body.insert("dryRun".to_owned(), json!(dry_run));
             body.extend(public_key.map(|key| ("publicKey".to_owned(), json!(key))));
-            let path = format!("{}/revoke", place(namespace.as_ref()));
-            remote
-                .call(Method::POST, &path, Some(&Value::Object(body)))
-                .await?
+            let path = format!("{}/revoke", place(vendor.as_ref()));
+            (Method::POST, path, Some(Value::Object(body)))
         }
-        Args::Budget => {
-            let path = "/api/admin/lease-budget";
-            remote.call(Method::GET, path, None).await?
-        }
+        Args::Budget => (Method::GET, "/api/admin/lease-budget".to_owned(), None),
         Args::Explain(asked) => {
-            let body = asked.body();
-            remote
-                .call(Method::POST, "/api/admin/explain", Some(&body))
-                .await?
+            let path = "/api/admin/explain".to_owned();
+            (Method::POST, path, Some(asked.body()))
         }
     };
-    out::answer(&answer)
+    let remote = Remote::to(&path)?;
+    out::answer(&remote.call(method, &path, body.as_ref()).await?)
 }

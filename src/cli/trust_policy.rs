@@ -6,25 +6,26 @@ use serde_json::{Map, Value, json};
 
 use super::out;
 use super::remote::Remote;
-use super::vendor::{namespace, paged};
-use crate::types::{Namespace, TrustPolicyId};
+use super::vendor::paged;
+use super::whose::{Whose, whose};
+use crate::types::TrustPolicyId;
 
 /// What to do.
 #[derive(Subcommand)]
 pub enum Args {
     /// Make a trust policy of a vendor: which tokens of an issuer get what
     Create {
-        /// Whose
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
+        /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
+        #[arg(value_parser = whose)]
+        vendor: Whose,
         #[command(flatten)]
         terms: Terms,
     },
     /// Change one; what is left out stays as it is
     Update {
-        /// Whose
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
+        /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
+        #[arg(value_parser = whose)]
+        vendor: Whose,
         /// Its id
         #[arg(value_parser = policy)]
         policy: TrustPolicyId,
@@ -33,18 +34,18 @@ pub enum Args {
     },
     /// Show one
     Show {
-        /// Whose
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
+        /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
+        #[arg(value_parser = whose)]
+        vendor: Whose,
         /// Its id
         #[arg(value_parser = policy)]
         policy: TrustPolicyId,
     },
     /// Those of a vendor, a page at a time
     List {
-        /// Whose
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
+        /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
+        #[arg(value_parser = whose)]
+        vendor: Whose,
         /// Rows of a page, 1 to 100
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
         limit: u8,
@@ -54,9 +55,9 @@ pub enum Args {
     },
     /// Remove one; tokens that it handed out live on
     Remove {
-        /// Whose
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
+        /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
+        #[arg(value_parser = whose)]
+        vendor: Whose,
         /// Its id
         #[arg(value_parser = policy)]
         policy: TrustPolicyId,
@@ -169,31 +170,29 @@ fn policy(text: &str) -> Result<TrustPolicyId, String> {
 /// # Errors
 /// What the service says.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let all = |namespace: &Namespace| format!("/api/admin/vendors/{namespace}/trust-policies");
-    let one = |namespace: &Namespace, id: TrustPolicyId| format!("{}/{id}", all(namespace));
+    let all = |vendor: &Whose| vendor.path("trust-policies");
+    let one = |vendor: &Whose, id: TrustPolicyId| format!("{}/{id}", all(vendor));
     let (method, path, body) = match args {
-        Args::Create { namespace, terms } => {
-            (Method::POST, all(&namespace), Some(terms.into_body()))
-        }
+        Args::Create { vendor, terms } => (Method::POST, all(&vendor), Some(terms.into_body())),
         Args::Update {
-            namespace,
+            vendor,
             policy,
             terms,
         } => {
-            let path = one(&namespace, policy);
+            let path = one(&vendor, policy);
             (Method::PATCH, path, Some(terms.into_body()))
         }
-        Args::Show { namespace, policy } => (Method::GET, one(&namespace, policy), None),
+        Args::Show { vendor, policy } => (Method::GET, one(&vendor, policy), None),
         Args::List {
-            namespace,
+            vendor,
             limit,
             cursor,
         } => {
-            let path = paged(&all(&namespace), limit, cursor.as_deref());
+            let path = paged(&all(&vendor), limit, cursor.as_deref());
             (Method::GET, path, None)
         }
-        Args::Remove { namespace, policy } => (Method::DELETE, one(&namespace, policy), None),
+        Args::Remove { vendor, policy } => (Method::DELETE, one(&vendor, policy), None),
     };
-    let remote = Remote::from_env()?;
+    let remote = Remote::to(&path)?;
     out::answer(&remote.call(method, &path, body.as_ref()).await?)
 }

@@ -1,21 +1,23 @@
 //! `gatehouse user`.
 
-use anyhow::Context;
 use clap::{ArgGroup, Subcommand};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::out;
+use super::password::password;
 use super::remote::Remote;
-use super::vendor::{namespace, paged};
-use crate::types::{Namespace, SessionId, UserLogin};
+use super::vendor::paged;
+use super::vendor::settings::{present, shown_or_changed};
+use super::whose::{Whose, whose};
+use crate::types::{SessionId, UserLogin};
 
 /// What to do.
 #[derive(Subcommand)]
 pub enum Args {
     /// Make a user of a vendor; without --password-stdin the service makes the password and shows it once
     Create {
-        /// `name@namespace`
+        /// `name@namespace`, or `name@own` for one of `GATEHOUSE_TOKEN`'s vendor
         #[arg(value_parser = user)]
         user: User,
         /// A group the user is in; can be given several times. Administrators manage users
@@ -27,9 +29,9 @@ pub enum Args {
     },
     /// List the users of a vendor, a page at a time
     List {
-        /// Whose
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
+        /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
+        #[arg(value_parser = whose)]
+        vendor: Whose,
         /// Rows of a page, 1 to 100
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
         limit: u8,
@@ -37,16 +39,37 @@ pub enum Args {
         #[arg(long)]
         cursor: Option<String>,
     },
+    /// List the groups that users of a vendor are in, a page at a time
+    Groups {
+        /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
+        #[arg(value_parser = whose)]
+        vendor: Whose,
+        /// Rows of a page, 1 to 100
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
+        limit: u8,
+        /// From the page before
+        #[arg(long)]
+        cursor: Option<String>,
+    },
+    /// Show what a vendor demands of its users, or say it
+    Rules {
+        /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
+        #[arg(value_parser = whose)]
+        vendor: Whose,
+        /// Whether each must have a second factor: true or false
+        #[arg(long)]
+        require_totp: Option<bool>,
+    },
     /// Show a user
     Show {
-        /// `name@namespace`
+        /// `name@namespace`, or `name@own` for one of `GATEHOUSE_TOKEN`'s vendor
         #[arg(value_parser = user)]
         user: User,
     },
     /// Change a user: groups, password, whether it may log in
     #[command(group = change())]
     Update {
-        /// `name@namespace`
+        /// `name@namespace`, or `name@own` for one of `GATEHOUSE_TOKEN`'s vendor
         #[arg(value_parser = user)]
         user: User,
         #[command(flatten)]
@@ -54,13 +77,13 @@ pub enum Args {
     },
     /// Remove a user with its sessions and access tokens
     Remove {
-        /// `name@namespace`
+        /// `name@namespace`, or `name@own` for one of `GATEHOUSE_TOKEN`'s vendor
         #[arg(value_parser = user)]
         user: User,
     },
     /// List the sessions and access tokens of a user, or end them
     Sessions {
-        /// `name@namespace`
+        /// `name@namespace`, or `name@own` for one of `GATEHOUSE_TOKEN`'s vendor
         #[arg(value_parser = user)]
         user: User,
         /// Rows of a page, 1 to 100
@@ -163,17 +186,16 @@ impl Changes {
 #[derive(Clone)]
 pub struct User {
     name: String,
-    namespace: Namespace,
+    whose: Whose,
 }
 
 fn user(text: &str) -> Result<User, String> {
-    let login = UserLogin::parse(text);
-    let named = login.and_then(|login| Some((login.name, login.namespace?)));
-    let (name, namespace) = named.ok_or("must be name@namespace")?;
-    Ok(User {
-        name: name.as_str().to_owned(),
-        namespace,
-    })
+    let rule = "must be name@namespace, or name@own";
+    let (name, of) = text.rsplit_once('@').ok_or(rule)?;
+    let whose = whose(of).map_err(|_| rule)?;
+    let login = UserLogin::parse(name).filter(|login| login.namespace.is_none());
+    let name = login.ok_or(rule)?.name.as_str().to_owned();
+    Ok(User { name, whose })
 }
 
 /// The id of a session.
@@ -181,24 +203,8 @@ pub(super) fn session(text: &str) -> Result<SessionId, String> {
     SessionId::parse(text).ok_or_else(|| "must be an id of 16 hexadecimal digits".to_owned())
 }
 
-/// The first line of standard input, without its end and otherwise as it is.
-pub(super) fn password() -> anyhow::Result<String> {
-    let mut line = String::new();
-    std::io::stdin()
-        .read_line(&mut line)
-        .context("reading the password")?;
-    let line = line.strip_suffix('\n').unwrap_or(&line);
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    anyhow::ensure!(!line.is_empty(), "no password came from standard input");
-    Ok(line.to_owned())
-}
-
-fn users(namespace: &Namespace) -> String {
-    format!("/api/admin/vendors/{namespace}/users")
-}
-
 fn one(user: &User) -> String {
-    format!("{}/{}", users(&user.namespace), user.name)
+    user.whose.path(&format!("users/{}", user.name))
 }
 
 /// Runs it.
@@ -206,7 +212,6 @@ fn one(user: &User) -> String {
 /// # Errors
 /// What the service says.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let remote = Remote::from_env()?;
     let (method, path, body) = match args {
         Args::Create {
             user,
@@ -217,15 +222,30 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             if password_stdin {
                 body["password"] = password()?.into();
             }
-            (Method::POST, users(&user.namespace), Some(body))
+            (Method::POST, user.whose.path("users"), Some(body))
         }
         Args::List {
-            namespace,
+            vendor,
             limit,
             cursor,
         } => {
-            let path = paged(&users(&namespace), limit, cursor.as_deref());
+            let path = paged(&vendor.path("users"), limit, cursor.as_deref());
             (Method::GET, path, None)
+        }
+        Args::Groups {
+            vendor,
+            limit,
+            cursor,
+        } => {
+            let path = paged(&vendor.path("groups"), limit, cursor.as_deref());
+            (Method::GET, path, None)
+        }
+        Args::Rules {
+            vendor,
+            require_totp,
+        } => {
+            let given = [("requireTotp", require_totp.map(Value::from))];
+            shown_or_changed(vendor.path("user-rules"), present(given))
         }
         Args::Show { user } => (Method::GET, one(&user), None),
         Args::Update { user, changes } => (Method::PATCH, one(&user), Some(changes.into_body()?)),
@@ -245,5 +265,6 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             }
         }
     };
+    let remote = Remote::to(&path)?;
     out::answer(&remote.call(method, &path, body.as_ref()).await?)
 }

@@ -1,11 +1,12 @@
 //! `gatehouse vendor`.
 
 mod repair;
+pub mod settings;
 mod token_settings;
 
 use clap::Subcommand;
 use reqwest::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::out;
 use super::remote::Remote;
@@ -47,24 +48,6 @@ pub enum Args {
         #[arg(long)]
         cursor: Option<String>,
     },
-    /// Pause support: look-ups and read tokens are refused until the end of the pause
-    Pause {
-        /// Which vendor
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
-        /// How long from now on
-        #[arg(long, required_unless_present = "until", conflicts_with = "until")]
-        minutes: Option<u32>,
-        /// Until when: RFC 3339 with a zone, or Unix seconds
-        #[arg(long)]
-        until: Option<String>,
-    },
-    /// End a pause of support
-    Unpause {
-        /// Which vendor
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
-    },
     /// Shut a vendor out everywhere but in removals: all its tokens die
     Suspend {
         /// Which vendor
@@ -86,20 +69,6 @@ pub enum Args {
         #[arg(long, value_parser = namespace)]
         confirm: Namespace,
     },
-    /// Show where a vendor's Connector answers, or say it for one that does not
-    Connector {
-        /// Which vendor
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
-        /// The beginning of its REST API: `https://vendor.example/wp-json/`
-        #[arg(long)]
-        endpoint: Option<String>,
-        /// Where its clients are told to send webhooks of their own, or `none`
-        #[arg(long)]
-        client_webhook_url: Option<String>,
-    },
-    /// Show how long a vendor's tokens live and how many calls they are good for, or change it
-    TokenSettings(token_settings::Args),
     /// Show how many tokens of a vendor live and may, or say how many may
     LeaseBudget {
         /// Which vendor
@@ -108,21 +77,6 @@ pub enum Args {
         /// How many may live at once, or `default`
         #[arg(long, value_parser = number_or_default)]
         cap: Option<Value>,
-    },
-    /// Show what a vendor demands of its client plugins, or say it
-    ClientRules {
-        /// Which vendor
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
-        /// Whether the public key alone may neither ask for write tokens nor store sites: true or false
-        #[arg(long)]
-        signed_clients_only: Option<bool>,
-    },
-    /// End all access tokens that were made so far in a vendor's name: its own, its workers' and its users'
-    EndAccessTokens {
-        /// Which vendor
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
     },
     /// Make whole what is missing of a vendor in OpenBao, or was changed there by hand. Fails where something is left
     Repair {
@@ -136,6 +90,8 @@ pub enum Args {
         #[arg(long)]
         dry_run: bool,
     },
+    #[command(flatten)]
+    Settings(settings::Args),
     /// List what was found in OpenBao that is not as it should be, and that the service leaves alone
     Findings {
         /// Rows of a page, 1 to 100
@@ -225,9 +181,14 @@ fn retention(text: &str) -> Result<Value, String> {
 /// # Errors
 /// What the service says.
 pub async fn run(args: Args) -> anyhow::Result<()> {
+    let args = match args {
+        Args::Settings(args) => return settings::run(args).await,
+        args => args,
+    };
     let remote = Remote::from_env()?;
     let base = "/api/admin/vendors";
     let answer = match args {
+        Args::Settings(_) => return Ok(()),
         Args::Create { namespace, profile } => {
             let mut body = profile.into_body();
             body.entry("name")
@@ -256,57 +217,17 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
                 .call(Method::GET, &format!("{base}/{namespace}"), None)
                 .await?
         }
-        Args::ClientRules {
-            namespace,
-            signed_clients_only,
-        } => {
-            let path = format!("{base}/{namespace}/client-rules");
-            let body = signed_clients_only.map(|only| json!({ "signedClientsOnly": only }));
-            let method = body.as_ref().map_or(Method::GET, |_| Method::PATCH);
-            remote.call(method, &path, body.as_ref()).await?
-        }
-        Args::EndAccessTokens { namespace } => {
-            order(&remote, &namespace, "access-tokens/revoke").await?
-        }
-        Args::Pause {
-            namespace,
-            minutes,
-            until,
-        } => {
-            let body = match until {
-                Some(until) => json!({ "until": until }),
-                None => json!({ "minutes": minutes }),
-            };
-            let path = format!("{base}/{namespace}/support-pause");
-            remote.call(Method::PUT, &path, Some(&body)).await?
-        }
-        Args::Unpause { namespace } => {
-            let path = format!("{base}/{namespace}/support-pause");
-            remote.call(Method::DELETE, &path, None).await?
-        }
         Args::Suspend { namespace } => order(&remote, &namespace, "suspend").await?,
         Args::Resume { namespace } => order(&remote, &namespace, "resume").await?,
         Args::Cancel { namespace, confirm } => {
             let path = format!("{base}/{namespace}?confirm={confirm}");
             remote.call(Method::DELETE, &path, None).await?
         }
-        Args::Connector {
-            namespace,
-            endpoint,
-            client_webhook_url,
-        } => {
-            let path = format!("{base}/{namespace}/connector");
-            let body = of_connector(endpoint, client_webhook_url);
-            shown_or_changed(&remote, &path, body).await?
-        }
-        Args::TokenSettings(args) => {
-            let path = format!("{base}/{}/token-settings", args.namespace());
-            shown_or_changed(&remote, &path, args.into_body()).await?
-        }
         Args::LeaseBudget { namespace, cap } => {
             let path = format!("{base}/{namespace}/lease-budget");
-            let body = cap.map(|cap| ("cap".to_owned(), cap)).into_iter();
-            shown_or_changed(&remote, &path, body.collect()).await?
+            let cap = settings::present([("cap", cap)]);
+            let (method, path, body) = settings::shown_or_changed(path, cap);
+            remote.call(method, &path, body.as_ref()).await?
         }
         Args::Repair {
             namespace, dry_run, ..
@@ -324,31 +245,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     out::answer(&answer)
 }
 
-/// Shows what is at a path, or changes it where there is something to change.
-async fn shown_or_changed(
-    remote: &Remote,
-    path: &str,
-    changes: Map<String, Value>,
-) -> anyhow::Result<Value> {
-    if changes.is_empty() {
-        return remote.call(Method::GET, path, None).await;
-    }
-    let body = Value::Object(changes);
-    remote.call(Method::PATCH, path, Some(&body)).await
-}
-
 /// An order that needs no more than its name.
 async fn order(remote: &Remote, namespace: &Namespace, what: &str) -> anyhow::Result<Value> {
     let path = format!("/api/admin/vendors/{namespace}/{what}");
     remote.call(Method::POST, &path, None).await
-}
-
-fn of_connector(endpoint: Option<String>, webhook: Option<String>) -> Map<String, Value> {
-    let mut body = Map::new();
-    body.extend(endpoint.map(|url| ("endpoint".to_owned(), Value::from(url))));
-    let url = webhook.map(|url| Value::from(Some(url).filter(|url| url != "none")));
-    body.extend(url.map(|url| ("clientWebhookUrl".to_owned(), url)));
-    body
 }
 
 /// A path with the parameters of a page.

@@ -2,19 +2,31 @@
 
 use std::io::Read;
 
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::out;
 use super::remote::Remote;
 use super::vendor::paged;
+use super::vendor::settings::present;
+use super::whose::{Whose, whose};
 use crate::config::{self, Env};
 use crate::types::{DeliveryId, WebhookId};
 
+/// Whose webhooks, and what to do.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+    /// Of this vendor, not of the platform; `own` for the one of `GATEHOUSE_TOKEN`
+    #[arg(long, global = true, value_parser = whose)]
+    vendor: Option<Whose>,
+}
+
 /// What to do.
 #[derive(Subcommand)]
-pub enum Args {
+enum What {
     /// Sign a body from standard input as the billing system does, and print the three headers
     ///
     /// The secret is GATEHOUSE_SIGNUP_SECRET; of two, the first signs. The headers are one per line, as
@@ -27,16 +39,54 @@ pub enum Args {
         #[arg(long)]
         timestamp: Option<i64>,
     },
-    /// Make a webhook of the platform; the secret of its signatures is shown once
+    /// Make a webhook; the secret of its signatures is shown once
     Create {
         /// Where it is
         url: String,
-        /// What it wants to hear of: `account.created`, `account.renewed`, `account.cancelled`; all where it is left out
+        /// What it wants to hear of, such as `account.created`; all where it is left out
         #[arg(long = "type")]
         types: Vec<String>,
     },
-    /// List the platform's webhooks
-    List,
+    /// List webhooks, a page at a time
+    List {
+        /// Rows of a page, 1 to 100
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
+        limit: u8,
+        /// From the page before
+        #[arg(long)]
+        cursor: Option<String>,
+    },
+    /// Show one, never its secret
+    Show {
+        /// Its id
+        #[arg(value_parser = webhook)]
+        webhook: WebhookId,
+    },
+    /// Change one
+    #[command(group = ArgGroup::new("change").required(true).multiple(true).args(["url", "types", "enabled"]))]
+    Update {
+        /// Its id
+        #[arg(value_parser = webhook)]
+        webhook: WebhookId,
+        /// Where it is
+        #[arg(long)]
+        url: Option<String>,
+        /// What it wants to hear of, in place of what it was
+        #[arg(long = "type")]
+        types: Vec<String>,
+        /// Whether anything is sent there: true or false
+        #[arg(long)]
+        enabled: Option<bool>,
+    },
+    /// Make another secret for its signatures; it is shown once
+    Secret {
+        /// Its id
+        #[arg(value_parser = webhook)]
+        webhook: WebhookId,
+        /// How long the former secret signs too, seconds: 0 (where it leaked) to a day
+        #[arg(long, default_value_t = 24 * 3600)]
+        overlap: u32,
+    },
     /// Remove one, with what was and is to be sent to it
     Remove {
         /// Its id
@@ -85,20 +135,50 @@ fn delivery(text: &str) -> Result<DeliveryId, String> {
 /// # Errors
 /// Where the secret is missing or the body cannot be read, or what the service says.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let base = "/api/admin/webhooks";
-    let (method, path, body) = match args {
-        Args::Sign { id, timestamp } => return sign(&id, timestamp),
-        Args::Create { url, types } => {
+    let Args { what, vendor } = args;
+    let base = match &vendor {
+        Some(vendor) => vendor.path("webhooks"),
+        None => "/api/admin/webhooks".to_owned(),
+    };
+    let (method, path, body) = match what {
+        What::Sign { id, timestamp } => {
+            anyhow::ensure!(vendor.is_none(), "the billing system signs for no vendor");
+            return sign(&id, timestamp);
+        }
+        What::Create { url, types } => {
             let mut body = json!({ "url": url });
             if !types.is_empty() {
                 body["types"] = json!(types);
             }
-            (Method::POST, base.to_owned(), Some(body))
+            (Method::POST, base, Some(body))
         }
-        Args::List => (Method::GET, base.to_owned(), None),
-        Args::Remove { webhook } => (Method::DELETE, format!("{base}/{webhook}"), None),
-        Args::Test { webhook } => (Method::POST, format!("{base}/{webhook}/test"), None),
-        Args::Deliveries {
+        What::List { limit, cursor } => (Method::GET, paged(&base, limit, cursor.as_deref()), None),
+        What::Show { webhook } => (Method::GET, format!("{base}/{webhook}"), None),
+        What::Update {
+            webhook,
+            url,
+            types,
+            enabled,
+        } => {
+            let types = Some(types).filter(|types| !types.is_empty());
+            let body = present([
+                ("url", url.map(Value::from)),
+                ("types", types.map(Value::from)),
+                ("enabled", enabled.map(Value::from)),
+            ]);
+            (
+                Method::PATCH,
+                format!("{base}/{webhook}"),
+                Some(body.into()),
+            )
+        }
+        What::Secret { webhook, overlap } => {
+            let body = json!({ "overlap": overlap });
+            (Method::POST, format!("{base}/{webhook}/secret"), Some(body))
+        }
+        What::Remove { webhook } => (Method::DELETE, format!("{base}/{webhook}"), None),
+        What::Test { webhook } => (Method::POST, format!("{base}/{webhook}/test"), None),
+        What::Deliveries {
             webhook,
             limit,
             cursor,
@@ -106,12 +186,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             let path = format!("{base}/{webhook}/deliveries");
             (Method::GET, paged(&path, limit, cursor.as_deref()), None)
         }
-        Args::Replay { webhook, delivery } => {
+        What::Replay { webhook, delivery } => {
             let path = format!("{base}/{webhook}/deliveries/{delivery}/replay");
             (Method::POST, path, None)
         }
     };
-    let remote = Remote::from_env()?;
+    let remote = Remote::to(&path)?;
     out::answer(&remote.call(method, &path, body.as_ref()).await?)
 }
 

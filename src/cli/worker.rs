@@ -6,17 +6,18 @@ use serde_json::{Map, Value, json};
 
 use super::out;
 use super::remote::Remote;
-use super::vendor::{namespace, paged};
-use crate::types::{Namespace, WorkerLogin};
+use super::vendor::paged;
+use super::whose::{Whose, whose};
+use crate::types::WorkerLogin;
 
 /// What to do.
 #[derive(Subcommand)]
 pub enum Args {
     /// Make a worker of a vendor; its log-in name and key are shown once
     Create {
-        /// Whose
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
+        /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
+        #[arg(value_parser = whose)]
+        vendor: Whose,
         /// Shown name
         #[arg(long)]
         name: String,
@@ -25,9 +26,8 @@ pub enum Args {
     },
     /// Change a worker: what it may read, its name, the life of its tokens
     Update {
-        /// Its log-in name
-        #[arg(value_parser = login)]
-        login: WorkerLogin,
+        #[command(flatten)]
+        worker: One,
         /// Shown name
         #[arg(long)]
         name: Option<String>,
@@ -36,15 +36,14 @@ pub enum Args {
     },
     /// Show a worker
     Show {
-        /// Its log-in name
-        #[arg(value_parser = login)]
-        login: WorkerLogin,
+        #[command(flatten)]
+        worker: One,
     },
     /// List the workers of a vendor, a page at a time
     List {
-        /// Whose
-        #[arg(value_parser = namespace)]
-        namespace: Namespace,
+        /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
+        #[arg(value_parser = whose)]
+        vendor: Whose,
         /// Rows of a page, 1 to 100
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
         limit: u8,
@@ -54,19 +53,39 @@ pub enum Args {
     },
     /// Remove a worker with its keys, sessions and tokens
     Remove {
-        /// Its log-in name
-        #[arg(value_parser = login)]
-        login: WorkerLogin,
+        #[command(flatten)]
+        worker: One,
     },
     /// Make another key for a worker; it is shown once
     Key {
-        /// Its log-in name
-        #[arg(value_parser = login)]
-        login: WorkerLogin,
+        #[command(flatten)]
+        worker: One,
         /// How long the former key still lasts, seconds: 0 to 30 days
         #[arg(long, default_value_t = 24 * 3600)]
         overlap: u32,
     },
+}
+
+/// A worker.
+#[derive(clap::Args)]
+pub struct One {
+    /// Its log-in name
+    #[arg(value_parser = login)]
+    login: WorkerLogin,
+    /// As its vendor, by `GATEHOUSE_TOKEN`
+    #[arg(long)]
+    own: bool,
+}
+
+impl One {
+    fn path(&self) -> String {
+        let whose = if self.own {
+            Whose::Own
+        } else {
+            Whose::Vendor(self.login.namespace.clone())
+        };
+        whose.path(&format!("workers/{}", self.login))
+    }
 }
 
 /// What a worker may do.
@@ -101,48 +120,40 @@ fn login(text: &str) -> Result<WorkerLogin, String> {
         .ok_or_else(|| "must be a log-in name as `worker create` gives it".to_owned())
 }
 
-fn workers(namespace: &Namespace) -> String {
-    format!("/api/admin/vendors/{namespace}/workers")
-}
-
-fn one(login: &WorkerLogin) -> String {
-    format!("{}/{login}", workers(&login.namespace))
-}
-
 /// Runs it.
 ///
 /// # Errors
 /// What the service says.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let remote = Remote::from_env()?;
     let (method, path, body) = match args {
         Args::Create {
-            namespace,
+            vendor,
             name,
             rights,
         } => {
             let body = rights.into_body(Some(name));
-            (Method::POST, workers(&namespace), Some(body))
+            (Method::POST, vendor.path("workers"), Some(body))
         }
         Args::Update {
-            login,
+            worker,
             name,
             rights,
-        } => (Method::PATCH, one(&login), Some(rights.into_body(name))),
-        Args::Show { login } => (Method::GET, one(&login), None),
+        } => (Method::PATCH, worker.path(), Some(rights.into_body(name))),
+        Args::Show { worker } => (Method::GET, worker.path(), None),
         Args::List {
-            namespace,
+            vendor,
             limit,
             cursor,
         } => {
-            let path = paged(&workers(&namespace), limit, cursor.as_deref());
+            let path = paged(&vendor.path("workers"), limit, cursor.as_deref());
             (Method::GET, path, None)
         }
-        Args::Remove { login } => (Method::DELETE, one(&login), None),
-        Args::Key { login, overlap } => {
+        Args::Remove { worker } => (Method::DELETE, worker.path(), None),
+        Args::Key { worker, overlap } => {
             let body = json!({ "overlap": overlap });
-            (Method::POST, format!("{}/keys", one(&login)), Some(body))
+            (Method::POST, format!("{}/keys", worker.path()), Some(body))
         }
     };
+    let remote = Remote::to(&path)?;
     out::answer(&remote.call(method, &path, body.as_ref()).await?)
 }

@@ -2,15 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{namespace, number_or_default};
-use crate::types::Namespace;
+use super::super::whose::{Whose, whose};
+use super::number_or_default;
 
 /// What to show or change.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Which vendor
-    #[arg(value_parser = namespace)]
-    namespace: Namespace,
+    /// Which vendor; `own` for the one of `GATEHOUSE_TOKEN`
+    #[arg(value_parser = whose)]
+    vendor: Whose,
     /// Of which kind --ttl, --max-ttl and --uses are: `write`, `write_site`, `read`, `read_site` or `credentials`
     #[arg(long, requires = "of_kind")]
     kind: Option<String>,
@@ -40,8 +40,8 @@ pub struct Args {
 impl Args {
     /// Which vendor.
     #[must_use]
-    pub fn namespace(&self) -> &Namespace {
-        &self.namespace
+    pub fn vendor(&self) -> &Whose {
+        &self.vendor
     }
 
     /// What is to change; empty where nothing is.

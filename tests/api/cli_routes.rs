@@ -1,0 +1,447 @@
+//! The commands against the routes: what each sends, by which token, and which routes no command calls.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use gatehouse::routes::{ROUTES, Route, paths};
+use serde_json::Value;
+
+use crate::cli::PROGRAM;
+use crate::support::TestApp;
+
+/// A call as a command sent it.
+struct Sent {
+    method: String,
+    target: String,
+    token: String,
+    body: String,
+}
+
+/// Takes every call, and answers so that a command goes on.
+struct Listener {
+    url: String,
+    sent: Arc<Mutex<Vec<Sent>>>,
+}
+
+impl Listener {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let sent = Arc::<Mutex<Vec<Sent>>>::default();
+        let seen = Arc::clone(&sent);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                take(&stream.unwrap(), &seen);
+            }
+        });
+        Self { url, sent }
+    }
+
+    /// What a command sent; it must succeed, and send one call.
+    fn call(&self, line: &str, input: &str) -> Sent {
+        let env = HashMap::from([
+            ("GATEHOUSE_URL", self.url.as_str()),
+            ("GATEHOUSE_ADMIN_TOKEN", "operators-token"),
+            ("GATEHOUSE_TOKEN", "callers-token"),
+        ]);
+        let mut child = Command::new(PROGRAM)
+            .args(line.split(' '))
+            .env_clear()
+            .envs(env)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that needs no input may be gone already.
+        child.stdin.take().unwrap().write_all(input.as_bytes()).ok();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{line}: {output:?}");
+        let mut sent = self.sent.lock().unwrap();
+        assert_eq!(sent.len(), 1, "{line}");
+        sent.remove(0)
+    }
+}
+
+/// Writes a call down, then answers it.
+fn take(stream: &TcpStream, seen: &Mutex<Vec<Sent>>) {
+    let mut reader = BufReader::new(stream);
+    let mut head = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if line.trim().is_empty() {
+            break;
+        }
+        head.push(line);
+    }
+    let header = |name: &str| {
+        let lines = head.iter().filter_map(|line| line.split_once(": "));
+        let mut found = lines.filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.next().map(|(_, value)| value.trim().to_owned())
+    };
+    let length = header("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    let answer = r#"{"whole":true,"items":[]}"#;
+    let length = answer.len();
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{answer}"
+    );
+    let words: Vec<&str> = head[0].split(' ').collect();
+    let sent = Sent {
+        method: words[0].to_owned(),
+        target: words[1].to_owned(),
+        token: header("authorization").unwrap_or_default(),
+        body: String::from_utf8(body).unwrap(),
+    };
+    seen.lock().unwrap().push(sent);
+    let mut stream = stream;
+    stream.write_all(answer.as_bytes()).unwrap();
+}
+
+const SITE: &str = "0123456789abcdef";
+const WORKER: &str = "w0123456789abcdef@media-vendor";
+const ISSUANCE: &str = "0190a5d0-3f6e-7cc3-98c4-dc0c0c07398f";
+
+/// Of a vendor: `@` stands for its namespace, or for `own`.
+const OF_VENDOR: &[&str] = &[
+    "key-pair list @",
+    "key-pair rotate @ --overlap 0",
+    "key-pair end @ 0123456789abcdef --at never",
+    "key-pair end @ 0123456789abcdef",
+    "site list @",
+    "site revoke @ SITE",
+    "site login-attempts @",
+    "site login-attempts @ SITE",
+    "access-log list @",
+    "access-log list @ --site SITE",
+    "token list @ --state live",
+    "token show @ ISSUANCE",
+    "token revoke @ ISSUANCE",
+    "token revoke-all @ --all",
+    "trust-policy create @ --name n --issuer https://i.example --audience a --claim sub=x --kind write",
+    "trust-policy update @ tp00000000000000ff --ttl 60",
+    "trust-policy show @ tp00000000000000ff",
+    "trust-policy list @",
+    "trust-policy remove @ tp00000000000000ff",
+    "jwt-key create @ --name n --algorithm ES256 --issuer i --jwks-url https://k.example",
+    "jwt-key list @",
+    "jwt-key show @ jk00000000000000ff",
+    "jwt-key update @ jk00000000000000ff --ends-at never",
+    "jwt-key remove @ jk00000000000000ff",
+    "worker create @ --name n --key *",
+    "worker list @",
+    "user create ann@@ --group Night",
+    "user list @",
+    "user show ann@@",
+    "user update ann@@ --disable",
+    "user remove ann@@",
+    "user sessions ann@@",
+    "user sessions ann@@ --end-all",
+    "user sessions ann@@ --end 0123456789abcdef",
+    "user groups @",
+    "user rules @",
+    "user rules @ --require-totp true",
+    "vendor pause @ --minutes 5",
+    "vendor unpause @",
+    "vendor pause-settings @",
+    "vendor pause-settings @ --on-lockdown false --lockdown-minutes 5",
+    "vendor connector @",
+    "vendor connector @ --endpoint https://v.example/wp-json/ --client-webhook-url none",
+    "vendor token-settings @",
+    "vendor token-settings @ --give-back true",
+    "vendor client-rules @",
+    "vendor client-rules @ --signed-clients-only true",
+    "vendor end-access-tokens @",
+    "webhook create --vendor @ https://h.example",
+    "webhook list --vendor @",
+    "webhook show --vendor @ wh00000000000000ff",
+    "webhook update --vendor @ wh00000000000000ff --enabled false",
+    "webhook secret --vendor @ wh00000000000000ff --overlap 0",
+    "webhook remove --vendor @ wh00000000000000ff",
+    "webhook test --vendor @ wh00000000000000ff",
+    "webhook deliveries --vendor @ wh00000000000000ff",
+    "webhook replay --vendor @ wh00000000000000ff ISSUANCE",
+];
+
+const OTHERS: &[&str] = &[
+    "worker show WORKER",
+    "worker update WORKER --token-ttl 600",
+    "worker key WORKER --overlap 0",
+    "worker remove WORKER",
+    "worker show WORKER --own",
+    "worker update WORKER --own --token-ttl 600",
+    "worker key WORKER --own --overlap 0",
+    "worker remove WORKER --own",
+    "site show SITE",
+    "webhook create https://h.example --type account.created",
+    "webhook list",
+    "webhook show wh00000000000000ff",
+    "webhook update wh00000000000000ff --url https://h.example",
+    "webhook secret wh00000000000000ff",
+    "webhook remove wh00000000000000ff",
+    "webhook test wh00000000000000ff",
+    "webhook deliveries wh00000000000000ff",
+    "webhook replay wh00000000000000ff ISSUANCE",
+    "vendor create media-vendor --plan gold",
+    "vendor update media-vendor --name n",
+    "vendor show media-vendor",
+    "vendor list",
+    "vendor suspend media-vendor",
+    "vendor resume media-vendor",
+    "vendor cancel media-vendor --confirm media-vendor",
+    "vendor lease-budget media-vendor",
+    "vendor lease-budget media-vendor --cap default",
+    "vendor repair media-vendor",
+    "vendor repair media-vendor --dry-run",
+    "vendor findings",
+    "key-pair reissue media-vendor",
+    "token list",
+    "token revoke-all --all",
+    "token budget",
+    "token explain media-vendor vendor read",
+    "access-log list",
+    "issuer add https://i.example",
+    "issuer update is00000000000000ff --discover",
+    "issuer enable is00000000000000ff",
+    "issuer disable is00000000000000ff",
+    "issuer show is00000000000000ff",
+    "issuer list",
+    "issuer remove is00000000000000ff",
+    "token-key list",
+    "token-key rotate",
+    "audit-node list",
+    "audit-node remove bao-1",
+    "app-token show",
+    "app-token renew",
+    "task list",
+    "log-level show",
+    "log-level set warn",
+    "log-level reset",
+    "credential types",
+    "credential list",
+    "credential show ftp-1",
+    "credential show ftp-1 --version 2",
+    "credential remove ftp-1",
+    "credential versions ftp-1",
+    "credential undelete ftp-1",
+    "credential rollback ftp-1 1",
+    "credential destroy ftp-1 --version 1 --version 2",
+    "credential destroy ftp-1 --all",
+    "credential test ftp-1",
+    "credential export",
+    "lockbox status",
+    "lockbox lock",
+    "lockbox list",
+    "lockbox show 7",
+    "lockbox history 7",
+    "lockbox remove 7",
+    "lockbox settings",
+    "lockbox settings --auto-lock 60 --join-unlocked true",
+    "lockbox backup",
+];
+
+/// What reads standard input.
+const WITH_INPUT: &[(&str, &str)] = &[
+    (
+        "site search --keys -",
+        "one-access-key-0123456789\n\nanother-key-0123456789\n",
+    ),
+    ("credential create ftp-1 --value -", "{}"),
+    ("credential update ftp-1 --value -", "{}"),
+    ("credential import --dry-run -", "{}\n"),
+    ("lockbox init", "secret\n"),
+    ("lockbox unlock", "secret\n"),
+    ("lockbox add router --value -", "secret"),
+    ("lockbox replace 7 router --value -", "secret"),
+    ("lockbox password", "secret\nother\n"),
+    ("lockbox rotate", "secret\n"),
+    (
+        "lockbox restore - --replace",
+        "secret\n{\"line\":1}\n{\"line\":2}\n",
+    ),
+];
+
+/// Routes that no command calls, by the beginnings of their paths; `gatehouse api` calls any of them.
+const WITHOUT: &[(&str, &str)] = &[
+    (
+        "/api/v1/",
+        "a borrowed dialect: plugins and Connectors speak it",
+    ),
+    ("/healthz", "for probes"),
+    ("/readyz", "for probes"),
+    ("/metrics", "for Prometheus"),
+    ("/openapi.json", "for generators"),
+    ("/.well-known/", "for programs that find their way"),
+    ("/webhooks/vendor-signup", "the billing system's"),
+    (
+        "/api/vendors/claim",
+        "by a claim from the sign-up, not by a token",
+    ),
+    ("/api/site", "a plugin asks for its own token"),
+    ("/sites/token", "a program asks for its own token"),
+    ("/api/credentials/token", "a program asks for its own token"),
+    ("/oauth/", "a program logs in"),
+    ("/api/sessions", "a program logs in"),
+    ("/api/user", "a person's own account"),
+    ("/api/user/", "a person's own account"),
+    ("/api/admin/sessions", "a person's own account: the console"),
+    (
+        "/api/admin/sessions/",
+        "a person's own account: the console",
+    ),
+    ("/api/admin/account", "a person's own account: the console"),
+    ("/api/admin/account/", "a person's own account: the console"),
+];
+
+fn is_exception(route: &Route) -> bool {
+    let stores = route.method == "POST" && route.path == "/sites";
+    let named = |(path, _): &(&str, &str)| {
+        route.path == *path || path.ends_with('/') && route.path.starts_with(path)
+    };
+    // Plugins store sites.
+    stores || WITHOUT.iter().any(named)
+}
+
+/// The route of a path; one that is written out comes before one with parameters.
+fn route_of(method: &str, path: &str) -> Option<&'static Route> {
+    let fits = |pattern: &str| {
+        let parts: Vec<_> = pattern.split('/').zip(path.split('/')).collect();
+        pattern.split('/').count() == path.split('/').count()
+            && parts
+                .iter()
+                .all(|(ours, theirs)| ours.starts_with('{') || ours == theirs)
+    };
+    let found = ROUTES
+        .iter()
+        .filter(|route| route.method == method && paths(route).any(|pattern| fits(&pattern)));
+    found.min_by_key(|route| route.path.matches('{').count())
+}
+
+/// The fields a body may have and must have, as the description says them; `None` where it leaves them open.
+fn fields(document: &Value, route: &Route) -> Option<(BTreeSet<String>, BTreeSet<String>)> {
+    let method = route.method.to_lowercase();
+    let body = &document["paths"][route.path][&method]["requestBody"];
+    let mut schema = &body["content"]["application/json"]["schema"];
+    if let Some(name) = schema["$ref"].as_str() {
+        schema = document.pointer(name.strip_prefix('#').unwrap()).unwrap();
+    }
+    let known = schema["properties"].as_object()?.keys().cloned().collect();
+    let needed = schema["required"].as_array().into_iter().flatten();
+    let needed = needed.map(|name| name.as_str().unwrap().to_owned());
+    Some((known, needed.collect()))
+}
+
+fn written(line: &str) -> String {
+    line.replace("SITE", SITE)
+        .replace("WORKER", WORKER)
+        .replace("ISSUANCE", ISSUANCE)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_the_api_does_has_a_command() {
+    let test = TestApp::start().await;
+    let document = test.get("/openapi.json").send().await.json;
+    let mut lines: Vec<(String, &str)> = Vec::new();
+    for line in OF_VENDOR {
+        for vendor in ["own", "media-vendor"] {
+            // `ann@@`: the first stays.
+            let line = line.replace("@@", "\0").replace('@', vendor);
+            lines.push((written(&line.replace('\0', &format!("@{vendor}"))), ""));
+        }
+    }
+    lines.extend(OTHERS.iter().map(|line| (written(line), "")));
+    lines.extend(
+        WITH_INPUT
+            .iter()
+            .map(|(line, input)| (written(line), *input)),
+    );
+    let mut called: BTreeMap<String, String> = BTreeMap::new();
+    // The program's start takes most of the time.
+    let sent = std::thread::scope(|scope| {
+        let halves: Vec<_> = lines.chunks(lines.len().div_ceil(2)).collect();
+        let run = |half: &[(String, &str)]| -> Vec<Sent> {
+            let listener = Listener::start();
+            let calls = half.iter().map(|(line, input)| listener.call(line, input));
+            calls.collect()
+        };
+        let running: Vec<_> = halves
+            .iter()
+            .map(|half| scope.spawn(|| run(half)))
+            .collect();
+        let done = running.into_iter().flat_map(|half| half.join().unwrap());
+        done.collect::<Vec<_>>()
+    });
+    for ((line, _), sent) in lines.iter().zip(sent) {
+        let path = sent.target.split('?').next().unwrap();
+        let route = route_of(&sent.method, path);
+        let route = route.unwrap_or_else(|| panic!("{line}: {} {path}", sent.method));
+        let token = if path.starts_with("/api/admin/") {
+            "Bearer operators-token"
+        } else {
+            "Bearer callers-token"
+        };
+        assert_eq!(sent.token, token, "{line}");
+        assert!(!sent.target.contains("secret"), "{line}");
+        if let Some((known, needed)) = fields(&document, route) {
+            let body = serde_json::from_str(&sent.body).unwrap_or(Value::Null);
+            let body = body.as_object().cloned().unwrap_or_default();
+            let given: BTreeSet<String> = body.keys().cloned().collect();
+            assert!(given.is_subset(&known), "{line}: {given:?} of {known:?}");
+            assert!(needed.is_subset(&given), "{line}: {given:?} of {needed:?}");
+        }
+        called.insert(format!("{} {}", route.method, route.path), line.clone());
+    }
+    let name = |route: &Route| format!("{} {}", route.method, route.path);
+    let is_called = |route: &&Route| called.contains_key(&name(route));
+    let missing = ROUTES.iter().filter(|route| !is_exception(route));
+    let missing: Vec<_> = missing
+        .filter(|route| !is_called(route))
+        .map(name)
+        .collect();
+    assert!(missing.is_empty(), "no command calls {missing:#?}");
+    let needless = ROUTES.iter().filter(|route| is_exception(route));
+    let needless: Vec<_> = needless.filter(is_called).map(name).collect();
+    assert!(needless.is_empty(), "a command calls {needless:#?}");
+}
+
+/// `script` gives the program a terminal, and writes down what that shows.
+#[test]
+fn a_terminal_does_not_show_passwords() {
+    let listener = Listener::start();
+    let mut child = Command::new("script")
+        .args(["-qec", &format!("{PROGRAM} lockbox unlock"), "/dev/null"])
+        .env_clear()
+        .envs([
+            ("PATH", "/usr/bin:/bin"),
+            ("SHELL", "/bin/sh"),
+            ("GATEHOUSE_URL", listener.url.as_str()),
+            ("GATEHOUSE_TOKEN", "callers-token"),
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut shown = Vec::new();
+    let mut output = child.stdout.take().unwrap();
+    let mut piece = [0; 256];
+    // The question comes when the terminal is silent.
+    while !String::from_utf8_lossy(&shown).contains("Password:") {
+        let length = output.read(&mut piece).unwrap();
+        assert!(length > 0, "{}", String::from_utf8_lossy(&shown));
+        shown.extend_from_slice(&piece[..length]);
+    }
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"wolkenbruch\n").unwrap();
+    output.read_to_end(&mut shown).unwrap();
+    drop(input);
+    let shown = String::from_utf8_lossy(&shown);
+    assert!(child.wait().unwrap().success(), "{shown}");
+    assert!(!shown.contains("wolkenbruch"), "{shown}");
+    let sent = listener.sent.lock().unwrap();
+    assert_eq!(sent[0].body, r#"{"password":"wolkenbruch"}"#);
+}
