@@ -130,7 +130,7 @@ fn steps(page: &str) -> Vec<Step> {
 }
 
 fn is_excused(before: &str) -> bool {
-    let reason = before.strip_prefix(EXCUSE);
+    let reason = before.trim_start().strip_prefix(EXCUSE);
     let reason = reason.and_then(|rest| rest.strip_suffix(" -->"));
     reason.is_some_and(|reason| reason.len() > 10)
 }
