@@ -11,6 +11,8 @@ use crate::error::{Entry, Error, Result};
 
 /// Where strangers are sent.
 pub const SIGN_IN: &str = "/console/sign-in";
+/// What ends a session, whoever's it is.
+pub const SIGN_OUT: &str = "/console/sign-out";
 
 /// What pages may load, and who may show them: nothing but our own files, and nobody.
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \

@@ -19,6 +19,7 @@ pub fn notice(done: &str) -> Option<&'static str> {
         }
         "replayed" => "The message is sent again.",
         "password" => "Your password is changed. Your other sessions have ended.",
+        "totp" => "Your second factor is set up.",
         "session-ended" => "The session has ended.",
         "signed-out" => "You are signed out.",
         "task-run" => "The task has made a pass.",
@@ -112,7 +113,9 @@ pub fn sign_in(code: &str) -> &'static str {
         "totp_required" => {
             "The password is right. Type it again, with a code of your authenticator app."
         }
-        "locked_out" => "Too many wrong tries. Another operator must reset your password.",
+        "locked_out" => {
+            "Too many wrong tries. Whoever looks after your account must reset your password."
+        }
         "credentials_invalid" => "The name, the password or the code is wrong.",
         _ => "Signing in is not possible just now. Try again in a moment.",
     }

@@ -16,7 +16,7 @@ routes! { PAGES:
     POST "/console/account/totp"                                         Entrant  account::factor::http::begin;
     POST "/console/account/totp/confirm"                                 Entrant  account::factor::http::confirm;
     GET  "/console/account"                                              Holder   account::http::show, query;
-    POST "/console/account/recovery-codes"                               Holder   account::factor::http::renew_codes;
+    POST "/console/account/recovery-codes"                               SignedIn account::factor::http::renew_codes;
     POST "/console/account/sessions/{session}/end"                       Holder   account::http::end_session;
     GET  "/console"                                                      SignedIn home::http::show, query;
     POST "/console/app-tokens/renew"                                     SignedIn home::http::renew;

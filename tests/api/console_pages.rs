@@ -94,6 +94,72 @@ async fn an_operator_finds_the_way_from_the_first_sign_in_to_the_end_of_a_vendor
     .await;
 }
 
+#[tokio::test]
+async fn a_vendors_people_find_their_own_pages() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("browser-plugins").await;
+    let (site, key) = ("browser-site-0001", "access-key-of-site-1");
+    test.site(&vendor, site, key).await;
+    let admin = test.user(&vendor, "ada", &["Administrators"]).await;
+    let agent = test.user(&vendor, "sam", &["Support"]).await;
+    browse(async |browser| {
+        let at = |path: &str| format!("{}{path}", test.url);
+        let sign_in = async |login: &str, password: &str| {
+            browser.open(&at("/console")).await;
+            browser.heading("Sign in").await;
+            browser.fill("#name", login).await;
+            browser.fill("#password", password).await;
+            press(browser, "/console/sign-in").await;
+        };
+        browser.look(1280, false).await;
+        sign_in(&agent.login, &agent.password).await;
+        browser.heading("Find a site").await;
+        browser.fill("#accessKey", key).await;
+        press(browser, "/console/vendors/browser-plugins/search").await;
+        browser.until("document.querySelector('dl.facts')").await;
+        browser.inspect("agent-search").await;
+        browser
+            .open(&at("/console/vendors/browser-plugins/sites"))
+            .await;
+        browser.heading("This is not allowed").await;
+        browser.open(&at("/console/account")).await;
+        press(browser, "/console/sign-out").await;
+        browser.heading("Sign in").await;
+
+        sign_in(&admin.login, &admin.password).await;
+        browser.heading("A Vendor").await;
+        browser.inspect("user-vendor").await;
+        for (name, path, heading) in [
+            (
+                "user-sites",
+                "/console/vendors/browser-plugins/sites",
+                "Sites of A Vendor",
+            ),
+            (
+                "user-site",
+                "/console/vendors/browser-plugins/sites/browser-site-0001",
+                "Site",
+            ),
+            (
+                "user-set-up",
+                "/console/vendors/browser-plugins/set-up",
+                "Set up your plugin",
+            ),
+            ("user-tokens", "/console/tokens", "Tokens"),
+            ("user-logs", "/console/logs", "Access logs"),
+            ("user-account", "/console/account", "Your account"),
+        ] {
+            browser.open(&at(path)).await;
+            browser.heading(heading).await;
+            browser.inspect(name).await;
+        }
+        browser.open(&at("/docs")).await;
+        browser.heading("API").await;
+        browser.inspect("docs").await;
+    })
+    .await;
+}
+
 /// The first sign-in, with all that is to be done at it.
 async fn enter(test: &TestApp, browser: &Browser, first: &str) {
     let sign_in = async |code: &str| {

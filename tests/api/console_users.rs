@@ -248,4 +248,54 @@ async fn a_user_of_a_vendor_that_demands_a_second_factor_sets_it_up_first() {
         .post("/console/account/totp", &[("password", &user.password)])
         .await;
     page.expect(200, "<svg");
+    let secret = page.text.split(r#"id="totp-secret">"#).nth(1).unwrap();
+    let secret = secret.split('<').next().unwrap().replace(' ', "");
+    test.keep_secret(&secret);
+    let code = test.code(&secret, 0);
+    // Users have no recovery codes to keep, and cannot make any.
+    let page = browser
+        .post("/console/account/totp/confirm", &[("code", &code)])
+        .await;
+    page.expect_sent("/console/account?done=totp");
+    let page = browser.get("/console/account?done=totp").await;
+    page.expect(200, "Your second factor is set up.");
+    test.app.clock.advance(30);
+    let operator = test.person("ann").await;
+    let code = test.code(&secret, 0);
+    let fields = [("password", &*user.password), ("code", &*code)];
+    let page = browser
+        .post("/console/account/recovery-codes", &fields)
+        .await;
+    page.expect(403, "caller_not_allowed");
+    let sql = test.sql().await;
+    let left = "SELECT count(*) FROM operator_recovery_codes";
+    let left: i64 = sql.query_one(left, &[]).await.unwrap().get(0);
+    assert_eq!(left, i64::try_from(operator.recovery_codes.len()).unwrap());
+}
+
+#[tokio::test]
+async fn people_of_a_suspended_vendor_change_nothing_and_can_sign_out() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("acme-plugins").await;
+    let user = test.user(&vendor, "ada", &["Administrators"]).await;
+    let mut browser = Plain::of_user(&test, &user).await;
+    browser
+        .get("/console/account")
+        .await
+        .expect(200, "Your account");
+    test.operate(Method::POST, "acme-plugins", "/suspend").await;
+    for path in [
+        "/console/account",
+        "/console/account/password",
+        "/console/account/totp",
+    ] {
+        browser.get(path).await.expect(403, "vendor_suspended");
+    }
+    let fields = [("password", &*user.password)];
+    let page = browser.post("/console/account/totp", &fields).await;
+    page.expect(403, "vendor_suspended");
+    browser
+        .post("/console/sign-out", &[])
+        .await
+        .expect_sent("/console/sign-in?done=signed-out");
 }

@@ -63,7 +63,11 @@ pub(super) async fn overview(
 ) -> Result<HttpResponse> {
     let account = by.account();
     let (client, now) = (app.db.get().await?, app.clock.now());
-    let codes_left = recovery::store::left(&client, account.id).await?;
+    let codes_left = if account.is_operator() {
+        Some(recovery::store::left(&client, account.id).await?)
+    } else {
+        None
+    };
     let rows = sessions::store::page(&client, account.vendor, account.id, None, MOST, now).await?;
     drop(client);
     let row = |session: sessions::Session| SessionRow {
@@ -80,7 +84,7 @@ pub(super) async fn overview(
         &AccountPage {
             frame,
             name: account.name.as_str().to_owned(),
-            codes_left: account.is_operator().then_some(codes_left),
+            codes_left,
             has_factor: account.totp_confirmed_at.is_some(),
             password_changed: moment(&account.password_changed_at),
             password: Field::password("password", "Password", "current-password")

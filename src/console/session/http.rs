@@ -13,7 +13,7 @@ use super::{Identity, OPERATOR, Session, USER, VISIT, cookie, is_return, new_vis
 use crate::app::App;
 use crate::auth;
 use crate::console::csrf;
-use crate::console::http::{SIGN_IN, send_to};
+use crate::console::http::{SIGN_IN, SIGN_OUT, send_to};
 use crate::error::{Error, Result};
 use crate::http::limit::Share;
 use crate::http::{Decided, Described, Form};
@@ -190,9 +190,12 @@ async fn session(app: &Arc<App>, request: &HttpRequest) -> Outcome<(Session, Sec
     let seen = telemetry::current().seen;
     match &session.identity {
         Identity::Operator(_) => seen.note_caller(None, session.actor()),
+        // Everybody may sign out. Bodies are read of callers of active vendors only, so it is nobody's there.
+        Identity::User(_) if request.path() == SIGN_OUT => seen.note_caller(None, session.actor()),
         Identity::User(user) => {
             seen.note_caller(Some(user.vendor.id), session.actor());
             app.limits.check_vendor(user.vendor.id, Share::Users)?;
+            user.vendor.refuse_inactive()?;
         }
     }
     Ok((session, token))
@@ -225,7 +228,6 @@ fn of_vendor(request: &HttpRequest, session: Session) -> Outcome<Session> {
         if named.is_some_and(|named| named != user.vendor.namespace.as_str()) {
             return Err(Error::NotFound.into());
         }
-        user.vendor.refuse_inactive()?;
     }
     Ok(session)
 }

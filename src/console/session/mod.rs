@@ -1,9 +1,10 @@
 //! The session of whoever is signed in: that of an operator, or of a vendor's user, as the API knows it, its token in a
 //! cookie.
 //!
-//! The two have cookies of their own, so that one can never be taken for the other. A cookie is `Secure`, `HttpOnly` and `SameSite=Strict`, and its name's prefix keeps other hosts from setting it. No
-//! route of the API takes it, and no page takes a bearer. The session ends 30 minutes after its last use and 12 hours after
-//! the sign-in, in the database. Strangers get a cookie of their own, which the token of the sign-in form is bound to.
+//! The two have cookies of their own, so that one can never be taken for the other. A cookie is `Secure`, `HttpOnly` and
+//! `SameSite=Strict`, and its name's prefix keeps other hosts from setting it. No route of the API takes it, and no page
+//! takes a bearer, or an access token for scripts. The session ends 30 minutes after its last use and 12 hours after the
+//! sign-in, in the database. Strangers get a cookie of their own, which the token of the sign-in form is bound to.
 
 pub mod http;
 

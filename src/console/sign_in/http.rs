@@ -77,7 +77,7 @@ fn form(
                 "Six digits, from your authenticator app. Leave it empty at your first sign-in.",
             ),
             recovery: Field::text("recoveryCode", "Recovery code")
-                .hint("One of those you kept when you set up the second factor. It is good once."),
+                .hint("Of operators: one of those you kept when you set up the second factor. It is good once."),
             is_recovering: sent.is_some_and(|sent| sent.get("recoveryCode").is_some()),
         },
     )?;

@@ -15,8 +15,9 @@ use tokio::sync::Mutex;
 /// How long a page may take on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
-const ARGUMENTS: [&str; 12] = [
+const ARGUMENTS: [&str; 13] = [
     "--headless",
+    "--hide-scrollbars",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-dev-shm-usage",
@@ -222,9 +223,12 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", media).await;
     }
 
-    /// Keeps a picture of the whole page below `target/screenshots/`.
+    /// Keeps a picture of the page below `target/screenshots/`: of the whole of it, or of its beginning where it is long.
     pub async fn picture(&self, name: &str) {
-        let parameters = json!({ "format": "png", "captureBeyondViewport": true });
+        let size = "[document.documentElement.scrollWidth, Math.min(document.documentElement.scrollHeight, 8000)]";
+        let size = self.eval(size).await;
+        let clip = json!({ "x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1 });
+        let parameters = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
         let shot = self.devtools("Page.captureScreenshot", parameters).await;
         let bytes = BASE64_STANDARD.decode(shot["data"].as_str().unwrap());
         let folder = root().join("target/screenshots");
@@ -254,7 +258,10 @@ impl Browser {
             let beyond =
                 "document.documentElement.scrollWidth - document.documentElement.clientWidth";
             let beyond = self.eval(beyond).await;
-            assert_eq!(beyond, 0, "{name} is too wide at {width}");
+            let outside = "[...document.querySelectorAll('body *')].filter(one => one.getBoundingClientRect().right > innerWidth)\
+                .map(one => one.outerHTML.slice(0, 200))";
+            let outside = self.eval(outside).await;
+            assert_eq!(beyond, 0, "{name} is too wide at {width}: {outside:#}");
             if !is_dark {
                 self.picture(&format!("{name}-{width}")).await;
             }

@@ -15,7 +15,7 @@ use crate::console::account::http::overview;
 use crate::console::http::{Faults, Field, page, see_other, shown};
 use crate::console::layout::{Area, Frame};
 use crate::console::session::Session;
-use crate::console::session::http::{Entrant, EntrantAct, HolderAct};
+use crate::console::session::http::{Act, Entrant, EntrantAct};
 use crate::console::texts;
 use crate::error::{Error, Result};
 use crate::http::{Form, in_background};
@@ -119,6 +119,8 @@ pub async fn confirm(app: web::Data<App>, sent: EntrantAct) -> Result<HttpRespon
         own::confirm_totp(&app, &own, &code).await
     });
     match confirmed.await {
+        // Users have no recovery codes.
+        Ok(codes) if codes.is_empty() => Ok(see_other("/console/account?done=totp")),
         Ok(codes) => {
             by.enrolled();
             codes_page(&by, &codes)
@@ -138,8 +140,8 @@ fn codes_page(by: &Session, codes: &[Secret]) -> Result<HttpResponse> {
 }
 
 /// `POST /console/account/recovery-codes`: new ones in the place of all before, shown once.
-pub async fn renew_codes(app: web::Data<App>, sent: HolderAct) -> Result<HttpResponse> {
-    let HolderAct { by, form } = sent;
+pub async fn renew_codes(app: web::Data<App>, sent: Act) -> Result<HttpResponse> {
+    let Act { by, form } = sent;
     let own = by.own(&app);
     let (password, code) = (secret(&form, "password"), secret(&form, "code"));
     let renewed = in_background(&app, move |app| async move {

@@ -272,13 +272,17 @@ pub async fn remove_totp(
 /// New recovery codes of an operator in the place of all before.
 ///
 /// # Errors
-/// As for [`remove_totp`]; [`Error::Conflict`] where the second factor is another by now.
+/// As for [`remove_totp`]; [`Error::CallerNotAllowed`] where it is no operator; [`Error::Conflict`] where the second factor
+/// is another by now.
 pub async fn renew_recovery_codes(
     app: &Arc<App>,
     user: &Own,
     password: &Secret,
     code: &Secret,
 ) -> Result<Vec<Secret>> {
+    if !user.account.is_operator() {
+        return Err(Error::CallerNotAllowed);
+    }
     let secrets = with_both(app, user, password, code).await?;
     let (now, account) = (app.clock.now(), &secrets.account);
     let mut client = app.db.get().await?;
