@@ -19,5 +19,5 @@ pub async fn document() -> Result<HttpResponse> {
 /// # Errors
 /// Where it cannot be written out.
 pub async fn docs() -> Result<HttpResponse> {
-    shown(&page::page()?)
+    shown(page::page()?)
 }

@@ -1,5 +1,7 @@
 //! The description as a page for people.
 
+use std::sync::OnceLock;
+
 use askama::Template;
 use serde_json::Value;
 
@@ -44,17 +46,21 @@ pub struct DocsPage {
     groups: Vec<Group>,
 }
 
-/// The page.
+/// The page: the same as long as the process runs.
 ///
 /// # Errors
 /// Where the description cannot be written out.
-pub fn page() -> Result<DocsPage> {
+pub fn page() -> Result<&'static DocsPage> {
+    static PAGE: OnceLock<DocsPage> = OnceLock::new();
+    if let Some(page) = PAGE.get() {
+        return Ok(page);
+    }
     let document = super::document()?;
-    Ok(DocsPage {
+    Ok(PAGE.get_or_init(|| DocsPage {
         frame: Frame::wide("API"),
         version: text(&document["info"]["version"]),
         groups: groups(&document),
-    })
+    }))
 }
 
 fn groups(document: &Value) -> Vec<Group> {

@@ -154,6 +154,33 @@ async fn an_administrator_looks_after_what_is_the_vendors() {
     assert!(!browser.cookies.contains_key("__Host-gatehouse-user"));
 }
 
+/// As by the API: vendors are told that it was an operator, not which, and no accessor.
+#[tokio::test]
+async fn an_administrator_sees_of_a_token_what_the_api_shows_the_vendor() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("acme-plugins").await;
+    let admin = test.user(&vendor, "ada", &["Administrators"]).await;
+    test.write_token(&vendor, SITE).await;
+    let sql = test.sql().await;
+    let live =
+        "SELECT id::text, accessor FROM issuances WHERE secret_id = $1 AND revoked_at IS NULL";
+    let row = sql.query_one(live, &[&SITE]).await.unwrap();
+    let (id, accessor): (String, String) = (row.get(0), row.get(1));
+    let path = format!("/console/vendors/acme-plugins/tokens/{id}");
+    let operator = test.person("ann").await;
+    let mut operators = Plain::of(&test, &operator).await;
+    let mut browser = Plain::of_user(&test, &admin).await;
+    browser.get(&path).await.expect(200, "Revoke this token");
+    operators.get(&path).await.expect(200, &accessor);
+    operators.post(&format!("{path}/revoke"), &[]).await;
+    operators.get(&path).await.expect(200, "operator:ann");
+    let page = browser.get(&path).await;
+    page.expect(200, "by operator:");
+    for hidden in ["operator:ann", &*accessor] {
+        assert!(!page.text.contains(hidden), "{hidden}: {page:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_support_agent_pastes_an_access_key_and_sees_the_site() {
     let test = TestApp::start().await;
@@ -199,6 +226,17 @@ async fn a_session_of_a_user_is_no_operators_and_ends_when_it_lies_unused() {
     // Nor is an access token for scripts.
     let token = test.user_token(&session).await;
     thief.cookies = [(own.to_owned(), token)].into();
+    let page = thief.get("/console/vendors/acme-plugins").await;
+    assert!(page.location().starts_with("/console/sign-in"), "{page:?}");
+
+    // Nor is the former one, after another sign-in in the same browser.
+    browser.get("/console/sign-in").await;
+    let fields = [("name", &*user.login), ("password", &*user.password)];
+    browser
+        .post("/console/sign-in", &fields)
+        .await
+        .expect_sent("/console");
+    thief.cookies = [(own.to_owned(), session)].into();
     let page = thief.get("/console/vendors/acme-plugins").await;
     assert!(page.location().starts_with("/console/sign-in"), "{page:?}");
 

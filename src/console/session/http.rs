@@ -18,8 +18,8 @@ use crate::error::{Error, Result};
 use crate::http::limit::Share;
 use crate::http::{Decided, Described, Form};
 use crate::telemetry;
-use crate::types::Secret;
-use crate::users::accounts::sessions;
+use crate::types::{Secret, SessionId};
+use crate::users::accounts::sessions::{self, Revoker, Which};
 
 /// A stranger who looks at a page.
 pub struct Visitor {
@@ -199,6 +199,32 @@ async fn session(app: &Arc<App>, request: &HttpRequest) -> Outcome<(Session, Sec
         }
     }
     Ok((session, token))
+}
+
+/// Ends the sessions that a browser still holds, as another takes their place.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn end_held(app: &Arc<App>, request: &HttpRequest) -> Result<()> {
+    let origin = auth::origin(app, request);
+    let mut held = Vec::new();
+    if let Some(token) = read(request, OPERATOR) {
+        let person = sessions::person_of(app, &token, &origin).await?;
+        held.extend(person.map(|person| (person.account, Some(person.session))));
+    }
+    if let Some(token) = read(request, USER) {
+        let user = sessions::user_at_pages(app, &token, &origin).await?;
+        held.extend(user.map(|user| (user.account.clone(), user.session())));
+    }
+    for (account, session) in held {
+        let Some(session) = session else { continue };
+        let (which, actor) = (Which::One(SessionId(session)), account.actor());
+        match sessions::revoke(app, &account, which, &Revoker { actor: &actor }).await {
+            Ok(_) | Err(Error::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn settled(request: &HttpRequest, session: Session) -> Outcome<Session> {

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::auth;
 use crate::console::http::{Faults, Field, SIGN_IN, page, see_other};
 use crate::console::layout::Frame;
-use crate::console::session::http::{EntrantAct, Visitor, VisitorForm, begin, forget};
+use crate::console::session::http::{EntrantAct, Visitor, VisitorForm, begin, end_held, forget};
 use crate::console::session::{OPERATOR, USER, is_return};
 use crate::console::texts;
 use crate::error::{Error, Result};
@@ -102,6 +102,7 @@ pub async fn sign_in(
     };
     let error = match begun {
         Ok((cookie, token)) => {
+            end_held(&app, &request).await?;
             let mut answer = see_other(if is_return(back) { back } else { "/console" });
             begin(&mut answer, cookie, &token);
             return Ok(answer);

@@ -12,11 +12,12 @@ use jiff::Timestamp;
 use crate::app::App;
 use crate::console::http::{see_other, shown};
 use crate::console::layout::{Area, Badge, Choice, Frame, moment, moment_or, next_query};
+use crate::console::session::Session;
 use crate::console::session::http::{Member, MemberAct};
 use crate::error::{Error, Result};
 use crate::http::{IssuancePath, NamespacePath, PageRequest, in_background};
 use crate::tokens::Kind;
-use crate::tokens::issuances::http::read;
+use crate::tokens::issuances::http::{named, read};
 use crate::tokens::issuances::revoke::{Asker, one};
 use crate::tokens::issuances::{CallerName, Filter, Issuance, State, store};
 use crate::types::{Namespace, SecretId};
@@ -147,19 +148,19 @@ pub async fn list(app: web::Data<App>, by: Member, request: HttpRequest) -> Resu
         rows: page
             .items
             .into_iter()
-            .map(|issuance| row(issuance, now))
+            .map(|issuance| row(issuance, now, &by.0))
             .collect(),
         next,
         is_first,
     })
 }
 
-fn row(issuance: Issuance, now: Timestamp) -> Row {
+fn row(issuance: Issuance, now: Timestamp, by: &Session) -> Row {
     Row {
         id: issuance.id.to_string(),
         state: Badge::of(issuance.state(now).as_str()),
         kind: issuance.kind,
-        caller: issuance.caller,
+        caller: named(issuance.caller, by.vendor().is_none()),
         site: issuance
             .secret_id
             .unwrap_or_else(|| "whole store".to_owned()),
@@ -174,7 +175,8 @@ fn row(issuance: Issuance, now: Timestamp) -> Row {
 struct TokenPage {
     frame: Frame,
     can_revoke: bool,
-    accessor: String,
+    /// For operators.
+    accessor: Option<String>,
     max_expires: String,
     last_used: String,
     address: String,
@@ -195,15 +197,17 @@ pub async fn show(
     let found = store::find(&client, vendor.id, path.0).await?;
     drop(client);
     let (found, now) = (found.ok_or(Error::NotFound)?, app.clock.now());
+    let is_operator = by.0.vendor().is_none();
     let revoke = found.revoke.as_ref().map(|revoke| {
-        let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "not said".to_owned());
+        let said = |text: Option<String>| text.unwrap_or_else(|| "not said".to_owned());
+        let who = revoke.by.clone().map(|who| named(who, is_operator));
         let asked = moment_or(revoke.asked_at.as_ref(), "unknown");
-        (said(&revoke.by), said(&revoke.reason), asked)
+        (said(who), said(revoke.reason.clone()), asked)
     });
     shown(&TokenPage {
         frame: Frame::new(&by.0.who(), Area::Tokens, "Token"),
         can_revoke: found.state(now) == State::Live,
-        accessor: found.accessor.clone(),
+        accessor: is_operator.then(|| found.accessor.clone()),
         max_expires: moment(&found.max_expires_at),
         last_used: moment_or(found.last_used_at.as_ref(), "not seen"),
         address: found
@@ -212,7 +216,7 @@ pub async fn show(
             .unwrap_or_else(|| "unknown".to_owned()),
         request_id: found.request_id.clone(),
         revoke,
-        row: row(found, now),
+        row: row(found, now, &by.0),
     })
 }
 

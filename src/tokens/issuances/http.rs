@@ -95,8 +95,9 @@ impl IssuanceView {
     }
 }
 
-/// Vendors are told that it was an operator, not which.
-fn named(actor: String, for_operator: bool) -> String {
+/// Who did something, as a vendor or an operator is told: vendors, that it was an operator, not which.
+#[must_use]
+pub fn named(actor: String, for_operator: bool) -> String {
     if !for_operator && actor.starts_with("operator:") {
         "operator".to_owned()
     } else {
