@@ -80,7 +80,8 @@ EOF
         --include-by "/x-caller == $caller" --checks "$CHECKS" --phases examples,coverage,fuzzing \
         --suppress-health-check all --max-examples "$CASES" --seed "$SEED" --workers 1 --warnings off --no-color \
         ${2:+--header "$2"}
-    SCHEMATHESIS_HOOKS=$ROOT/scripts/test_api_hooks.py "$@" >"$WORK/said" 2>&1 || status=$?
+    # From there, as it keeps what it learned where it is started.
+    (cd "$WORK" && SCHEMATHESIS_HOOKS=$ROOT/scripts/test_api_hooks.py "$@") >"$WORK/said" 2>&1 || status=$?
     sent=$(sed -n 's/^ *\([0-9][0-9]*\) generated.*/\1/p' "$WORK/said" | tail -n 1)
     if [ "$status" != 0 ] || [ -z "$sent" ]; then
         sed -n '/= ERRORS\|= FAILURES/,$p' "$WORK/said" >&2
