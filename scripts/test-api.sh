@@ -26,12 +26,12 @@ fail() {
 }
 
 install() {
-    [ "$(cat "$VENV/version" 2>/dev/null)" = "$VERSION" ] && return
+    # A folder that was moved keeps programs that begin with where Python was.
+    if "$VENV/bin/st" --version >"$WORK/version" 2>/dev/null && grep -q " $VERSION$" "$WORK/version"; then return; fi
     say "installing schemathesis in ${VENV#"$ROOT"/}"
     python3 -m venv --clear "$VENV"
     "$VENV/bin/pip" install -q --disable-pip-version-check "schemathesis==$VERSION" ||
         fail "pip cannot install schemathesis"
-    echo "$VERSION" >"$VENV/version"
 }
 
 start() {
@@ -45,10 +45,10 @@ start() {
     tries=0
     until grep -q '^gatehouse ready' "$WORK/ready" 2>/dev/null; do
         tries=$((tries + 1))
-        [ "$tries" -lt 120 ] && kill -0 "$SERVICE" 2>/dev/null || {
+        if [ "$tries" -ge 120 ] || ! kill -0 "$SERVICE" 2>/dev/null; then
             tail -n 20 "$WORK/log" >&2
             fail "the service did not get ready"
-        }
+        fi
         sleep 1
     done
     # shellcheck disable=SC1091
@@ -93,11 +93,11 @@ EOF
 }
 
 [ -x "$GATEHOUSE" ] || fail "$GATEHOUSE is not there: run make build"
-install
 WORK=$(mktemp -d)
 # PostgreSQL runs as another user.
 chmod 755 "$WORK"
 trap stop EXIT
+install
 trap 'exit 130' INT TERM
 start
 TOTAL=0

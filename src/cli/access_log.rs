@@ -4,6 +4,7 @@ use clap::{Subcommand, ValueEnum};
 use reqwest::Method;
 
 use super::out;
+use super::paging::Paging;
 use super::remote::Remote;
 use super::whose::{Whose, whose};
 use crate::types::SecretId;
@@ -15,12 +16,8 @@ pub enum Args {
     List {
         #[command(flatten)]
         of: Of,
-        /// Items of a page, 1 to 100
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
-        limit: u8,
-        /// From the page before
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: Paging,
     },
     /// Write all of it to standard output
     ///
@@ -112,9 +109,9 @@ impl Of {
 /// What the service says.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     match args {
-        Args::List { of, limit, cursor } => {
-            let limit = limit.to_string();
-            let path = of.path(&[("limit", Some(&limit)), ("cursor", cursor.as_deref())]);
+        Args::List { of, page } => {
+            let limit = page.limit.to_string();
+            let path = of.path(&[("limit", Some(&limit)), ("cursor", page.cursor.as_deref())]);
             let remote = Remote::to(&path)?;
             out::answer(&remote.call(Method::GET, &path, None).await?)
         }

@@ -8,8 +8,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::out;
+use super::paging::Paging;
 use super::remote::{Remote, input};
-use super::vendor::paged;
 use crate::types::CredentialKey;
 
 /// What to do.
@@ -19,12 +19,8 @@ pub enum Args {
     Types,
     /// List them, a page at a time, never with values
     List {
-        /// Rows of a page, 1 to 100
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
-        limit: u8,
-        /// From the page before
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: Paging,
     },
     /// Show one with its value
     Show {
@@ -171,7 +167,7 @@ fn call(args: Args) -> anyhow::Result<(Method, String, Option<Value>)> {
     let below = |key: &CredentialKey, what: &str| format!("{ALL}/{key}/{what}");
     Ok(match args {
         Args::Types => (Method::GET, "/api/credential-types".to_owned(), None),
-        Args::List { limit, cursor } => (Method::GET, paged(ALL, limit, cursor.as_deref()), None),
+        Args::List { page } => (Method::GET, page.of(ALL), None),
         Args::Show { key, version } => {
             let path = match version {
                 Some(version) => below(&key, &format!("versions/{version}")),

@@ -5,8 +5,8 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::out;
+use super::paging::Paging;
 use super::remote::Remote;
-use super::vendor::paged;
 use crate::types::{IssuerId, IssuerUrl, KeySetUrl};
 
 const BASE: &str = "/api/admin/issuers";
@@ -53,12 +53,8 @@ pub enum Args {
     },
     /// The list, a page at a time
     List {
-        /// Rows of a page, 1 to 100
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
-        limit: u8,
-        /// From the page before
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: Paging,
     },
     /// Take an issuer off the list that no vendor has a policy for
     Remove {
@@ -133,7 +129,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             (Method::PATCH, one(issuer), Some(body))
         }
         Args::Show { issuer } => (Method::GET, one(issuer), None),
-        Args::List { limit, cursor } => (Method::GET, paged(BASE, limit, cursor.as_deref()), None),
+        Args::List { page } => (Method::GET, page.of(BASE), None),
         Args::Remove { issuer } => (Method::DELETE, one(issuer), None),
     };
     let remote = Remote::from_env()?;

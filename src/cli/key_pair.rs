@@ -5,8 +5,9 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::out;
+use super::paging::Paging;
 use super::remote::Remote;
-use super::vendor::{namespace, paged};
+use super::vendor::namespace;
 use super::whose::{Whose, whose};
 use crate::types::{KeyId, Namespace};
 
@@ -18,12 +19,8 @@ pub enum Args {
         /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
         #[arg(value_parser = whose)]
         vendor: Whose,
-        /// Rows of a page, 1 to 100
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
-        limit: u8,
-        /// From the page before
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: Paging,
     },
     /// Make a new key pair, shown once; the one before it ends after the overlap
     Rotate {
@@ -65,12 +62,8 @@ fn pair(text: &str) -> Result<KeyId, String> {
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let pairs = |vendor: &Whose| vendor.path("key-pairs");
     let (method, path, body) = match args {
-        Args::List {
-            vendor,
-            limit,
-            cursor,
-        } => {
-            let path = paged(&pairs(&vendor), limit, cursor.as_deref());
+        Args::List { vendor, page } => {
+            let path = page.of(&pairs(&vendor));
             (Method::GET, path, None)
         }
         Args::Rotate { vendor, overlap } => {

@@ -7,9 +7,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::out;
+use super::paging::Paging;
 use super::password::{asked, password};
 use super::remote::{Remote, input};
-use super::vendor::paged;
 use super::vendor::settings::{present, shown_or_changed};
 use crate::lockbox::entries::EntryId;
 
@@ -28,12 +28,8 @@ pub enum Args {
     Lock,
     /// List its entries, a page at a time, without values
     List {
-        /// Rows of a page, 1 to 100
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
-        limit: u8,
-        /// From the page before
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: Paging,
     },
     /// Show an entry with its value
     Show {
@@ -46,12 +42,8 @@ pub enum Args {
         /// Its id
         #[arg(value_parser = entry)]
         entry: EntryId,
-        /// Rows of a page, 1 to 100
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
-        limit: u8,
-        /// From the page before
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: Paging,
     },
     /// Add an entry
     Add(Entry),
@@ -169,17 +161,11 @@ fn call(args: Args) -> anyhow::Result<(Method, String, Option<Value>)> {
         Args::Init => (Method::POST, at("init"), with_password()?),
         Args::Unlock => (Method::POST, at("unlock"), with_password()?),
         Args::Lock => (Method::POST, at("lock"), None),
-        Args::List { limit, cursor } => {
-            (Method::GET, paged(ENTRIES, limit, cursor.as_deref()), None)
-        }
+        Args::List { page } => (Method::GET, page.of(ENTRIES), None),
         Args::Show { entry } => (Method::GET, one(entry), None),
-        Args::History {
-            entry,
-            limit,
-            cursor,
-        } => {
+        Args::History { entry, page } => {
             let path = format!("{}/history", one(entry));
-            (Method::GET, paged(&path, limit, cursor.as_deref()), None)
+            (Method::GET, page.of(&path), None)
         }
         Args::Add(entry) => (Method::POST, ENTRIES.to_owned(), Some(entry.into_body()?)),
         Args::Replace { entry, by } => (Method::PUT, one(entry), Some(by.into_body()?)),

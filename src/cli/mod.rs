@@ -22,6 +22,7 @@ mod log_level;
 mod migrate;
 mod operator;
 mod out;
+mod paging;
 mod password;
 mod remote;
 mod serve;

@@ -7,8 +7,8 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::out;
+use super::paging::Paging;
 use super::remote::{Remote, input};
-use super::vendor::paged;
 use super::whose::{Whose, whose};
 use crate::types::SecretId;
 
@@ -20,12 +20,8 @@ pub enum Args {
         /// Which vendor; `own` for the one of `GATEHOUSE_TOKEN`
         #[arg(value_parser = whose)]
         vendor: Whose,
-        /// Rows of a page, 1 to 100
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
-        limit: u8,
-        /// From the page before
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: Paging,
     },
     /// Show a site of one's own vendor, by `GATEHOUSE_TOKEN`
     Show {
@@ -56,12 +52,8 @@ pub enum Args {
         /// Of this site only, there or removed
         #[arg(value_parser = secret_id)]
         secret_id: Option<SecretId>,
-        /// Rows of a page, 1 to 100
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
-        limit: u8,
-        /// From the page before
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: Paging,
     },
 }
 
@@ -79,12 +71,8 @@ pub fn secret_id(text: &str) -> Result<SecretId, String> {
 /// What the service says.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let (method, path, body) = match args {
-        Args::List {
-            vendor,
-            limit,
-            cursor,
-        } => {
-            let path = paged(&vendor.path("sites"), limit, cursor.as_deref());
+        Args::List { vendor, page } => {
+            let path = page.of(&vendor.path("sites"));
             (Method::GET, path, None)
         }
         Args::Show { secret_id } => {
@@ -104,14 +92,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Args::LoginAttempts {
             vendor,
             secret_id,
-            limit,
-            cursor,
+            page,
         } => {
             let path = match secret_id {
                 Some(site) => vendor.path(&format!("sites/{site}/login-attempts")),
                 None => vendor.path("login-attempts"),
             };
-            (Method::GET, paged(&path, limit, cursor.as_deref()), None)
+            (Method::GET, page.of(&path), None)
         }
     };
     let remote = Remote::to(&path)?;

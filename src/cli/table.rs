@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::types::is_invisible;
+
 /// Between columns.
 const GAP: &str = "  ";
 
@@ -129,11 +131,6 @@ fn plain(text: &str) -> String {
         }
     }
     shown
-}
-
-/// Marks of direction, joiners and spaces without width.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 fn length(text: &str) -> usize {

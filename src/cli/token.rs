@@ -5,8 +5,9 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::out;
+use super::paging::Paging;
 use super::remote::Remote;
-use super::vendor::{namespace, paged};
+use super::vendor::namespace;
 use super::whose::{Whose, whose};
 use crate::types::{IssuanceId, Namespace};
 
@@ -23,12 +24,8 @@ pub enum Args {
         state: Option<String>,
         #[command(flatten)]
         filter: Filter,
-        /// Rows of a page, 1 to 100
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
-        limit: u8,
-        /// From the page before
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: Paging,
     },
     /// Show a token that was handed out, never the token itself
     Show {
@@ -183,8 +180,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             vendor,
             state,
             filter,
-            limit,
-            cursor,
+            page,
         } => {
             let mut query = url::form_urlencoded::Serializer::new(String::new());
             for (name, value) in filter.fields() {
@@ -193,7 +189,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             if let Some(state) = state {
                 query.append_pair("state", &state);
             }
-            let page = paged(&place(vendor.as_ref()), limit, cursor.as_deref());
+            let page = page.of(&place(vendor.as_ref()));
             let query = query.finish();
             let joint = if query.is_empty() { "" } else { "&" };
             (Method::GET, format!("{page}{joint}{query}"), None)

@@ -5,8 +5,8 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::out;
+use super::paging::Paging;
 use super::remote::Remote;
-use super::vendor::paged;
 use super::whose::{Whose, whose};
 use crate::types::TrustPolicyId;
 
@@ -46,12 +46,8 @@ pub enum Args {
         /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
         #[arg(value_parser = whose)]
         vendor: Whose,
-        /// Rows of a page, 1 to 100
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
-        limit: u8,
-        /// From the page before
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: Paging,
     },
     /// Remove one; tokens that it handed out live on
     Remove {
@@ -183,12 +179,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             (Method::PATCH, path, Some(terms.into_body()))
         }
         Args::Show { vendor, policy } => (Method::GET, one(&vendor, policy), None),
-        Args::List {
-            vendor,
-            limit,
-            cursor,
-        } => {
-            let path = paged(&all(&vendor), limit, cursor.as_deref());
+        Args::List { vendor, page } => {
+            let path = page.of(&all(&vendor));
             (Method::GET, path, None)
         }
         Args::Remove { vendor, policy } => (Method::DELETE, one(&vendor, policy), None),

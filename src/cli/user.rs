@@ -5,9 +5,9 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::out;
+use super::paging::Paging;
 use super::password::password;
 use super::remote::Remote;
-use super::vendor::paged;
 use super::vendor::settings::{present, shown_or_changed};
 use super::whose::{Whose, whose};
 use crate::types::{SessionId, UserLogin};
@@ -32,24 +32,16 @@ pub enum Args {
         /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
         #[arg(value_parser = whose)]
         vendor: Whose,
-        /// Rows of a page, 1 to 100
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
-        limit: u8,
-        /// From the page before
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: Paging,
     },
     /// List the groups that users of a vendor are in, a page at a time
     Groups {
         /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
         #[arg(value_parser = whose)]
         vendor: Whose,
-        /// Rows of a page, 1 to 100
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
-        limit: u8,
-        /// From the page before
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: Paging,
     },
     /// Show what a vendor demands of its users, or say it
     Rules {
@@ -86,12 +78,8 @@ pub enum Args {
         /// `name@namespace`, or `name@own` for one of `GATEHOUSE_TOKEN`'s vendor
         #[arg(value_parser = user)]
         user: User,
-        /// Rows of a page, 1 to 100
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
-        limit: u8,
-        /// From the page before
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: Paging,
         /// End this one, by its id
         #[arg(long, value_parser = session, conflicts_with = "end_all")]
         end: Option<SessionId>,
@@ -224,20 +212,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             }
             (Method::POST, user.whose.path("users"), Some(body))
         }
-        Args::List {
-            vendor,
-            limit,
-            cursor,
-        } => {
-            let path = paged(&vendor.path("users"), limit, cursor.as_deref());
+        Args::List { vendor, page } => {
+            let path = page.of(&vendor.path("users"));
             (Method::GET, path, None)
         }
-        Args::Groups {
-            vendor,
-            limit,
-            cursor,
-        } => {
-            let path = paged(&vendor.path("groups"), limit, cursor.as_deref());
+        Args::Groups { vendor, page } => {
+            let path = page.of(&vendor.path("groups"));
             (Method::GET, path, None)
         }
         Args::Rules {
@@ -252,8 +232,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Args::Remove { user } => (Method::DELETE, one(&user), None),
         Args::Sessions {
             user,
-            limit,
-            cursor,
+            page,
             end,
             end_all,
         } => {
@@ -261,7 +240,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             match end {
                 Some(id) => (Method::DELETE, format!("{path}/{id}"), None),
                 None if end_all => (Method::DELETE, path, None),
-                None => (Method::GET, paged(&path, limit, cursor.as_deref()), None),
+                None => (Method::GET, page.of(&path), None),
             }
         }
     };

@@ -9,6 +9,7 @@ use reqwest::Method;
 use serde_json::{Map, Value};
 
 use super::out;
+use super::paging::Paging;
 use super::remote::Remote;
 use crate::types::Namespace;
 
@@ -41,12 +42,8 @@ pub enum Args {
     },
     /// List vendors, a page at a time
     List {
-        /// Rows of a page, 1 to 100
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
-        limit: u8,
-        /// From the page before
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: Paging,
     },
     /// Shut a vendor out everywhere but in removals: all its tokens die
     Suspend {
@@ -94,12 +91,8 @@ pub enum Args {
     Settings(settings::Args),
     /// List what was found in OpenBao that is not as it should be, and that the service leaves alone
     Findings {
-        /// Rows of a page, 1 to 100
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
-        limit: u8,
-        /// From the page before
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: Paging,
     },
 }
 
@@ -232,15 +225,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Args::Repair {
             namespace, dry_run, ..
         } => return repair::run(&remote, namespace.as_ref(), dry_run).await,
-        Args::Findings { limit, cursor } => {
-            let path = paged("/api/admin/findings", limit, cursor.as_deref());
+        Args::Findings { page } => {
+            let path = page.of("/api/admin/findings");
             remote.call(Method::GET, &path, None).await?
         }
-        Args::List { limit, cursor } => {
-            remote
-                .call(Method::GET, &paged(base, limit, cursor.as_deref()), None)
-                .await?
-        }
+        Args::List { page } => remote.call(Method::GET, &page.of(base), None).await?,
     };
     out::answer(&answer)
 }
@@ -249,15 +238,4 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 async fn order(remote: &Remote, namespace: &Namespace, what: &str) -> anyhow::Result<Value> {
     let path = format!("/api/admin/vendors/{namespace}/{what}");
     remote.call(Method::POST, &path, None).await
-}
-
-/// A path with the parameters of a page.
-#[must_use]
-pub fn paged(path: &str, limit: u8, cursor: Option<&str>) -> String {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.append_pair("limit", &limit.to_string());
-    if let Some(cursor) = cursor {
-        query.append_pair("cursor", cursor);
-    }
-    format!("{path}?{}", query.finish())
 }

@@ -7,8 +7,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::out;
+use super::paging::Paging;
 use super::remote::Remote;
-use super::vendor::paged;
 use super::vendor::settings::present;
 use super::whose::{Whose, whose};
 use crate::config::{self, Env};
@@ -49,12 +49,8 @@ enum What {
     },
     /// List webhooks, a page at a time
     List {
-        /// Rows of a page, 1 to 100
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
-        limit: u8,
-        /// From the page before
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: Paging,
     },
     /// Show one, never its secret
     Show {
@@ -104,12 +100,8 @@ enum What {
         /// Its id
         #[arg(value_parser = webhook)]
         webhook: WebhookId,
-        /// Rows of a page, 1 to 100
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
-        limit: u8,
-        /// From the page before
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: Paging,
     },
     /// Send a message again, from the first try
     Replay {
@@ -152,7 +144,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             }
             (Method::POST, base, Some(body))
         }
-        What::List { limit, cursor } => (Method::GET, paged(&base, limit, cursor.as_deref()), None),
+        What::List { page } => (Method::GET, page.of(&base), None),
         What::Show { webhook } => (Method::GET, format!("{base}/{webhook}"), None),
         What::Update {
             webhook,
@@ -178,13 +170,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
         What::Remove { webhook } => (Method::DELETE, format!("{base}/{webhook}"), None),
         What::Test { webhook } => (Method::POST, format!("{base}/{webhook}/test"), None),
-        What::Deliveries {
-            webhook,
-            limit,
-            cursor,
-        } => {
+        What::Deliveries { webhook, page } => {
             let path = format!("{base}/{webhook}/deliveries");
-            (Method::GET, paged(&path, limit, cursor.as_deref()), None)
+            (Method::GET, page.of(&path), None)
         }
         What::Replay { webhook, delivery } => {
             let path = format!("{base}/{webhook}/deliveries/{delivery}/replay");

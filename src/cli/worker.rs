@@ -5,8 +5,8 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::out;
+use super::paging::Paging;
 use super::remote::Remote;
-use super::vendor::paged;
 use super::whose::{Whose, whose};
 use crate::types::WorkerLogin;
 
@@ -44,12 +44,8 @@ pub enum Args {
         /// Whose; `own` for those of `GATEHOUSE_TOKEN`'s vendor
         #[arg(value_parser = whose)]
         vendor: Whose,
-        /// Rows of a page, 1 to 100
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=100))]
-        limit: u8,
-        /// From the page before
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: Paging,
     },
     /// Remove a worker with its keys, sessions and tokens
     Remove {
@@ -140,12 +136,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             rights,
         } => (Method::PATCH, worker.path(), Some(rights.into_body(name))),
         Args::Show { worker } => (Method::GET, worker.path(), None),
-        Args::List {
-            vendor,
-            limit,
-            cursor,
-        } => {
-            let path = paged(&vendor.path("workers"), limit, cursor.as_deref());
+        Args::List { vendor, page } => {
+            let path = page.of(&vendor.path("workers"));
             (Method::GET, path, None)
         }
         Args::Remove { worker } => (Method::DELETE, worker.path(), None),

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::env::invalid;
 use super::{Env, Result};
-use crate::types::Secret;
+use crate::types::{Secret, is_private};
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
@@ -71,12 +71,6 @@ fn endpoint(text: &str) -> std::result::Result<Url, &'static str> {
     let path = format!("{}/v1/traces", url.path().trim_end_matches('/'));
     url.set_path(&path);
     Ok(url)
-}
-
-/// Whether nobody on the network reads along: TLS, or this machine.
-fn is_private(url: &Url) -> bool {
-    let here = ["127.0.0.1", "localhost", "[::1]"];
-    url.scheme() == "https" || url.host_str().is_some_and(|host| here.contains(&host))
 }
 
 fn headers(text: &Secret) -> Option<Vec<(String, Secret)>> {

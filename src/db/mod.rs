@@ -19,7 +19,7 @@ pub use error::Error;
 pub use inspect::{Facts, inspect};
 pub use locks::try_lock;
 pub use migrate::{Schema, migrate};
-pub use notify::{Heard, listen};
+pub use notify::{Heard, listen, tell};
 pub use pool::{Pool, Settings};
 
 pub use deadpool_postgres::{Client, GenericClient};

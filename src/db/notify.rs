@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio_postgres::{AsyncMessage, Client, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Pool, Result};
+use super::{GenericClient, Pool, Result};
 
 const BEAT: Duration = Duration::from_millis(250);
 const BEAT_LIMIT: Duration = Duration::from_secs(2);
@@ -30,6 +30,17 @@ pub enum Heard {
         /// When the heartbeat was sent.
         sent: std::time::Instant,
     },
+}
+
+/// Tells everybody who listens, when the transaction is committed.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn tell(client: &impl GenericClient, channel: &str, payload: &str) -> Result<()> {
+    client
+        .execute("SELECT pg_notify($1, $2)", &[&channel, &payload])
+        .await?;
+    Ok(())
 }
 
 pub(super) struct Dedicated {

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::patterns::{ClaimPlace, Pattern, Patterns};
 use crate::auth::jwt::Fault;
+use crate::types::is_invisible;
 
 /// Characters of a text that are repeated.
 const SHOWN: usize = 128;
@@ -220,9 +221,11 @@ impl Reason {
 #[must_use]
 pub fn shown(text: &str) -> String {
     let plain = |c: char| {
-        let odd = c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        if odd { '?' } else { c }
+        if c.is_control() || is_invisible(c) {
+            '?'
+        } else {
+            c
+        }
     };
     text.chars().take(SHOWN).map(plain).collect()
 }

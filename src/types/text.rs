@@ -11,6 +11,12 @@ use super::{Namespace, web_url};
 #[error("{0}")]
 pub struct TextError(pub(super) &'static str);
 
+/// Marks of direction, joiners and spaces without width: what can hide text, or turn a line around.
+#[must_use]
+pub const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 macro_rules! checked_text {
     ($(#[$doc:meta])* $name:ident, $check:expr, $rule:literal) => {
         $(#[$doc])*

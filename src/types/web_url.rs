@@ -4,6 +4,13 @@ use url::{Host, Url};
 
 const LONGEST: usize = 2048;
 
+/// Whether nobody on the network reads along: TLS, or this machine.
+#[must_use]
+pub fn is_private(url: &Url) -> bool {
+    let here = ["127.0.0.1", "localhost", "[::1]"];
+    url.scheme() == "https" || url.host_str().is_some_and(|host| here.contains(&host))
+}
+
 /// Reads an http or https URL of at most 2,048 characters, without user name, password and fragment. One that somebody
 /// could read another host out of than the parser does is none.
 pub(super) fn strict(text: &str) -> Option<Url> {

@@ -20,7 +20,7 @@ use super::Error;
 use super::call::{Call, Place};
 use super::watch::watched;
 use crate::kill_point::kill_point;
-use crate::types::Secret;
+use crate::types::{Secret, is_private};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 const REQUEST_LIMIT: Duration = Duration::from_secs(4);
@@ -40,10 +40,7 @@ impl Server {
     /// Whether nobody on the network reads along: TLS, or this machine.
     #[must_use]
     pub fn is_private(&self) -> bool {
-        url::Url::parse(&self.addr).is_ok_and(|url| {
-            url.scheme() == "https"
-                || matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"))
-        })
+        url::Url::parse(&self.addr).is_ok_and(|url| is_private(&url))
     }
 }
 

@@ -73,8 +73,9 @@ pub(super) async fn watched<T, E: Into<Error>>(
             otel.status_code = Empty,
         )
     };
-    if !span.is_disabled() {
-        let route = route(path);
+    let is_told = tracing::enabled!(tracing::Level::DEBUG);
+    let route = (is_told || !span.is_disabled()).then(|| route(path));
+    if let Some(route) = &route {
         span.record("otel.name", format!("{method} {route}"));
         span.record("openbao.route", route);
     }
@@ -85,9 +86,8 @@ pub(super) async fn watched<T, E: Into<Error>>(
     if ended.as_ref().is_err_and(is_fault) {
         span.record("otel.status_code", "ERROR");
     }
-    if tracing::enabled!(tracing::Level::DEBUG) {
+    if is_told {
         let ms = started.elapsed().as_secs_f64() * 1000.0;
-        let route = route(path);
         tracing::debug!(
             method,
             route,

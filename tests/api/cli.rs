@@ -21,6 +21,22 @@ pub fn run(env: &HashMap<String, String>, args: &[&str]) -> Output {
         .unwrap()
 }
 
+/// Runs a subcommand that has something to read.
+pub fn with_input(env: &HashMap<String, String>, args: &[&str], input: &str) -> Output {
+    let mut child = Command::new(PROGRAM)
+        .args(args)
+        .env_clear()
+        .envs(env)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // One that needs no input may be gone already.
+    child.stdin.take().unwrap().write_all(input.as_bytes()).ok();
+    child.wait_with_output().unwrap()
+}
+
 /// Runs a subcommand that must succeed, and reads its JSON.
 pub fn json_of(env: &HashMap<String, String>, args: &[&str]) -> Value {
     let output = run(env, &[&["--json"], args].concat());

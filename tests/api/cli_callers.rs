@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::cli::{PROGRAM, json_of, refusal, run};
+use crate::cli::{json_of, refusal, run, with_input};
 use crate::support::TestApp;
 
 fn caller(test: &TestApp, token: &str) -> HashMap<String, String> {
@@ -22,26 +22,6 @@ fn operator(test: &TestApp) -> HashMap<String, String> {
         ("GATEHOUSE_URL".to_owned(), test.url.clone()),
         ("GATEHOUSE_ADMIN_TOKEN".to_owned(), test.operator.clone()),
     ])
-}
-
-/// Runs it with something on standard input.
-fn with_input(env: &HashMap<String, String>, args: &[&str], input: &str) -> Output {
-    let mut child = Command::new(PROGRAM)
-        .args(args)
-        .env_clear()
-        .envs(env)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.as_bytes())
-        .unwrap();
-    child.wait_with_output().unwrap()
 }
 
 fn text(output: &Output) -> String {

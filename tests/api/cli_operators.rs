@@ -1,31 +1,12 @@
 //! `gatehouse operator`, as the built program.
 
 use std::collections::HashMap;
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
 
 use serde_json::json;
 
-use crate::cli::{PROGRAM, json_of, refusal, run};
+use crate::cli::{json_of, refusal, run, with_input};
 use crate::support::TestApp;
 use crate::support::operators::STRONG;
-
-/// The program with something to read.
-fn with_input(env: &HashMap<String, String>, args: &[&str], input: &str) -> Output {
-    let mut child = Command::new(PROGRAM)
-        .args(args)
-        .env_clear()
-        .envs(env)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(input.as_bytes()).unwrap();
-    drop(stdin);
-    child.wait_with_output().unwrap()
-}
 
 /// What the program needs: the database alone, and all.
 fn environment(test: &TestApp) -> (HashMap<String, String>, HashMap<String, String>) {

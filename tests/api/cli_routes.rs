@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use gatehouse::routes::{ROUTES, Route, paths};
 use serde_json::Value;
 
-use crate::cli::PROGRAM;
+use crate::cli::{PROGRAM, with_input};
 use crate::support::TestApp;
 
 mod lines;
@@ -46,23 +46,14 @@ impl Listener {
 
     /// What a command sent; it must succeed, and send one call.
     fn call(&self, line: &str, input: &str) -> Sent {
-        let env = HashMap::from([
+        let env = [
             ("GATEHOUSE_URL", self.url.as_str()),
             ("GATEHOUSE_ADMIN_TOKEN", "operators-token"),
             ("GATEHOUSE_TOKEN", "callers-token"),
-        ]);
-        let mut child = Command::new(PROGRAM)
-            .args(line.split(' '))
-            .env_clear()
-            .envs(env)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // A command that needs no input may be gone already.
-        child.stdin.take().unwrap().write_all(input.as_bytes()).ok();
-        let output = child.wait_with_output().unwrap();
+        ];
+        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let args: Vec<_> = line.split(' ').collect();
+        let output = with_input(&HashMap::from(env), &args, input);
         assert!(output.status.success(), "{line}: {output:?}");
         let mut sent = self.sent.lock().unwrap();
         assert_eq!(sent.len(), 1, "{line}");

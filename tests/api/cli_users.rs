@@ -1,12 +1,10 @@
 //! `gatehouse user`, as the built program.
 
 use std::collections::HashMap;
-use std::io::Write;
-use std::process::{Command, Stdio};
 
 use serde_json::json;
 
-use crate::cli::{PROGRAM, json_of, refusal};
+use crate::cli::{json_of, refusal, with_input};
 use crate::support::TestApp;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,27 +34,17 @@ async fn operator_manages_users_from_the_command_line() {
         1
     );
     assert_eq!(test.bearer_status(&session).await, 401);
-    let with_input = |args: &[&str], input: &str| {
-        let mut child = Command::new(PROGRAM)
-            .args(args)
-            .env_clear()
-            .envs(&env)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(input.as_bytes())
-            .unwrap();
-        child.wait_with_output().unwrap().status.success()
-    };
     let update = ["user", "update", login, "--password-stdin"];
-    assert!(with_input(&update, " wolkenbruch 8 pfau \n"));
+    assert!(
+        with_input(&env, &update, " wolkenbruch 8 pfau \n")
+            .status
+            .success()
+    );
     assert_eq!(test.log_in(login, " wolkenbruch 8 pfau ").await.status, 200);
-    assert!(!with_input(&update, "foobaz\n") && !with_input(&update, ""));
+    assert!(
+        !with_input(&env, &update, "foobaz\n").status.success()
+            && !with_input(&env, &update, "").status.success()
+    );
     assert_eq!(user(&["sessions", login, "--end-all"])["ended"], 1);
     let changed = user(&["update", login, "--disable", "--no-groups", "--reset-tries"]);
     assert_eq!(

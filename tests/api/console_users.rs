@@ -4,24 +4,10 @@ use gatehouse::routes::{Caller, PAGES};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::console::{Plain, form};
+use crate::support::console::{Plain, SITE, filled, form};
 use crate::support::{TestApp, TestVendor};
 
-const SITE: &str = "site-of-the-console-0001";
 const KEY: &str = "access-key-of-a-site-0001";
-
-/// A path with what is there of the vendor, or could be.
-fn filled(path: &str, namespace: &str) -> String {
-    path.replace("{namespace}", namespace)
-        .replace("{secretId}", SITE)
-        .replace("{pair}", "0000000000000001")
-        .replace("{issuance}", "01890000-0000-7000-8000-000000000000")
-        .replace("{session}", "0000000000000001")
-        .replace("{webhook}", "wh0000000000000001")
-        .replace("{delivery}", "01890000-0000-7000-8000-000000000000")
-        .replace("{task}", "purge")
-        .replace("{name}", "console.css")
-}
 
 async fn with_site(test: &TestApp, namespace: &str) -> TestVendor {
     let vendor = test.vendor(namespace).await;

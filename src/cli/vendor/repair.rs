@@ -3,8 +3,8 @@
 use reqwest::Method;
 use serde_json::Value;
 
-use super::paged;
 use crate::cli::out;
+use crate::cli::paging::Paging;
 use crate::cli::remote::Remote;
 use crate::types::Namespace;
 
@@ -27,7 +27,8 @@ pub async fn run(remote: &Remote, one: Option<&Namespace>, dry_run: bool) -> any
     }
     let (mut cursor, mut left) = (None::<String>, 0);
     loop {
-        let path = paged("/api/admin/vendors", 100, cursor.as_deref());
+        let page = Paging { limit: 100, cursor };
+        let path = page.of("/api/admin/vendors");
         let page = remote.call(Method::GET, &path, None).await?;
         for vendor in page["items"].as_array().into_iter().flatten() {
             if vendor["status"] == "cancelled" {

@@ -19,6 +19,7 @@ use crate::http::limit::Share;
 use crate::http::{Decided, Described, Form};
 use crate::telemetry;
 use crate::types::{Secret, SessionId};
+use crate::users::accounts::Account;
 use crate::users::accounts::sessions::{self, Revoker, Which};
 
 /// A stranger who looks at a page.
@@ -218,13 +219,22 @@ pub async fn end_held(app: &Arc<App>, request: &HttpRequest) -> Result<()> {
     }
     for (account, session) in held {
         let Some(session) = session else { continue };
-        let (which, actor) = (Which::One(SessionId(session)), account.actor());
-        match sessions::revoke(app, &account, which, &Revoker { actor: &actor }).await {
-            Ok(_) | Err(Error::NotFound) => {}
-            Err(error) => return Err(error),
-        }
+        end(app, &account, SessionId(session)).await?;
     }
     Ok(())
+}
+
+/// Ends a session. Somebody else may have ended it before.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn end(app: &Arc<App>, account: &Account, session: SessionId) -> Result<()> {
+    let actor = account.actor();
+    let revoker = Revoker { actor: &actor };
+    match sessions::revoke(app, account, Which::One(session), &revoker).await {
+        Ok(_) | Err(Error::NotFound) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn settled(request: &HttpRequest, session: Session) -> Outcome<Session> {

@@ -15,14 +15,15 @@ use crate::app::App;
 use crate::auth;
 use crate::console::http::{Faults, Field, SIGN_IN, page, see_other};
 use crate::console::layout::Frame;
-use crate::console::session::http::{EntrantAct, Visitor, VisitorForm, begin, end_held, forget};
+use crate::console::session::http::{
+    EntrantAct, Visitor, VisitorForm, begin, end, end_held, forget,
+};
 use crate::console::session::{OPERATOR, USER, is_return};
 use crate::console::texts;
 use crate::error::{Error, Result};
 use crate::http::{Form, in_background};
 use crate::types::{Secret, SessionId};
 use crate::users::accounts::proof::Second;
-use crate::users::accounts::sessions::{Revoker, Which, revoke};
 use crate::users::accounts::{self, Origin};
 use crate::users::operators::log_in::{self, Shown};
 
@@ -165,15 +166,11 @@ async fn user(app: &Arc<App>, login: &str, fields: &Form, origin: &Origin) -> Re
 /// `POST /console/sign-out`: the session ends.
 pub async fn sign_out(app: web::Data<App>, sent: EntrantAct) -> Result<HttpResponse> {
     let (account, session) = (sent.by.account().clone(), sent.by.id());
-    let ended = in_background(&app, move |app| async move {
-        let which = Which::One(SessionId(session.ok_or(Error::NotFound)?));
-        let actor = account.actor();
-        revoke(&app, &account, which, &Revoker { actor: &actor }).await
-    });
-    match ended.await {
-        // Another one ended it meanwhile.
-        Ok(_) | Err(Error::NotFound) => {}
-        Err(error) => return Err(error),
+    if let Some(session) = session {
+        in_background(&app, move |app| async move {
+            end(&app, &account, SessionId(session)).await
+        })
+        .await?;
     }
     let mut answer = see_other(&format!("{SIGN_IN}?done=signed-out"));
     forget(&mut answer);

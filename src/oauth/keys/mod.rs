@@ -8,7 +8,6 @@
 
 pub mod http;
 pub mod rotate;
-mod store;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::{KEY_NAME, Keys, store};
+use super::{CHANNEL, KEY_NAME, Keys};
 use crate::app::App;
 use crate::auth::new_ring_key;
+use crate::db;
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::vault::{self, kv};
@@ -43,7 +44,7 @@ pub async fn rotate(app: &Arc<App>, actor: &str) -> Result<Arc<Keys>> {
     let mut event = Event::done("token_key.rotated", None, actor);
     event.details = json!({ "version": version + 1 });
     event.record(&transaction, now).await?;
-    store::tell(&transaction).await?;
+    db::tell(&transaction, CHANNEL, "").await?;
     transaction.commit().await?;
     app.token_keys.get().await
 }

@@ -4,7 +4,6 @@
 //! has lost sight of the database, keeps the usual levels.
 
 pub mod http;
-mod store;
 
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::logs;
 use crate::app::App;
+use crate::db;
 use crate::error::Result;
 use crate::events::Event;
 
@@ -109,7 +109,7 @@ pub async fn set(app: &App, asked: Option<(LogLevels, Standing)>, actor: &str) -
     let mut event = Event::done("log_levels.changed", None, actor);
     event.details = json!(raised);
     event.record(&transaction, now).await?;
-    store::tell(&transaction, &json!(raised)).await?;
+    db::tell(&transaction, CHANNEL, &json!(raised).to_string()).await?;
     transaction.commit().await?;
     take(app, raised);
     Ok(())

@@ -15,6 +15,22 @@ use super::users::TestUser;
 /// The cookie of whoever is signed in.
 pub const COOKIE: &str = "__Host-gatehouse-operator";
 
+/// The site of [`filled`].
+pub const SITE: &str = "site-of-the-console-0001";
+
+/// A path with what is there of the vendor, or at least could be, in the place of each parameter.
+pub fn filled(path: &str, namespace: &str) -> String {
+    path.replace("{namespace}", namespace)
+        .replace("{secretId}", SITE)
+        .replace("{pair}", "0000000000000001")
+        .replace("{issuance}", "01890000-0000-7000-8000-000000000000")
+        .replace("{session}", "0000000000000001")
+        .replace("{webhook}", "wh0000000000000001")
+        .replace("{delivery}", "01890000-0000-7000-8000-000000000000")
+        .replace("{task}", "purge")
+        .replace("{name}", "console.css")
+}
+
 /// An answer of the console.
 #[derive(Debug)]
 pub struct Page {
