@@ -25,6 +25,10 @@ pub enum Area {
     Search,
     /// What goes where.
     SetUp,
+    /// Credentials of a vendor, as its administrators see them.
+    Credentials,
+    /// The lockbox of a vendor, as its users see it.
+    Lockbox,
     /// One's own account.
     Account,
     /// Before the sign-in, and errors.
@@ -64,8 +68,9 @@ fn of_operators() -> Vec<Link> {
 fn of_users(namespace: &str, is_administrator: bool) -> Vec<Link> {
     let below = |place: &str| format!("/console/vendors/{namespace}{place}");
     let search = link(below("/search"), "Find a site", Area::Search);
+    let lockbox = link("/console/lockbox", "Lockbox", Area::Lockbox);
     if !is_administrator {
-        return vec![search];
+        return vec![search, lockbox];
     }
     vec![
         link(below(""), "Overview", Area::Vendors),
@@ -73,6 +78,8 @@ fn of_users(namespace: &str, is_administrator: bool) -> Vec<Link> {
         search,
         link("/console/tokens", "Tokens", Area::Tokens),
         link("/console/logs", "Access logs", Area::Logs),
+        link("/console/credentials", "Credentials", Area::Credentials),
+        lockbox,
         link(below("/set-up"), "Set up", Area::SetUp),
     ]
 }

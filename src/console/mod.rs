@@ -1,5 +1,6 @@
 //! The web console: pages for the people who run the platform, and for those of vendors, rendered here and usable without
-//! scripts. A vendor's users see the same pages as operators, below their own vendor's address and nowhere else.
+//! scripts. A vendor's users see the same pages as operators, below their own vendor's address and nowhere else. Its
+//! credentials and its lockbox are theirs alone.
 //!
 //! One folder for each area: `http.rs` holds its handlers and what its templates show. The templates lie in
 //! `templates/console/`, and with them the words of pages; the words that code chooses stand in [`texts`]. Whoever signs
@@ -11,10 +12,13 @@
 
 pub mod account;
 pub mod assets;
+pub mod credentials;
 pub mod csrf;
 pub mod home;
 pub mod http;
+pub mod input;
 pub mod layout;
+pub mod lockbox;
 pub mod logs;
 pub mod plot;
 pub mod session;

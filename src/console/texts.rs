@@ -24,6 +24,17 @@ pub fn notice(done: &str) -> Option<&'static str> {
         "signed-out" => "You are signed out.",
         "task-run" => "The task has made a pass.",
         "task-busy" => "Another replica is at this task just now.",
+        "credential-made" => "The credential is there. Workers who may read it can ask for it.",
+        "credential-changed" => "The new version is there.",
+        "credential-deleted" => "The credential is deleted. It can be brought back.",
+        "credential-back" => "The credential is back.",
+        "credential-destroyed" => "The credential is gone for good. Its key is free again.",
+        "lockbox-made" => "The lockbox has its password, and is unlocked.",
+        "lockbox-open" => "The lockbox is unlocked.",
+        "lockbox-locked" => "The lockbox is locked, everywhere.",
+        "entry-made" => "The entry is added.",
+        "entry-changed" => "The entry is changed.",
+        "entry-deleted" => "The entry is deleted.",
         "renewed" => "The app tokens are renewed.",
         _ => return None,
     })
@@ -89,11 +100,15 @@ pub fn error(status: u16) -> (&'static str, &'static str) {
             "That address does not work",
             "It is there for forms of these pages only.",
         ),
-        409 => (
+        409 | 412 => (
             "It has changed meanwhile",
             "Go back, load the page again, and see how it stands now.",
         ),
         422 => ("Something is wrong with the form", "Go back and mend it."),
+        423 => (
+            "Locked",
+            "Whoever may unlock it does so on its own page. Then try again.",
+        ),
         429 => ("Too many requests", "Wait a moment, then try again."),
         503 => (
             "Not available just now",

@@ -19,7 +19,7 @@ use super::access::Caller;
 use super::change::{self, Change};
 use super::create::{self, New};
 use super::models::{self, Credential, Fields};
-use super::{Record, probe, read, remove, store};
+use super::{Record, read, remove, store, try_out};
 use crate::app::App;
 use crate::auth::{CredentialReader, VendorAdmin};
 use crate::error::{Error, Result};
@@ -220,21 +220,8 @@ pub async fn types(_by: CredentialReader) -> Result<HttpResponse> {
 /// not: `ok` and `failed` say it.
 pub async fn test(app: web::Data<App>, by: VendorAdmin, path: KeyPath) -> Result<HttpResponse> {
     let by = Caller::from(by);
-    app.limits.check_test(by.vendor.id)?;
-    let slot = app.probes.take(by.vendor.id);
-    let _slot = slot.ok_or(Error::RateLimited { retry_after: 5 })?;
     let outcome = in_background(&app, move |app| async move {
-        let (found, openbao) = read::fetch(&app, &by, &path.0, None).await?;
-        let credential = Credential::from_stored(found.value)?;
-        let outcome = probe::probe(&app.egress, &credential).await;
-        let outcome = outcome.ok_or(Error::NotTestable)?;
-        let more =
-            json!({ "ok": outcome.ok, "failed": outcome.failed, "openbaoRequestId": openbao });
-        let client = app.db.get().await?;
-        by.event("credential.tested", &path.0, more)
-            .record(&client, app.clock.now())
-            .await?;
-        Ok(outcome)
+        try_out::try_out(&app, &by, &path.0).await
     });
     Ok(HttpResponse::Ok().json(outcome.await?))
 }

@@ -21,6 +21,7 @@ pub mod remove;
 pub mod store;
 pub mod tidy;
 pub mod token;
+pub mod try_out;
 pub mod versions;
 
 use jiff::Timestamp;

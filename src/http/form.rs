@@ -8,8 +8,12 @@ use super::json::{Reading, body};
 use crate::error::{Error, OAuthError, Result};
 use crate::types::Secret;
 
+const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 const LIMIT: usize = 16 * 1024;
 const MOST_FIELDS: usize = 32;
+/// A text of 64 KiB, each byte of which may be written as three.
+const LONG_LIMIT: usize = 256 * 1024;
+const LONG_MOST_FIELDS: usize = 128;
 
 /// The fields of a form (`application/x-www-form-urlencoded`, at most 16 KiB). None stands twice, none is empty.
 pub struct Form(Vec<(String, Secret)>);
@@ -20,6 +24,31 @@ impl Form {
     /// # Errors
     /// [`OAuthError::InvalidRequest`] where a field stands twice, or is no text.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
+        Self::parse_with(bytes, MOST_FIELDS, |text| !text.contains(char::is_control))
+    }
+
+    /// The same of a form with texts of many lines, whose ends become `\n`.
+    fn parse_long(bytes: &[u8]) -> Result<Self> {
+        let mut form = Self::parse_with(bytes, LONG_MOST_FIELDS, |text| {
+            let is_odd = |c: char| c.is_control() && !matches!(c, '\r' | '\n' | '\t');
+            !text.contains(is_odd)
+        })?;
+        for (_, value) in &mut form.0 {
+            if value.expose().contains('\r') {
+                *value = Secret::new(value.expose().replace("\r\n", "\n"));
+            }
+        }
+        Ok(form)
+    }
+
+    /// Reads a form of at most 256 KiB, with texts of many lines.
+    pub fn long(request: &HttpRequest, payload: &mut Payload) -> Reading<Self> {
+        body(request, payload, LONG_LIMIT, Some(MEDIA_TYPE), |bytes| {
+            Self::parse_long(&bytes)
+        })
+    }
+
+    fn parse_with(bytes: &[u8], most: usize, is_text: fn(&str) -> bool) -> Result<Self> {
         let refused = |what| Error::OAuth(OAuthError::InvalidRequest(what));
         let text = std::str::from_utf8(bytes).map_err(|_| refused("The form is not text."))?;
         let mut fields: Vec<(String, Secret)> = Vec::new();
@@ -27,8 +56,9 @@ impl Form {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let malformed = || refused("A field of the form is not URL-encoded text.");
             let name = decoded(name).ok_or_else(malformed)?;
-            let value = decoded(value).ok_or_else(malformed)?;
-            if fields.len() >= MOST_FIELDS {
+            let value = unescaped(value).filter(|value| is_text(value));
+            let value = value.ok_or_else(malformed)?;
+            if fields.len() >= most {
                 return Err(refused("The form has too many fields."));
             }
             if fields.iter().any(|(other, _)| *other == name) {
@@ -58,6 +88,10 @@ impl Form {
 /// A name or a value; `None` where it is not what it stands for, whole.
 #[must_use]
 pub fn decoded(text: &str) -> Option<String> {
+    unescaped(text).filter(|text| !text.contains(char::is_control))
+}
+
+fn unescaped(text: &str) -> Option<String> {
     let escapes = text.split('%').skip(1);
     let is_escape = |rest: &str| {
         let digits = rest.as_bytes().get(..2);
@@ -68,15 +102,16 @@ pub fn decoded(text: &str) -> Option<String> {
     }
     let text = text.replace('+', " ");
     let text = percent_decode_str(&text).decode_utf8().ok()?;
-    (!text.chars().any(char::is_control)).then(|| text.into_owned())
+    Some(text.into_owned())
 }
 
 impl FromRequest for Form {
     type Error = Error;
     type Future = Reading<Self>;
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let kind = Some("application/x-www-form-urlencoded");
-        body(request, payload, LIMIT, kind, |bytes| Self::parse(&bytes))
+        body(request, payload, LIMIT, Some(MEDIA_TYPE), |bytes| {
+            Self::parse(&bytes)
+        })
     }
 }
 
@@ -106,5 +141,15 @@ mod tests {
             assert!(Form::parse(bad.as_bytes()).is_err(), "{bad}");
         }
         assert!(Form::parse(b"a=\xff").is_err());
+    }
+
+    #[test]
+    fn a_long_form_has_lines() {
+        let form = Form::parse_long(b"a=x%0D%0Ay%0Az%09&b=%0d").ok();
+        let get = |name| form.as_ref().and_then(|form| form.get(name));
+        assert_eq!((get("a"), get("b")), (Some("x\ny\nz\t"), Some("\r")));
+        for bad in ["a=%00", "a=%1b", "a%0a=1", "a=%ff"] {
+            assert!(Form::parse_long(bad.as_bytes()).is_err(), "{bad}");
+        }
     }
 }

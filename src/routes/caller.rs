@@ -49,4 +49,8 @@ pub enum Caller {
     Member,
     /// The same, or any other user of that vendor.
     Agent,
+    /// A user of a vendor who signed in to the console: their lockbox. No operator.
+    Colleague,
+    /// The same, in the group `Administrators`: the vendor's own secrets.
+    Steward,
 }

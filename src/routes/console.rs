@@ -2,7 +2,8 @@
 
 use super::{Caller, Route, operation, routes};
 use crate::console::{
-    account, assets, home, logs, set_up, sign_in, sites, tasks, tokens, vendors, webhooks,
+    account, assets, credentials, home, lockbox, logs, set_up, sign_in, sites, tasks, tokens,
+    vendors, webhooks,
 };
 
 routes! { PAGES:
@@ -48,6 +49,28 @@ routes! { PAGES:
     POST "/console/webhooks/{webhook}/deliveries/{delivery}/replay"      SignedIn webhooks::http::replay_of_platform;
     GET  "/console/vendors/{namespace}/webhooks/{webhook}"               Member   webhooks::http::of_vendor, query;
     POST "/console/vendors/{namespace}/webhooks/{webhook}/deliveries/{delivery}/replay" Member   webhooks::http::replay_of_vendor;
+    GET  "/console/credentials"                                          Steward  credentials::http::list, query;
+    GET  "/console/new-credential/{type}"                                Steward  credentials::http::ask;
+    POST "/console/new-credential/{type}"                                Steward  credentials::http::create;
+    GET  "/console/credentials/{key}"                                    Steward  credentials::http::show, query;
+    POST "/console/credentials/{key}/value"                              Steward  credentials::http::reveal;
+    POST "/console/credentials/{key}/test"                               Steward  credentials::http::test;
+    GET  "/console/credentials/{key}/edit"                               Steward  credentials::edit::http::show;
+    POST "/console/credentials/{key}/edit"                               Steward  credentials::edit::http::update;
+    POST "/console/credentials/{key}/delete"                             Steward  credentials::http::delete;
+    POST "/console/credentials/{key}/undelete"                           Steward  credentials::http::undelete;
+    POST "/console/credentials/{key}/destroy"                            Steward  credentials::http::destroy;
+    GET  "/console/lockbox"                                              Colleague lockbox::http::show, query;
+    POST "/console/lockbox/init"                                         Steward  lockbox::http::init;
+    POST "/console/lockbox/unlock"                                       Steward  lockbox::http::unlock;
+    POST "/console/lockbox/lock"                                         Steward  lockbox::http::lock;
+    GET  "/console/lockbox/new-entry"                                    Colleague lockbox::entries::http::ask;
+    POST "/console/lockbox/new-entry"                                    Colleague lockbox::entries::http::create;
+    GET  "/console/lockbox/entries/{entry}"                              Colleague lockbox::entries::http::show, query;
+    POST "/console/lockbox/entries/{entry}/value"                        Colleague lockbox::entries::http::reveal;
+    GET  "/console/lockbox/entries/{entry}/edit"                         Colleague lockbox::entries::http::edit;
+    POST "/console/lockbox/entries/{entry}/edit"                         Colleague lockbox::entries::http::replace;
+    POST "/console/lockbox/entries/{entry}/delete"                       Colleague lockbox::entries::http::delete;
     GET  "/console/tasks"                                                SignedIn tasks::http::list, query;
     POST "/console/tasks/{task}/run"                                     SignedIn tasks::http::run;
 }

@@ -40,6 +40,8 @@ async fn pages_are_served_to_who_signed_in_and_to_nobody_else() {
                 | Caller::SignedIn
                 | Caller::Member
                 | Caller::Agent
+                | Caller::Colleague
+                | Caller::Steward
         ));
         seen.insert(format!("{:?}", route.caller));
         for bearer in [None].into_iter().chain(bearers.iter().map(Some)) {
@@ -59,14 +61,16 @@ async fn pages_are_served_to_who_signed_in_and_to_nobody_else() {
             }
         }
         let page = signed_in.send(method.clone(), &path, body, &[ours]).await;
-        if method == Method::POST {
+        if matches!(route.caller, Caller::Colleague | Caller::Steward) {
+            page.expect(403, "caller_not_allowed");
+        } else if method == Method::POST {
             page.expect(403, "form_refused");
         } else {
             assert!(matches!(page.status, 200 | 400 | 404), "{path}: {page:?}");
             assert!(!page.text.starts_with('{'), "{path}: {page:?}");
         }
     }
-    assert_eq!(seen.len(), 6, "{seen:?}");
+    assert_eq!(seen.len(), 8, "{seen:?}");
     let shown = test.operate(Method::GET, &vendor.namespace, "").await;
     assert_eq!(shown.json["status"], "active");
 }

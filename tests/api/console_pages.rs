@@ -5,7 +5,8 @@ use crate::support::browser::{Browser, browse};
 use crate::support::console::COOKIE;
 use crate::support::operators::STRONG;
 
-async fn press(browser: &Browser, form: &str) {
+/// Presses the button of a form.
+pub async fn press(browser: &Browser, form: &str) {
     browser
         .click(&format!("form[action='{form}'] button"))
         .await;

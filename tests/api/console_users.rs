@@ -37,9 +37,10 @@ async fn users_see_the_pages_of_their_own_vendor_and_no_others() {
                 let page = browser.send(method.clone(), &path, body, &[ours]).await;
                 let name = format!("{method} {path} of an administrator: {is_admin}: {page:?}");
                 let admitted = match route.caller {
-                    Caller::Visitor | Caller::Entrant | Caller::Holder => true,
+                    Caller::Visitor | Caller::Entrant | Caller::Holder | Caller::Colleague => true,
                     Caller::Agent => is_own,
                     Caller::Member => is_own && is_admin,
+                    Caller::Steward => is_admin,
                     _ => false,
                 };
                 let is_home = path == "/console";
@@ -49,7 +50,7 @@ async fn users_see_the_pages_of_their_own_vendor_and_no_others() {
                 } else if !is_own && !is_operators {
                     assert_eq!(page.status, 404, "{name}");
                 } else if !admitted {
-                    let code = if route.caller == Caller::Member {
+                    let code = if matches!(route.caller, Caller::Member | Caller::Steward) {
                         "no_administrator"
                     } else {
                         "caller_not_allowed"

@@ -11,7 +11,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 
 use super::{Identity, OPERATOR, Session, USER, VISIT, cookie, is_return, new_visit};
 use crate::app::App;
-use crate::auth;
+use crate::auth::{self, KeyRing};
 use crate::console::csrf;
 use crate::console::http::{SIGN_IN, SIGN_OUT, send_to};
 use crate::error::{Error, Result};
@@ -128,15 +128,15 @@ fn set(answer: &mut HttpResponse, name: &str, value: &str, more: &str) {
     }
 }
 
-type Outcome<T> = std::result::Result<T, actix_web::Error>;
-type Extracted<T> = Pin<Box<dyn Future<Output = Outcome<T>>>>;
+pub(super) type Outcome<T> = std::result::Result<T, actix_web::Error>;
+pub(super) type Extracted<T> = Pin<Box<dyn Future<Output = Outcome<T>>>>;
 
 fn read(request: &HttpRequest, name: &str) -> Option<Secret> {
     let headers = request.headers().get_all(header::COOKIE);
     cookie(headers.filter_map(|value| value.to_str().ok()), name)
 }
 
-fn found(request: &HttpRequest) -> Result<Arc<App>> {
+pub(super) fn found(request: &HttpRequest) -> Result<Arc<App>> {
     let app = request.app_data::<web::Data<App>>().cloned();
     let app = app.ok_or_else(|| Error::Internal("the app is not there".to_owned()))?;
     Ok(app.into_inner())
@@ -170,7 +170,7 @@ fn sign_in(request: &HttpRequest, forgets: bool) -> actix_web::Error {
 }
 
 /// The session of the cookie.
-async fn session(app: &Arc<App>, request: &HttpRequest) -> Outcome<(Session, Secret)> {
+pub(super) async fn session(app: &Arc<App>, request: &HttpRequest) -> Outcome<(Session, Secret)> {
     let origin = auth::origin(app, request);
     let (token, identity) = if let Some(token) = read(request, OPERATOR) {
         let person = sessions::person_of(app, &token, &origin).await?;
@@ -237,7 +237,7 @@ pub async fn end(app: &Arc<App>, account: &Account, session: SessionId) -> Resul
     }
 }
 
-fn settled(request: &HttpRequest, session: Session) -> Outcome<Session> {
+pub(super) fn settled(request: &HttpRequest, session: Session) -> Outcome<Session> {
     match session.first_step() {
         None => Ok(session),
         Some(step) => Err(elsewhere(request, step, false)),
@@ -279,7 +279,7 @@ fn member(request: &HttpRequest, session: Session) -> Outcome<Session> {
 }
 
 /// Lets a form pass that one of our own pages sent.
-fn refuse_foreign(request: &HttpRequest) -> Result<()> {
+pub(super) fn refuse_foreign(request: &HttpRequest) -> Result<()> {
     let one = |name: &str| {
         let mut values = request.headers().get_all(name);
         let first = values.next().map(|value| value.to_str().unwrap_or("?"));
@@ -301,14 +301,13 @@ fn refuse_foreign(request: &HttpRequest) -> Result<()> {
     }
 }
 
-/// Reads a form, and lets it pass if its token is bound to the cookie.
-async fn checked(
-    ring: &crate::auth::KeyRing,
+/// Lets a form pass if its token is bound to the cookie.
+pub(super) fn checked(
+    ring: &KeyRing,
     request: &HttpRequest,
-    payload: &mut Payload,
+    form: Result<Form>,
     cookie: &Secret,
 ) -> Result<Form> {
-    let form = Form::from_request(request, payload).await;
     let form = form.map_err(|error| match error {
         Error::OAuth(_) => Error::FormRefused,
         other => other,
@@ -343,6 +342,8 @@ macro_rules! extract {
     };
 }
 
+pub(super) use extract;
+
 fn visitor(app: &App, request: &HttpRequest) -> Result<Visitor> {
     let known = read(request, VISIT);
     let (is_new, cookie) = (known.is_none(), known.unwrap_or_else(new_visit));
@@ -368,7 +369,8 @@ macro_rules! admitted {
             refuse_foreign(&request)?;
             let by = $admit(&request, session)?;
             drop(decided);
-            let form = checked(app.keys()?, &request, payload, &token).await?;
+            let form = Form::from_request(&request, payload).await;
+            let form = checked(app.keys()?, &request, form, &token)?;
             Ok(Self { by, form })
         });
     };
@@ -378,7 +380,8 @@ extract!(VisitorForm, |app, request, payload, decided| {
     refuse_foreign(&request)?;
     let by = visitor(&app, &request)?;
     drop(decided);
-    let form = checked(app.keys()?, &request, payload, &by.cookie).await?;
+    let form = Form::from_request(&request, payload).await;
+    let form = checked(app.keys()?, &request, form, &by.cookie)?;
     Ok(Self { by, form })
 });
 admitted!(SignedIn, Act, operator);

@@ -7,6 +7,7 @@
 //! sign-in, in the database. Strangers get a cookie of their own, which the token of the sign-in form is bound to.
 
 pub mod http;
+pub mod own;
 
 use super::csrf;
 use super::layout::Who;
@@ -56,6 +57,17 @@ impl Session {
         match &self.identity {
             Identity::Operator(person) => &person.account,
             Identity::User(user) => &user.account,
+        }
+    }
+
+    /// As the user of a vendor.
+    ///
+    /// # Errors
+    /// [`Error::CallerNotAllowed`] for operators.
+    pub fn user(&self) -> Result<&User> {
+        match &self.identity {
+            Identity::Operator(_) => Err(Error::CallerNotAllowed),
+            Identity::User(user) => Ok(user),
         }
     }
 

@@ -18,6 +18,12 @@ use crate::types::Secret;
 /// The fields of a value, not checked yet. One given twice is refused.
 pub struct Fields(pub(super) Map<String, Value>);
 
+impl From<Map<String, Value>> for Fields {
+    fn from(fields: Map<String, Value>) -> Self {
+        Self(fields)
+    }
+}
+
 impl PartialSchema for Fields {
     fn schema() -> RefOr<Schema> {
         let named = |name| Ref::from_schema_name(format!("Credential.{name}"));

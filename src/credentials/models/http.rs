@@ -21,11 +21,11 @@ pub struct Http {
     pub(crate) method: Method,
     /// The headers to send: a JSON object of strings, written as a string.
     #[serde(default = "no_headers", deserialize_with = "fields::header_map")]
-    #[schema(default = "{}")]
+    #[schema(default = "{}", content_media_type = "application/json")]
     pub headers: String,
     /// The body to send.
     #[serde(default)]
-    #[schema(default = "")]
+    #[schema(default = "", content_media_type = "text/plain")]
     pub body: String,
 }
 

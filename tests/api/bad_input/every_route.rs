@@ -93,7 +93,9 @@ impl Bench {
             | Caller::Holder
             | Caller::SignedIn
             | Caller::Member
-            | Caller::Agent => {
+            | Caller::Agent
+            | Caller::Colleague
+            | Caller::Steward => {
                 panic!("no page is in this table: {}", route.path)
             }
         }

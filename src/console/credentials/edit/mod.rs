@@ -1,0 +1,3 @@
+//! Changing a credential.
+
+pub mod http;

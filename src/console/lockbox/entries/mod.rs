@@ -1,0 +1,3 @@
+//! Entries of the lockbox.
+
+pub mod http;
