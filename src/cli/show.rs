@@ -20,6 +20,11 @@ pub enum AppToken {
 pub enum Task {
     /// Show the last report of each
     List,
+    /// Make a pass of one now, in the replica that answers
+    Run {
+        /// Which, as `task list` names it
+        task: String,
+    },
 }
 
 /// Runs `app-token`.
@@ -40,10 +45,19 @@ pub async fn app_token(args: AppToken) -> anyhow::Result<()> {
 /// # Errors
 /// What the service says.
 pub async fn task(args: Task) -> anyhow::Result<()> {
-    let Task::List = args;
-    out::answer(
-        &Remote::from_env()?
-            .call(Method::GET, "/api/admin/tasks", None)
-            .await?,
-    )
+    let (method, path) = match &args {
+        Task::List => (Method::GET, "/api/admin/tasks".to_owned()),
+        Task::Run { task } => {
+            let is_name = |b: u8| b.is_ascii_lowercase() || b == b'_';
+            anyhow::ensure!(task.bytes().all(is_name), "no task is called that");
+            (Method::POST, format!("/api/admin/tasks/{task}/run"))
+        }
+    };
+    let answer = Remote::from_env()?.call(method, &path, None).await?;
+    out::answer(&answer)?;
+    anyhow::ensure!(
+        answer["failed"] != true,
+        "the pass failed: the log says why"
+    );
+    Ok(())
 }

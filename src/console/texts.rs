@@ -23,6 +23,7 @@ pub fn notice(done: &str) -> Option<&'static str> {
         "session-ended" => "The session has ended.",
         "signed-out" => "You are signed out.",
         "task-run" => "The task has made a pass.",
+        "task-failed" => "The pass failed. The log says why, and the task repeats it by itself.",
         "task-busy" => "Another replica is at this task just now.",
         "credential-made" => "The credential is there. Workers who may read it can ask for it.",
         "credential-changed" => "The new version is there.",

@@ -24,8 +24,8 @@ pub use middleware::{answered, harden, head_limit, time_limit};
 pub use paging::{Confirmed, Cursor, NoQuery, Page, PageRequest, without_query};
 pub use path::{
     DeliveryPath, EntryPath, IssuancePath, IssuerPath, JwtKeyPath, KeyPairPath, KeyPath,
-    KeyVersionPath, NamespacePath, NamespaceSitePath, SessionPath, SiteId, TrustPolicyPath,
-    UserPath, UserSessionPath, WebhookPath, WorkerPath,
+    KeyVersionPath, NamespacePath, NamespaceSitePath, SessionPath, SiteId, TaskPath,
+    TrustPolicyPath, UserPath, UserSessionPath, WebhookPath, WorkerPath,
 };
 
 use std::sync::Arc;

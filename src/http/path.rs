@@ -86,6 +86,9 @@ pub struct IssuerPath(pub IssuerId);
 /// `{policy}`.
 pub struct TrustPolicyPath(pub TrustPolicyId);
 
+/// `{task}`, which may be none.
+pub struct TaskPath(pub String);
+
 /// `{entry}`.
 pub struct EntryPath(pub EntryId);
 
@@ -113,6 +116,8 @@ fn secret_id(request: &HttpRequest) -> Result<SecretId> {
 fn webhook(request: &HttpRequest) -> Result<WebhookId> {
     WebhookId::parse(&segment(request, "webhook")?).ok_or(Error::NotFound)
 }
+
+after_caller!(TaskPath, |request| segment(request, "task").map(TaskPath));
 
 after_caller!(IssuancePath, |request| {
     let id = segment(request, "issuance").map(|text| IssuanceId::parse(&text));

@@ -176,6 +176,7 @@ pub const ROWS: &[Row] = &[
     row("levels.change", &[200], "Sets levels in all replicas, for a while."),
     row("levels.reset", &[200], "Takes back the usual levels in all replicas."),
     row("tasks.list", &[200], "The last report of each task in this replica."),
+    row("tasks.run", &[200], "Makes a pass of a background task now, in the replica that answers. `failed` says whether it went well; 409 where another replica is at it."),
     row("lockbox.status", &[200], "Shows the state of the lockbox."),
     row("lockbox.init", &[200], "Gives the lockbox its password, and unlocks it."),
     row("lockbox.unlock", &[200], "Unlocks the lockbox."),

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::tasks::TASKS;
+
 /// The schema of a parameter, as its type is read. `None` where the parameter is unknown here.
 pub fn schema(name: &str, path: &str) -> Option<Value> {
     let digits = "[0-9a-f]{16}";
@@ -26,6 +28,10 @@ pub fn schema(name: &str, path: &str) -> Option<Value> {
         "issuer" => format!("^is{digits}$"),
         "policy" => format!("^tp{digits}$"),
         "delivery" | "issuance" => return Some(json!({ "type": "string", "format": "uuid" })),
+        "task" => {
+            let names: Vec<_> = TASKS.iter().map(|task| task.name).collect();
+            return Some(json!({ "type": "string", "enum": names }));
+        }
         "version" => return Some(number(u32::MAX.into())),
         // `id` is an account of TrustedLogin, or an entry of RPort.
         "entry" | "message" | "account" | "id" => return Some(number(i64::MAX)),

@@ -235,6 +235,7 @@ routes! { ROUTES:
     PUT    "/api/admin/log-levels"                             Operator        levels::http::change;
     DELETE "/api/admin/log-levels"                             Operator        levels::http::reset;
     GET    "/api/admin/tasks"                                  Operator        tasks::http::list;
+    POST   "/api/admin/tasks/{task}/run"                       Operator        tasks::http::run;
     GET    "/api/lockbox"                                      User            lockbox::http::status;
     POST   "/api/lockbox/init"                                 LockboxAdmin    lockbox::http::init => Plain;
     POST   "/api/lockbox/unlock"                               LockboxAdmin    lockbox::http::unlock;

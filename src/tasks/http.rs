@@ -10,12 +10,26 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::auth::Operator;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::Event;
+use crate::http::{TaskPath, in_background};
+use crate::tasks::Task;
 
 /// `GET /api/admin/tasks`: the last report of each task in this replica.
 pub async fn list(app: web::Data<App>, _operator: Operator) -> Result<HttpResponse> {
     Ok(HttpResponse::Ok().json(json!({ "tasks": app.board.read() })))
+}
+
+/// `POST /api/admin/tasks/{task}/run`: a pass now, in this replica. 200 whether it goes well or not: `failed` says it.
+pub async fn run(app: web::Data<App>, operator: Operator, path: TaskPath) -> Result<HttpResponse> {
+    let task = Task::named(&path.0).ok_or(Error::NotFound)?;
+    let actor = operator.actor();
+    let pass = in_background(
+        &app,
+        move |app| async move { task.pass_now(&app, &actor).await },
+    );
+    let pass = pass.await?.ok_or(Error::Conflict)?;
+    Ok(HttpResponse::Ok().json(pass))
 }
 
 /// `GET /api/admin/app-token`: the service's own tokens, never the tokens themselves.

@@ -34,9 +34,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::error::Result;
+use crate::events::Event;
 use crate::{db, kill_point};
 
 /// What a pass did, for operators to read.
@@ -248,21 +250,29 @@ impl Task {
         }
     }
 
-    /// One pass now, as an operator asked for it: whether it went well, or `None` where another replica is at it. What it
-    /// did stands on the board.
-    pub async fn pass_now(&self, app: &Arc<App>) -> Option<bool> {
+    /// One pass now, as an operator asked for it, which is on record before; `None` where another replica is at it. What it
+    /// did stands on the board too.
+    ///
+    /// # Errors
+    /// Where the database does not answer, and nothing was begun.
+    pub async fn pass_now(&self, app: &Arc<App>, actor: &str) -> Result<Option<LastPass>> {
+        let client = app.db.get().await?;
+        let mut event = Event::done("task.run", None, actor);
+        event.details = json!({ "task": self.name });
+        event.record(&client, app.clock.now()).await?;
+        drop(client);
         let started = std::time::Instant::now();
         let outcome = self.pass(app).await;
-        let done = match &outcome {
-            Ok(report) => report.as_ref().map(|_| true),
-            Err(_) => Some(false),
-        };
-        self.note(app, started.elapsed().as_secs_f64(), outcome);
-        done
+        Ok(self.note(app, started.elapsed().as_secs_f64(), outcome))
     }
 
-    /// Keeps what came of a pass for operators to read.
-    fn note(&self, app: &App, seconds: f64, outcome: anyhow::Result<Option<Value>>) {
+    /// Keeps what came of a pass for operators to read. `None` where there was none.
+    fn note(
+        &self,
+        app: &App,
+        seconds: f64,
+        outcome: anyhow::Result<Option<Value>>,
+    ) -> Option<LastPass> {
         let (report, failed) = match outcome {
             Ok(report) => (report, false),
             Err(error) => {
@@ -277,7 +287,7 @@ impl Task {
             }
         };
         if report.is_none() && !failed {
-            return;
+            return None;
         }
         let last = LastPass {
             at: app.clock.now(),
@@ -285,6 +295,7 @@ impl Task {
             report,
             failed,
         };
-        app.board.write(self.name, last);
+        app.board.write(self.name, last.clone());
+        Some(last)
     }
 }

@@ -122,6 +122,7 @@ mod step_kills;
 mod story;
 mod support_pause;
 mod task_kills;
+mod task_runs;
 mod timeline;
 mod timeline_export;
 mod timeline_pages;

@@ -148,7 +148,7 @@ async fn description_says_what_each_operation_does_and_answers() {
                 );
                 if place == "path" {
                     let schema = &parameter["schema"];
-                    let rule = ["pattern", "format", "minimum"]
+                    let rule = ["pattern", "format", "minimum", "enum"]
                         .iter()
                         .any(|rule| !schema[rule].is_null());
                     assert!(rule, "{name}: {called} has no rule");

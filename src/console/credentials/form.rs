@@ -139,11 +139,11 @@ fn input(name: &str, field: &Value, required: bool, keeps: bool) -> Input {
     let label = name.replace('_', " ");
     let first = label.chars().next().map(|c| c.to_ascii_uppercase());
     let label: String = first.into_iter().chain(label.chars().skip(1)).collect();
-    let mut hint = field["description"].as_str().unwrap_or_default().to_owned();
+    let mut hint = hint(field, &label);
     if keeps && kind == Kind::Secret {
         hint = format!("{hint} Leave it empty to keep what is there.");
     }
-    let input = Input::new(kind, format!("value/{name}"), label).hint(hint.replace('`', ""));
+    let input = Input::new(kind, format!("value/{name}"), label).hint(hint.trim());
     let input = match field["enum"].as_array() {
         Some(words) => {
             let words = words.iter().filter_map(Value::as_str);
@@ -157,6 +157,19 @@ fn input(name: &str, field: &Value, required: bool, keeps: bool) -> Input {
     } else {
         input
     }
+}
+
+/// What the schema says, in the words of forms, which have no `null`, where that is more than the label.
+fn hint(field: &Value, label: &str) -> String {
+    let said = field["description"].as_str().unwrap_or_default();
+    let said = said.replace("`null`", "empty");
+    let mut letters = said.chars();
+    let first = letters.next().map(|c| c.to_ascii_uppercase());
+    let hint: String = first.into_iter().chain(letters).collect();
+    if hint.trim_end_matches('.') == label {
+        return String::new();
+    }
+    hint.replace('`', "")
 }
 
 fn text(value: &Value) -> String {
@@ -324,6 +337,15 @@ mod tests {
                 ("value/password", "", false),
             ]
         );
+        let said: Vec<_> = ftp.iter().map(|input| &*input.hint).collect();
+        let expected = [
+            "Host name or address.",
+            "",
+            "Whether to use TLS.",
+            "Empty for a server that asks for none.",
+            "Empty for a server that asks for none.",
+        ];
+        assert_eq!(said, expected);
         let none = form("sftp", Begin::Empty, false, &Faults::none());
         assert!(matches!(none, Err(Error::NotFound)));
     }

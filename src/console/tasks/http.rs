@@ -7,14 +7,12 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use serde_json::json;
 
 use crate::app::App;
 use crate::console::http::{see_other, shown};
 use crate::console::layout::{Area, Badge, Frame, moment, span};
 use crate::console::session::http::{Act, SignedIn};
 use crate::error::{Error, Result};
-use crate::events::Event;
 use crate::http::in_background;
 use crate::tasks::{TASKS, Task};
 
@@ -67,15 +65,12 @@ pub async fn run(app: web::Data<App>, sent: Act, request: HttpRequest) -> Result
     let name = request.match_info().get("task").unwrap_or_default();
     let task = Task::named(name).ok_or(Error::NotFound)?;
     let actor = sent.by.actor();
-    let passed = in_background(&app, move |app| async move {
-        let client = app.db.get().await?;
-        let mut event = Event::done("task.run", None, &actor);
-        event.details = json!({ "task": task.name });
-        event.record(&client, app.clock.now()).await?;
-        drop(client);
-        Ok(task.pass_now(&app).await)
-    });
+    let passed = in_background(
+        &app,
+        move |app| async move { task.pass_now(&app, &actor).await },
+    );
     let done = match passed.await? {
+        Some(pass) if pass.failed => "task-failed",
         Some(_) => "task-run",
         None => "task-busy",
     };

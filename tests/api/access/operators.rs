@@ -62,6 +62,7 @@ pub fn request(route: &Route) -> Option<Case> {
         ("PUT", "/api/admin/log-levels") => {
             (route.path, json!({ "levels": "gatehouse=trace" }), 200)
         }
+        ("POST", "/api/admin/tasks/{task}/run") => ("/api/admin/tasks/purge/run", none, 200),
         ("POST", "/api/admin/app-token/renew") | ("DELETE", "/api/admin/log-levels") => {
             (route.path, none, 200)
         }

@@ -216,6 +216,8 @@ fn reads_none(route: &Route) -> bool {
     let ends = [
         "/access-tokens/revoke",
         "/app-token/renew",
+        "/purge/run",
+        "/{task}/run",
         "/token-keys",
         "/private-key",
         "/repair",

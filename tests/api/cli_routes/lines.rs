@@ -116,6 +116,7 @@ pub const OTHERS: &[&str] = &[
     "app-token show",
     "app-token renew",
     "task list",
+    "task run purge",
     "log-level show",
     "log-level set warn",
     "log-level reset",
