@@ -27,6 +27,8 @@ pub enum Area {
     SetUp,
     /// Credentials of a vendor, as its administrators see them.
     Credentials,
+    /// Users of a vendor, as its administrators see them.
+    Users,
     /// The lockbox of a vendor, as its users see it.
     Lockbox,
     /// One's own account.
@@ -80,6 +82,7 @@ fn of_users(namespace: &str, is_administrator: bool) -> Vec<Link> {
         link("/console/logs", "Access logs", Area::Logs),
         link("/console/credentials", "Credentials", Area::Credentials),
         lockbox,
+        link(below("/users"), "Users", Area::Users),
         link(below("/set-up"), "Set up", Area::SetUp),
     ]
 }

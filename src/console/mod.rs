@@ -28,5 +28,6 @@ pub mod sites;
 pub mod tasks;
 pub mod texts;
 pub mod tokens;
+pub mod users;
 pub mod vendors;
 pub mod webhooks;

@@ -3,7 +3,7 @@
 use super::{Caller, Route, operation, routes};
 use crate::console::{
     account, assets, credentials, home, lockbox, logs, set_up, sign_in, sites, tasks, tokens,
-    vendors, webhooks,
+    users, vendors, webhooks,
 };
 
 routes! { PAGES:
@@ -49,6 +49,15 @@ routes! { PAGES:
     POST "/console/webhooks/{webhook}/deliveries/{delivery}/replay"      SignedIn webhooks::http::replay_of_platform;
     GET  "/console/vendors/{namespace}/webhooks/{webhook}"               Member   webhooks::http::of_vendor, query;
     POST "/console/vendors/{namespace}/webhooks/{webhook}/deliveries/{delivery}/replay" Member   webhooks::http::replay_of_vendor;
+    GET  "/console/vendors/{namespace}/users"                            Member   users::http::list, query;
+    GET  "/console/vendors/{namespace}/new-user"                         Member   users::http::ask;
+    POST "/console/vendors/{namespace}/new-user"                         Member   users::http::create;
+    POST "/console/vendors/{namespace}/user-rules"                       Member   users::http::set_rules;
+    GET  "/console/vendors/{namespace}/users/{user}"                     Member   users::one::http::show, query;
+    POST "/console/vendors/{namespace}/users/{user}/groups"              Member   users::one::http::set_groups;
+    POST "/console/vendors/{namespace}/users/{user}/password"            Member   users::one::http::reset_password;
+    POST "/console/vendors/{namespace}/users/{user}/access"              Member   users::one::http::set_access;
+    POST "/console/vendors/{namespace}/users/{user}/remove"              Member   users::one::http::remove;
     GET  "/console/credentials"                                          Steward  credentials::http::list, query;
     GET  "/console/new-credential/{type}"                                Steward  credentials::http::ask;
     POST "/console/new-credential/{type}"                                Steward  credentials::http::create;

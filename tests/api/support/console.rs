@@ -28,6 +28,7 @@ pub fn filled(path: &str, namespace: &str) -> String {
         .replace("{webhook}", "wh0000000000000001")
         .replace("{delivery}", "01890000-0000-7000-8000-000000000000")
         .replace("{task}", "purge")
+        .replace("{user}", "ada")
         .replace("{type}", "ftp")
         .replace("{key}", "media-server")
         .replace("{entry}", "1")

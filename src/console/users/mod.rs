@@ -1,0 +1,4 @@
+//! Users of a vendor.
+
+pub mod http;
+pub mod one;

@@ -1,0 +1,3 @@
+//! One user of a vendor.
+
+pub mod http;
