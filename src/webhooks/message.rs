@@ -31,6 +31,22 @@ macro_rules! message_types {
                 match self { $(Self::$variant => $name),* }
             }
 
+            /// What happened then.
+            #[must_use]
+            pub const fn says(self) -> &'static str {
+                match self { $(Self::$variant => $says),* }
+            }
+
+            /// Those that webhooks of this owner may hear of.
+            pub fn of(owner: Owner) -> impl Iterator<Item = Self> {
+                let audience = match owner {
+                    Owner::Platform => Audience::Platform,
+                    Owner::Vendor(_) => Audience::Vendor,
+                };
+                let all = Self::ALL.iter().copied();
+                all.filter(move |one| one.audience() == audience)
+            }
+
             const fn audience(self) -> Audience {
                 match self { $(Self::$variant => Audience::$audience),* }
             }
@@ -80,13 +96,7 @@ impl Types {
     /// # Errors
     /// The rule that is broken, with all that this owner may ask for.
     pub fn of(owner: Owner, mut names: Vec<String>) -> Result<Self, String> {
-        let audience = match owner {
-            Owner::Platform => Audience::Platform,
-            Owner::Vendor(_) => Audience::Vendor,
-        };
-        let known = MessageType::ALL.iter();
-        let known = known.filter(|one| one.audience() == audience);
-        let known: Vec<&str> = known.map(|one| one.name()).collect();
+        let known: Vec<&str> = MessageType::of(owner).map(MessageType::name).collect();
         names.sort();
         names.dedup();
         let each = |name: &String| known.contains(&name.as_str());

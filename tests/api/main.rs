@@ -32,6 +32,7 @@ mod connector_nonces;
 mod console;
 mod console_access;
 mod console_actions;
+mod console_hooks;
 mod console_lockbox;
 mod console_pages;
 mod console_people;

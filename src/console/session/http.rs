@@ -245,7 +245,7 @@ pub(super) fn settled(request: &HttpRequest, session: Session) -> Outcome<Sessio
 }
 
 /// Lets operators pass. Others are led from the first page to their own.
-fn operator(request: &HttpRequest, session: Session) -> Outcome<Session> {
+pub(super) fn operator(request: &HttpRequest, session: Session) -> Outcome<Session> {
     let session = settled(request, session)?;
     match session.identity {
         Identity::Operator(_) => Ok(session),
@@ -269,7 +269,7 @@ fn of_vendor(request: &HttpRequest, session: Session) -> Outcome<Session> {
 }
 
 /// The same, of users those only who are administrators.
-fn member(request: &HttpRequest, session: Session) -> Outcome<Session> {
+pub(super) fn member(request: &HttpRequest, session: Session) -> Outcome<Session> {
     let session = of_vendor(request, session)?;
     if session.is_administrator() {
         Ok(session)

@@ -7,6 +7,7 @@
 //! sign-in, in the database. Strangers get a cookie of their own, which the token of the sign-in form is bound to.
 
 pub mod http;
+pub mod keeper;
 pub mod own;
 
 use super::csrf;

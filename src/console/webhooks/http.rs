@@ -9,16 +9,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use crate::app::App;
-use crate::auth::WebhookAdmin;
 use crate::console::http::{see_other, shown};
 use crate::console::layout::{Area, Badge, Frame, moment, moment_or, next_query};
-use crate::console::session::Session;
-use crate::console::session::http::{Act, Member, MemberAct, SignedIn};
+use crate::console::session::http::SignedIn;
+use crate::console::session::keeper::http::{Keeper, KeeperAct};
 use crate::console::vendors::http::host;
 use crate::error::{Error, Result};
-use crate::http::{DeliveryPath, NamespacePath, Page, PageRequest, WebhookPath};
-use crate::types::WebhookId;
-use crate::vendors::create;
+use crate::http::{DeliveryPath, Page, PageRequest, WebhookPath};
 use crate::webhooks::deliveries::{self, Delivery};
 use crate::webhooks::{Endpoint, Owner, store};
 
@@ -76,6 +73,10 @@ struct DeliveryRow {
 struct WebhookPage {
     frame: Frame,
     webhook: Row,
+    /// What it hears of.
+    types: String,
+    /// Until when the secret before the newest signs too.
+    former: Option<String>,
     /// Where its pages are.
     base: String,
     vendor: Option<String>,
@@ -108,30 +109,38 @@ fn delivery_row(delivery: Delivery) -> DeliveryRow {
     }
 }
 
-async fn webhook(
-    app: &App,
-    by: &Session,
-    (owner, vendor): (Owner, Option<String>),
-    id: WebhookId,
-    query: &str,
+/// `GET /console/webhooks/{webhook}` and `GET /console/vendors/{namespace}/webhooks/{webhook}`: one, and what was sent to it.
+pub async fn show(
+    app: web::Data<App>,
+    by: Keeper,
+    path: WebhookPath,
+    request: HttpRequest,
 ) -> Result<HttpResponse> {
-    let wanted = PageRequest::beside(query, |name, _| match name {
+    let Keeper { by, hooks } = by;
+    let wanted = PageRequest::beside(request.query_string(), |name, _| match name {
         "done" => Ok(()),
         _ => Err(Error::InvalidParameter("known: limit, cursor")),
     })?;
     let is_first = wanted.cursor.is_none();
     let before = wanted.cursor.map(|cursor| cursor.key()).transpose()?;
-    let client = app.db.get().await?;
-    let endpoint = store::find(&client, owner, id).await?;
+    let (client, owner) = (app.db.get().await?, hooks.owner);
+    let endpoint = store::find(&client, owner, path.0).await?;
     let endpoint = endpoint.ok_or(Error::NotFound)?;
-    let rows = deliveries::store::page(&client, owner, id, before, wanted.limit).await?;
+    let rows = deliveries::store::page(&client, owner, path.0, before, wanted.limit).await?;
     drop(client);
     let page = Page::from_rows(rows, wanted.limit, |row| row.id, delivery_row);
+    let types = endpoint.types.as_slice().join(", ");
     shown(&WebhookPage {
-        frame: Frame::new(&by.who(), Area::Webhooks, "Webhook").after(query),
+        frame: Frame::new(&by.who(), Area::Webhooks, "Webhook").after(request.query_string()),
         webhook: row(&endpoint),
-        base: base(vendor.as_deref(), id),
-        vendor,
+        types: if types == "*" {
+            "everything".to_owned()
+        } else {
+            types
+        },
+        former: endpoint.generation.former_ends_at.as_ref().map(moment),
+        base: hooks.page(path.0),
+        vendor: hooks.vendor.map(|vendor| vendor.namespace.to_string()),
         is_enabled: endpoint.disabled_at.is_none(),
         rows: page.items,
         next: page.next_cursor.map(|cursor| next_query(&[], &cursor)),
@@ -139,70 +148,15 @@ async fn webhook(
     })
 }
 
-fn base(vendor: Option<&str>, id: WebhookId) -> String {
-    match vendor {
-        Some(namespace) => format!("/console/vendors/{namespace}/webhooks/{id}"),
-        None => format!("/console/webhooks/{id}"),
-    }
-}
-
-/// `GET /console/webhooks/{webhook}`: one of the platform, and what was sent to it.
-pub async fn of_platform(
+/// `POST …/webhooks/{webhook}/deliveries/{delivery}/replay`.
+pub async fn replay(
     app: web::Data<App>,
-    by: SignedIn,
-    path: WebhookPath,
-    request: HttpRequest,
-) -> Result<HttpResponse> {
-    let owner = (Owner::Platform, None);
-    webhook(&app, &by.0, owner, path.0, request.query_string()).await
-}
-
-/// `GET /console/vendors/{namespace}/webhooks/{webhook}`: one of a vendor.
-pub async fn of_vendor(
-    app: web::Data<App>,
-    by: Member,
-    namespace: NamespacePath,
-    path: WebhookPath,
-    request: HttpRequest,
-) -> Result<HttpResponse> {
-    let vendor = create::named(&app, &namespace.0).await?;
-    let owner = (vendor.id.into(), Some(namespace.0.to_string()));
-    webhook(&app, &by.0, owner, path.0, request.query_string()).await
-}
-
-/// `POST /console/webhooks/{webhook}/deliveries/{delivery}/replay`.
-pub async fn replay_of_platform(
-    app: web::Data<App>,
-    sent: Act,
+    sent: KeeperAct,
     path: DeliveryPath,
 ) -> Result<HttpResponse> {
-    replay(app, &sent.by, (Owner::Platform, None), path).await
-}
-
-/// `POST /console/vendors/{namespace}/webhooks/{webhook}/deliveries/{delivery}/replay`.
-pub async fn replay_of_vendor(
-    app: web::Data<App>,
-    sent: MemberAct,
-    namespace: NamespacePath,
-    path: DeliveryPath,
-) -> Result<HttpResponse> {
-    let vendor = create::named(&app, &namespace.0).await?;
-    vendor.refuse_cancelled()?;
-    let owner = (vendor.id.into(), Some(namespace.0.to_string()));
-    replay(app, &sent.by, owner, path).await
-}
-
-async fn replay(
-    app: web::Data<App>,
-    by: &Session,
-    (owner, vendor): (Owner, Option<String>),
-    path: DeliveryPath,
-) -> Result<HttpResponse> {
-    let admin = WebhookAdmin {
-        owner,
-        actor: by.actor(),
-    };
-    deliveries::replay(&app.into_inner(), &admin, path.0, path.1).await?;
-    let base = base(vendor.as_deref(), path.0);
-    Ok(see_other(&format!("{base}?done=replayed")))
+    deliveries::replay(&app.into_inner(), &sent.admin(), path.0, path.1).await?;
+    Ok(see_other(&format!(
+        "{}?done=replayed",
+        sent.hooks.page(path.0)
+    )))
 }

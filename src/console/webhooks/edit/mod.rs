@@ -1,0 +1,3 @@
+//! Making and changing webhooks.
+
+pub mod http;
