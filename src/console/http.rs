@@ -1,7 +1,7 @@
 //! What each answer of the console has: its headers, redirects, and errors as pages.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use askama::Template;
 
@@ -36,20 +36,37 @@ pub fn shown(template: &impl Template) -> Result<HttpResponse> {
     page(StatusCode::OK, template)
 }
 
+/// What every answer below `/console` has, files and redirects too, and every page elsewhere.
+const GUARDS: [(&str, &str); 6] = [
+    ("content-security-policy", POLICY),
+    ("referrer-policy", "no-referrer"),
+    ("x-frame-options", "DENY"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    (
+        "permissions-policy",
+        "camera=(), geolocation=(), microphone=()",
+    ),
+];
+
+/// Gives an answer those headers.
+pub fn guard(headers: &mut HeaderMap) {
+    for (name, value) in GUARDS {
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+    }
+}
+
 fn dressed(status: StatusCode) -> HttpResponseBuilder {
     let mut answer = HttpResponseBuilder::new(status);
     answer
         .content_type("text/html; charset=utf-8")
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((header::REFERRER_POLICY, "no-referrer"))
-        .insert_header((header::X_FRAME_OPTIONS, "DENY"))
-        .insert_header(("Cross-Origin-Opener-Policy", "same-origin"))
-        .insert_header(("Cross-Origin-Resource-Policy", "same-origin"))
-        .insert_header((
-            "Permissions-Policy",
-            "camera=(), geolocation=(), microphone=()",
-        ));
+        .insert_header((header::CACHE_CONTROL, "no-store"));
+    for guard in GUARDS {
+        answer.insert_header(guard);
+    }
     answer
 }
 

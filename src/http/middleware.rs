@@ -8,7 +8,8 @@ use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 
-use crate::error::Error;
+use crate::console;
+use crate::error::{Dialect, Error};
 
 /// The HTTP library itself takes 96 headers, and 128 KiB of the whole head. What is beyond that it answers with a bare 431.
 const MOST_HEADERS: usize = 64;
@@ -31,12 +32,19 @@ pub async fn harden(
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let id = super::request_id(request.request());
+    let is_console = Dialect::of(request.path()) == Dialect::Console;
+    let dress = move |headers: &mut HeaderMap| {
+        dress(headers, &id);
+        if is_console {
+            console::http::guard(headers);
+        }
+    };
     match next.call(request).await {
         Ok(mut response) => {
-            dress(response.headers_mut(), &id);
+            dress(response.headers_mut());
             Ok(response)
         }
-        Err(error) => Err(answered(error, |headers| dress(headers, &id))),
+        Err(error) => Err(answered(error, dress)),
     }
 }
 

@@ -6,7 +6,15 @@ use gatehouse::routes::{Caller, PAGES};
 use reqwest::Method;
 
 use crate::support::TestApp;
-use crate::support::console::{Plain, filled, form};
+use crate::support::console::{Page, Plain, filled, form};
+
+/// Redirects, files and errors are no less guarded than pages.
+#[track_caller]
+fn expect_guarded(page: &Page) {
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'"), "{page:?}");
+    assert_eq!(page.header("x-frame-options"), "DENY", "{page:?}");
+}
 
 #[tokio::test]
 async fn pages_are_served_to_who_signed_in_and_to_nobody_else() {
@@ -51,6 +59,7 @@ async fn pages_are_served_to_who_signed_in_and_to_nobody_else() {
                 .send(method.clone(), &path, body.clone(), &headers)
                 .await;
             stranger.cookies.clear();
+            expect_guarded(&page);
             if is_open && method == Method::POST {
                 page.expect(403, "form_refused");
             } else if !is_open {
@@ -61,6 +70,7 @@ async fn pages_are_served_to_who_signed_in_and_to_nobody_else() {
             }
         }
         let page = signed_in.send(method.clone(), &path, body, &[ours]).await;
+        expect_guarded(&page);
         if matches!(route.caller, Caller::Colleague | Caller::Steward) {
             page.expect(403, "caller_not_allowed");
         } else if method == Method::POST {
