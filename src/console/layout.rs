@@ -216,6 +216,12 @@ impl Frame {
         self.who.as_ref().map_or("", |who| &who.csrf)
     }
 
+    /// What stands behind the address of a form that makes something once, however often it is sent.
+    #[must_use]
+    pub fn once(&self) -> String {
+        format!("once={}", hex::encode(rand::random::<[u8; 16]>()))
+    }
+
     /// The address of the style sheet.
     #[must_use]
     pub fn css(&self) -> &'static str {

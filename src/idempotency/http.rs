@@ -2,11 +2,14 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, SizedStream, to_bytes};
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, LOCATION};
+use actix_web::http::header::{
+    AUTHORIZATION, CONTENT_TYPE, COOKIE, ETAG, HeaderName, IF_MATCH, LOCATION,
+};
 use actix_web::web::Bytes;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, rt, web};
 use futures_util::{StreamExt, stream};
@@ -16,7 +19,7 @@ use zeroize::Zeroizing;
 use super::{Asked, Begun, Key, Refused, Replay, Reply, Try};
 use crate::app::App;
 use crate::auth::PUBLIC_KEY;
-use crate::error::{Error, Result};
+use crate::error::{Dialect, Error, Result};
 use crate::http::{body_digest, want_body_digest};
 use crate::kill_point::{is_chosen, kill_point};
 use crate::telemetry;
@@ -28,6 +31,12 @@ pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const KEPT: [HeaderName; 3] = [CONTENT_TYPE, ETAG, LOCATION];
 /// What of a request's headers proves who asks.
 const SHOWN: [HeaderName; 2] = [AUTHORIZATION, HeaderName::from_static("x-tl-token")];
+/// The same of a form, which has its key in its address: browsers send no header of ours.
+const SHOWN_BY_FORMS: [HeaderName; 1] = [COOKIE];
+const FORM_KEY: &str = "once";
+/// So long the second of two clicks waits for the answer to the first.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(100);
 
 type Answer = std::result::Result<HttpResponse, actix_web::Error>;
 
@@ -57,23 +66,28 @@ where
     F: Handler<Args, Output = Result<HttpResponse>>,
     Args: FromRequest + 'static,
 {
-    let has_key = request.headers().contains_key(KEY);
-    if has_key {
+    let key = key_of(&request);
+    if key.is_some() {
         want_body_digest(&request);
     }
     let args = Args::from_request(&request, &mut payload)
         .await
         .map_err(Into::into)?;
-    if !has_key {
+    let Some(key) = key else {
         return Ok(handler.call(args).await?);
-    }
+    };
     let app = request.app_data::<web::Data<App>>().cloned();
     let app = app.ok_or_else(|| Error::Internal("the app is not there".to_owned()))?;
     let app = app.into_inner();
-    let this = try_of(&app, &request)?;
+    let this = try_of(&app, &request, &key?)?;
+    let patience = if is_form(&request) {
+        PATIENCE
+    } else {
+        Duration::ZERO
+    };
     // A client that goes away must be able to ask again: what was begun goes on to its end without it.
     let work = async move {
-        match this.begin(&app).await? {
+        match begun(&app, &this, patience).await? {
             Begun::Done(stored) => replayed(&stored),
             Begun::Mine => kept(&app, &this, replay, handler.call(args).await).await,
         }
@@ -88,16 +102,49 @@ where
     Ok(done?)
 }
 
+/// Whether it is a form of the console.
+fn is_form(request: &HttpRequest) -> bool {
+    Dialect::of(request.path()) == Dialect::Console
+}
+
+/// The key, as it was sent.
+fn key_of(request: &HttpRequest) -> Option<Result<String>> {
+    if is_form(request) {
+        let mut pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
+        let found = pairs.find(|(name, _)| name == FORM_KEY);
+        return found.map(|(_, key)| Ok(key.into_owned()));
+    }
+    let mut keys = request.headers().get_all(KEY);
+    let only = keys.next()?.to_str().ok();
+    let only = only.filter(|_| keys.next().is_none());
+    Some(only.map(str::to_owned).ok_or(Refused::Invalid.into()))
+}
+
+/// Begins the try; where another one is at work, when that has ended, or the patience has.
+async fn begun(app: &Arc<App>, this: &Try, patience: Duration) -> Result<Begun> {
+    let start = Instant::now();
+    loop {
+        match this.begin(app).await {
+            Err(Error::Idempotency(Refused::InFlight)) if start.elapsed() < patience => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            begun => return begun,
+        }
+    }
+}
+
 /// The request as a try. Credentials that stand in the body are proved by the handler, too late for this.
-fn try_of(app: &App, request: &HttpRequest) -> Result<Try> {
+fn try_of(app: &App, request: &HttpRequest, key: &str) -> Result<Try> {
     let who = telemetry::current().seen.who();
     let who = who.ok_or(Error::CredentialsMissing)?;
-    let mut keys = request.headers().get_all(KEY);
-    let key = keys.next().filter(|_| keys.next().is_none());
-    let key = key.and_then(|key| key.to_str().ok());
-    let key = Key::parse(key.ok_or(Refused::Invalid)?, who.actor == PUBLIC_KEY)?;
+    let key = Key::parse(key, who.actor == PUBLIC_KEY)?;
     let headers = request.headers();
-    let shown: Vec<&[u8]> = SHOWN
+    let names: &[HeaderName] = if is_form(request) {
+        &SHOWN_BY_FORMS
+    } else {
+        &SHOWN
+    };
+    let shown: Vec<&[u8]> = names
         .iter()
         .map(|name| {
             let value = headers.get(name);

@@ -1,7 +1,8 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07): what makes something makes it once, however often a
 //! client has to ask.
 //!
-//! The table of routes says which take the header ([`crate::routes`]); a request without it costs nothing here. The
+//! The table of routes says which take the header ([`crate::routes`]); a request without it costs nothing here. Forms of the
+//! console have their key in their address (`?once=…`), made with the page, so that two clicks make one thing. The
 //! caller is known, counted against its limits and let in by the handler's own types before anything of this is looked
 //! at, so that an answer is given again only to whoever could ask for it now.
 //!

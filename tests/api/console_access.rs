@@ -89,6 +89,6 @@ async fn pages_are_served_to_who_signed_in_and_to_nobody_else() {
 fn reads_are_gets_and_changes_are_posts() {
     for route in PAGES {
         assert!(matches!(route.method, "GET" | "POST"), "{}", route.path);
-        assert!(route.replay.is_none(), "{}", route.path);
+        assert!(route.replay.is_none() || route.method == "POST");
     }
 }

@@ -8,7 +8,9 @@ use crate::support::operators::STRONG;
 /// Presses the button of a form.
 pub async fn press(browser: &Browser, form: &str) {
     browser
-        .click(&format!("form[action='{form}'] button"))
+        .click(&format!(
+            "form[action='{form}'] button, form[action^='{form}?'] button"
+        ))
         .await;
 }
 

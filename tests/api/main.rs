@@ -34,6 +34,7 @@ mod console_access;
 mod console_actions;
 mod console_hooks;
 mod console_lockbox;
+mod console_once;
 mod console_pages;
 mod console_people;
 mod console_secrets;

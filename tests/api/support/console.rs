@@ -196,6 +196,19 @@ impl<'a> Plain<'a> {
     }
 }
 
+impl Page {
+    /// The address of the form that makes something once, as the page has it.
+    pub fn form_of(&self, path: &str) -> String {
+        let begin = format!(r#"action="{path}?once="#);
+        let rest = self
+            .text
+            .split(&begin)
+            .nth(1)
+            .unwrap_or_else(|| panic!("{path}: {self:?}"));
+        format!("{path}?once={}", rest.split('"').next().unwrap())
+    }
+}
+
 /// A form's body.
 pub fn form(fields: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(String::new())
