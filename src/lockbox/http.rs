@@ -160,6 +160,17 @@ pub async fn list(app: web::Data<App>, by: User, request: HttpRequest) -> Result
             "unknown query parameter; known: limit, cursor, sort, filter[…], q",
         )),
     })?;
+    let page: Page<EntryView> = entries(&app, by, query, page).await?;
+    Ok(HttpResponse::Ok().json(page))
+}
+
+/// A page of entries, as whoever asks shows them.
+pub async fn entries<T: From<Entry>>(
+    app: &web::Data<App>,
+    by: User,
+    query: Query,
+    page: PageRequest,
+) -> Result<Page<T>> {
     let (vendor, limit) = (by.vendor.id, page.limit);
     let after = page.cursor.map(|cursor| cursor.key::<Position>());
     let after = after.transpose()?.map(|at| at.checked(&query, vendor));
@@ -167,14 +178,13 @@ pub async fn list(app: web::Data<App>, by: User, request: HttpRequest) -> Result
         after: after.transpose()?,
         limit: limit + 1,
     };
-    let (rows, query) = in_background(&app, move |app| async move {
+    let (rows, query) = in_background(app, move |app| async move {
         let rows = list::list(&app, &by, &query, Some(&part)).await?;
         Ok((rows, query))
     })
     .await?;
     let place = |entry: &Entry| Position::new(&query, vendor, entry);
-    let page = Page::from_rows(rows, limit, place, EntryView::from);
-    Ok(HttpResponse::Ok().json(page))
+    Ok(Page::from_rows(rows, limit, place, T::from))
 }
 
 /// The body of `POST /api/lockbox/entries`, and of `PUT` on one of them: the whole of it.

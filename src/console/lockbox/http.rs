@@ -10,7 +10,6 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use crate::app::App;
-use crate::auth::User;
 use crate::console::http::{Faults, Field, page, see_other, shown};
 use crate::console::layout::{Area, Frame, moment, next_query};
 use crate::console::session::Session;
@@ -18,7 +17,8 @@ use crate::console::session::own::http::{Colleague, StewardAct};
 use crate::error::{Error, Result};
 use crate::http::{Form, Page, PageRequest, in_background};
 use crate::lockbox::entries::Entry;
-use crate::lockbox::entries::list::{self, Part, Position, Query};
+use crate::lockbox::entries::list::Query;
+use crate::lockbox::http::entries;
 use crate::lockbox::password;
 use crate::lockbox::throttle::Patience;
 use crate::lockbox::unlock::{self, Status};
@@ -131,7 +131,7 @@ pub async fn show(
         return shown(&page);
     }
     let is_first = asked.cursor.is_none();
-    let entries = entries(&app, user, query, asked).await?;
+    let entries: Page<Row> = entries(&app, user, query, asked).await?;
     shown(&OpenPage {
         frame: frame(&by, "Lockbox").after(request.query_string()),
         is_administrator: by.is_administrator(),
@@ -142,28 +142,6 @@ pub async fn show(
         text,
         is_first,
     })
-}
-
-async fn entries(
-    app: &web::Data<App>,
-    user: User,
-    query: Query,
-    asked: PageRequest,
-) -> Result<Page<Row>> {
-    let (vendor, limit) = (user.vendor.id, asked.limit);
-    let after = asked.cursor.map(|cursor| cursor.key::<Position>());
-    let after = after.transpose()?.map(|at| at.checked(&query, vendor));
-    let part = Part {
-        after: after.transpose()?,
-        limit: limit + 1,
-    };
-    let (rows, query) = in_background(app, move |app| async move {
-        let rows = list::list(&app, &user, &query, Some(&part)).await?;
-        Ok((rows, query))
-    })
-    .await?;
-    let place = |entry: &Entry| Position::new(&query, vendor, entry);
-    Ok(Page::from_rows(rows, limit, place, Row::from))
 }
 
 fn typed(form: &Form) -> Secret {
