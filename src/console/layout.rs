@@ -218,7 +218,7 @@ impl Frame {
 
     /// What stands behind the address of a form that makes something once, however often it is sent.
     #[must_use]
-    pub fn once(&self) -> String {
+    pub fn once() -> String {
         format!("once={}", hex::encode(rand::random::<[u8; 16]>()))
     }
 

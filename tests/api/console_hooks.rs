@@ -74,10 +74,10 @@ async fn an_administrator_makes_tries_changes_pauses_and_removes_a_webhook() {
     assert!(got[0].is_signed_by(&first));
     browser.get(&hook).await.expect(200, "delivered");
 
-    browser
-        .get(&format!("{hook}/edit"))
-        .await
-        .expect(200, &receiver.url);
+    let page = browser.get(&format!("{hook}/edit")).await;
+    page.expect(200, &receiver.url);
+    let action = format!(r#"action="{hook}/edit">"#);
+    assert!(page.text.contains(&action), "as it is sent below: {page:?}");
     let page = browser
         .post(&format!("{hook}/edit"), &[("url", "nothing")])
         .await;

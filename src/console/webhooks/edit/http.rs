@@ -77,10 +77,11 @@ fn form_page(
     };
     let input = Input::new(Kind::Line, "url", "Address").required();
     let input = input.hint("Where messages are sent to: https, without user name and password.");
-    let (title, action, back) = match id {
+    let frame = |title| Frame::new(&by.who(), Area::Webhooks, title);
+    let (frame, action, back) = match id {
         None => (
-            "New webhook",
-            format!("{}/new-webhook", hooks.base()),
+            frame("New webhook"),
+            format!("{}/new-webhook?{}", hooks.base(), Frame::once()),
             if hooks.vendor.is_some() {
                 hooks.base()
             } else {
@@ -88,13 +89,13 @@ fn form_page(
             },
         ),
         Some(id) => (
-            "Change the webhook",
+            frame("Change the webhook"),
             format!("{}/edit", hooks.page(id)),
             hooks.page(id),
         ),
     };
     FormPage {
-        frame: Frame::new(&by.who(), Area::Webhooks, title),
+        frame,
         vendor: hooks
             .vendor
             .as_ref()
