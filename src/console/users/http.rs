@@ -169,7 +169,11 @@ pub(super) fn groups(form: &Form, faults: &mut Faults) -> Groups {
             Err(rule) => faults.add(&field, rule.to_string()),
         }
     }
-    Groups::try_from(all).unwrap_or_default()
+    // With a fault nothing is changed, so that what is given then counts for nothing.
+    Groups::try_from(all).unwrap_or_else(|rule| {
+        faults.add("administrator", rule);
+        Groups::default()
+    })
 }
 
 #[derive(Template)]
