@@ -4,6 +4,7 @@
 //! OpenBao or PostgreSQL is always 503 with `Retry-After`; what they said is logged once, where the answer is built,
 //! and never shown.
 
+mod described;
 mod dialect;
 mod field;
 mod oauth;

@@ -7,25 +7,37 @@
 
 use std::time::{Duration, Instant};
 
+use actix_web::http::StatusCode;
+use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
-use serde_json::json;
 use tokio::sync::Mutex;
 
 use crate::app::App;
 use crate::clock::Reading;
 use crate::error::{Error, Result};
+use crate::http::Answer;
 use crate::vault::{system, tokens};
+use utoipa::ToSchema;
 
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// The process runs.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Alive)]
+pub struct AliveView {
+    /// `alive`.
+    status: &'static str,
+}
+
 /// `GET /healthz`: 200 while the process runs.
-pub async fn alive() -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "status": "alive" }))
+pub async fn alive() -> Answer<AliveView> {
+    Answer::ok(AliveView { status: "alive" })
 }
 
 /// One thing the service needs.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, ToSchema)]
+#[schema(as = HealthCheck)]
 pub struct Check {
     /// Which.
     pub name: &'static str,
@@ -45,22 +57,32 @@ pub struct Probe(Mutex<Option<(Instant, Vec<Check>)>>);
 
 const KEPT: Duration = Duration::from_secs(1);
 
+/// Whether the service can do its work.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Readiness)]
+pub struct ReadyView {
+    /// `ready`, or `not_ready`.
+    status: &'static str,
+    checks: Vec<Check>,
+}
+
 /// `GET /readyz`: 200 when a real query and a real, audited call to OpenBao succeed, and the app tokens have life left;
 /// 503 else, and when the service is stopping. Proved by a call, as OpenBao's own health check stays green when its
 /// audit device blocks. The proof is made at most once a second.
-pub async fn ready(app: web::Data<App>) -> HttpResponse {
+pub async fn ready(app: web::Data<App>) -> Result<Answer<ReadyView>> {
     let checks = checks(&app).await;
     let ready = checks.iter().all(|check| check.ok);
-    let body = json!({ "status": if ready { "ready" } else { "not_ready" }, "checks": checks });
-    let mut answer = if ready {
-        HttpResponse::Ok()
-    } else {
-        HttpResponse::ServiceUnavailable()
-    };
-    if !ready {
-        answer.insert_header(("Retry-After", "2"));
+    if ready {
+        return Ok(Answer::ok(ReadyView {
+            status: "ready",
+            checks,
+        }));
     }
-    answer.json(body)
+    let view = ReadyView {
+        status: "not_ready",
+        checks,
+    };
+    Answer::new(StatusCode::SERVICE_UNAVAILABLE, view).with((RETRY_AFTER, "2"))
 }
 
 /// What the service needs, and whether it is there.

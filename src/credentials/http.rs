@@ -8,27 +8,30 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, IF_MATCH};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use actix_web::{HttpRequest, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::access::Caller;
 use super::change::{self, Change};
 use super::create::{self, New};
 use super::models::{self, Credential, Fields};
+use super::probe::Outcome;
 use super::{Record, read, remove, store, try_out};
 use crate::app::App;
 use crate::auth::{CredentialReader, VendorAdmin};
 use crate::error::{Error, Result};
-use crate::http::{Json, KeyPath, Page, PageRequest, in_background};
+use crate::http::{Answer, Data, Deleted, Json, KeyPath, Page, PageRequest, in_background};
 use crate::types::{CredentialId, CredentialKey, ExpiresAt};
 
 /// A credential as answers show it: with its value only where one is asked for.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Credential)]
 pub struct CredentialView {
     id: CredentialId,
     key: CredentialKey,
@@ -75,12 +78,10 @@ impl CredentialView {
 }
 
 /// An answer about a credential without its value, with the version as its entity tag.
-pub fn with_version(mut answer: HttpResponseBuilder, record: Record) -> HttpResponse {
-    let tag = format!("\"{}\"", record.version);
-    let view = CredentialView::from(record);
-    answer
-        .insert_header((ETAG, tag))
-        .json(json!({ "data": view }))
+pub fn with_version(status: StatusCode, record: Record) -> Result<Answer<Data<CredentialView>>> {
+    let tag = (ETAG, format!("\"{}\"", record.version));
+    let data = CredentialView::from(record);
+    Answer::new(status, Data { data }).with(tag)
 }
 
 /// The version in `If-Match`: an entity tag of ours, or its number alone. `*` and no header are no version.
@@ -104,7 +105,11 @@ pub fn if_match(request: &HttpRequest) -> Result<Option<u32>> {
 }
 
 /// `GET /api/credentials`: a page of keys, types and times, never of values.
-pub async fn list(app: web::Data<App>, by: VendorAdmin, page: PageRequest) -> Result<HttpResponse> {
+pub async fn list(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    page: PageRequest,
+) -> Result<Answer<Page<CredentialView>>> {
     let after: Option<CredentialKey> = page.cursor.map(|cursor| cursor.key()).transpose()?;
     let client = app.db.get().await?;
     let rows = store::page(&client, by.vendor.id, after.as_ref(), page.limit).await?;
@@ -114,7 +119,7 @@ pub async fn list(app: web::Data<App>, by: VendorAdmin, page: PageRequest) -> Re
         |record| record.key.clone(),
         CredentialView::from,
     );
-    Ok(HttpResponse::Ok().json(page))
+    Ok(Answer::ok(page))
 }
 
 /// The body of `POST /api/credentials`.
@@ -145,13 +150,13 @@ pub async fn create(
     app: web::Data<App>,
     by: VendorAdmin,
     body: Json<CreateCredentialRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Data<CredentialView>>> {
     let (by, new) = (Caller::from(by), body.0.into_new()?);
     let record = in_background(&app, move |app| async move {
         create::all(&app, &by, std::slice::from_ref(&new)).await?;
         read::record(&app, &by, &new.key).await
     });
-    Ok(with_version(HttpResponse::Created(), record.await?))
+    with_version(StatusCode::CREATED, record.await?)
 }
 
 /// `GET /api/credentials/{key}`: the newest version, for the vendor or a worker.
@@ -159,7 +164,7 @@ pub async fn show(
     app: web::Data<App>,
     by: CredentialReader,
     path: KeyPath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Data<CredentialView>>> {
     let by = Caller::from(by);
     let found = in_background(&app, move |app| async move {
         read::read(&app, &by, &path.0, None).await
@@ -167,9 +172,7 @@ pub async fn show(
     .await?;
     let tag = format!("\"{}\"", found.version);
     let view = CredentialView::with_value(found.record, found.version, found.value);
-    Ok(HttpResponse::Ok()
-        .insert_header((ETAG, tag))
-        .json(json!({ "data": view })))
+    Answer::ok(Data { data: view }).with((ETAG, tag))
 }
 
 /// The body of `PUT /api/credentials/{key}`: the whole of it, so that a date left out is no more.
@@ -188,7 +191,7 @@ pub async fn update(
     path: KeyPath,
     request: HttpRequest,
     body: Json<UpdateCredentialRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Data<CredentialView>>> {
     let by = Caller::from(by);
     let change = Change {
         value: Credential::read(body.0.value)?,
@@ -198,30 +201,45 @@ pub async fn update(
     let record = in_background(&app, move |app| async move {
         change::update(&app, &by, &path.0, &change).await
     });
-    Ok(with_version(HttpResponse::Ok(), record.await?))
+    with_version(StatusCode::OK, record.await?)
 }
 
 /// `DELETE /api/credentials/{key}`: can be undone.
-pub async fn delete(app: web::Data<App>, by: VendorAdmin, path: KeyPath) -> Result<HttpResponse> {
+pub async fn delete(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    path: KeyPath,
+) -> Result<Answer<Deleted>> {
     let by = Caller::from(by);
     in_background(&app, move |app| async move {
         remove::delete(&app, &by, &path.0).await
     })
     .await?;
-    Ok(HttpResponse::Ok().json(json!({ "deleted": true })))
+    Ok(Answer::ok(Deleted::DONE))
+}
+
+/// The types of credentials.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CredentialTypes)]
+pub struct TypesView {
+    /// The JSON Schema of each type's value, by its name.
+    #[schema(value_type = BTreeMap<String, Object>)]
+    types: Map<String, Value>,
 }
 
 /// `GET /api/credential-types`: the JSON Schema of each type's value.
-pub async fn types(_by: CredentialReader) -> Result<HttpResponse> {
-    Ok(HttpResponse::Ok().json(json!({ "types": models::schemas()? })))
+pub async fn types(_by: CredentialReader) -> Result<Answer<TypesView>> {
+    Ok(Answer::ok(TypesView {
+        types: models::schemas()?,
+    }))
 }
 
 /// `POST /api/credentials/{key}/test`: tries the newest version against the service it is for. 200 whether it works or
 /// not: `ok` and `failed` say it.
-pub async fn test(app: web::Data<App>, by: VendorAdmin, path: KeyPath) -> Result<HttpResponse> {
+pub async fn test(app: web::Data<App>, by: VendorAdmin, path: KeyPath) -> Result<Answer<Outcome>> {
     let by = Caller::from(by);
     let outcome = in_background(&app, move |app| async move {
         try_out::try_out(&app, &by, &path.0).await
     });
-    Ok(HttpResponse::Ok().json(outcome.await?))
+    Ok(Answer::ok(outcome.await?))
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Entry, Error};
 use crate::federation::Reason;
+use utoipa::ToSchema;
 
 /// Whose errors an answer's look like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,12 +69,15 @@ impl Dialect {
 }
 
 /// The body of an error of `RPort`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RPortErrors)]
 pub(super) struct Faults {
     errors: Vec<Fault>,
 }
 
-#[derive(Serialize)]
+/// A fault.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RPortError)]
 struct Fault {
     /// Always empty, as `RPort` has it.
     code: &'static str,
@@ -102,7 +106,8 @@ pub(super) fn rport(error: &Error, entry: &Entry, request_id: &str) -> Faults {
 
 /// The body of an error of TrustedLogin. Its Connector takes what has no `errors` for an answer, whatever the status;
 /// anything but a JSON object its clients report as a firewall's.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = TrustedLoginError)]
 pub(super) struct Refusal<'a> {
     message: &'a str,
     error: &'a str,
@@ -111,8 +116,10 @@ pub(super) struct Refusal<'a> {
     errors: Errors<'a>,
 }
 
-#[derive(Serialize)]
+/// What is wrong.
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = TrustedLoginFaults)]
 enum Errors<'a> {
     /// What is wrong, by field.
     Fields(BTreeMap<&'a str, Vec<String>>),
@@ -147,7 +154,8 @@ pub(super) fn trustedlogin<'a>(
 }
 
 /// The body of an error of `OAuth`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OAuthError)]
 pub(super) struct OAuthRefusal<'a> {
     error: &'static str,
     error_description: &'a str,

@@ -5,9 +5,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Entry, Error};
+use utoipa::ToSchema;
 
 /// What is wrong with one field. The value is never repeated.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
     /// JSON pointer (RFC 6901) into the body.
     pub pointer: String,
@@ -52,7 +53,7 @@ impl FieldError {
 }
 
 /// What is wrong with one line of a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LineError {
     /// From 1.
     pub line: usize,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{Dialect, Entry, Error, FieldError, LineError, cause_chain, dialect};
 use crate::console;
 use crate::types::Namespace;
+use utoipa::ToSchema;
 
 impl Error {
     /// The answer with the request id in it. 5xx are logged here with their cause, and nowhere else.
@@ -107,27 +108,36 @@ impl Error {
 }
 
 /// The body of an error, RFC 9457. `message` repeats `detail` for clients that read only that.
-#[derive(Serialize)]
-struct Problem<'a> {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Problem<'a> {
+    /// A URN that ends in the code.
     #[serde(rename = "type")]
     uri: String,
     title: &'a str,
     status: u16,
+    /// Stable.
     code: &'a str,
+    /// What happened, and what to do.
     detail: &'a str,
     message: &'a str,
     request_id: &'a str,
+    /// What is wrong with fields of the body.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+    /// Of `invalid_namespace`: one that could be taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     suggestion: Option<&'a Namespace>,
+    /// Of `version_conflict`: the newest.
     #[serde(skip_serializing_if = "Option::is_none")]
     current_version: Option<u32>,
+    /// Of `lease_budget_exhausted`: whose budget it is, `address`, `public_key`, `vendor` or `service`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
+    /// What is wrong with lines of a file.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     lines: &'a [LineError],
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// Seconds, as `Retry-After`.
     retry_after: Option<u64>,
 }
 

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -20,6 +20,7 @@ use crate::http::{Form, client_address, in_background};
 use crate::tokens::http::Place;
 use crate::types::{IssuanceId, Namespace, Secret, TrustPolicyId};
 use crate::vendors::Vendor;
+use utoipa::ToSchema;
 
 /// `grant_type` of token exchange.
 pub const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -32,19 +33,21 @@ const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const RESOURCE: &str = "urn:gatehouse:trust-policy:";
 
 /// What was handed out (RFC 8693, 2.2.1), and where it opens something.
-#[derive(Serialize)]
-struct ExchangedView<'a> {
-    access_token: &'a str,
+#[derive(Serialize, ToSchema)]
+#[schema(as = ExchangedToken)]
+pub struct ExchangedView {
+    #[serde(serialize_with = "Secret::serialize_exposed")]
+    access_token: Secret,
     issued_token_type: &'static str,
     /// `OpenBao` takes it as a bearer token too.
     token_type: &'static str,
     expires_in: u64,
     #[serde(rename = "expiresAt")]
     expires_at: Timestamp,
-    accessor: &'a str,
-    policies: &'a [String],
+    accessor: String,
+    policies: Vec<String>,
     #[serde(rename = "vaultUrl")]
-    vault_url: &'a str,
+    vault_url: String,
     store: String,
     path: String,
     #[serde(rename = "issuanceId")]
@@ -59,7 +62,7 @@ pub async fn token_exchange(
     app: &web::Data<App>,
     request: &HttpRequest,
     form: &Form,
-) -> Result<HttpResponse> {
+) -> Result<ExchangedView> {
     let asked = asked(app, form).await;
     let exchanged = match asked {
         Ok((vendor, wanted)) => {
@@ -69,7 +72,7 @@ pub async fn token_exchange(
         Err(error) => Err(error),
     };
     match exchanged {
-        Ok(exchanged) => answer(app, &exchanged),
+        Ok(exchanged) => view(app, &exchanged),
         Err(error @ Error::Workload(_)) => {
             app.limits.check_refused(client_address(app, request))?;
             Err(error)
@@ -129,10 +132,9 @@ fn policy(resource: &str) -> Result<TrustPolicyId> {
     id.ok_or_else(|| Refusal::NoPolicy.into())
 }
 
-fn answer(app: &App, exchanged: &Exchanged) -> Result<HttpResponse> {
+fn view(app: &App, exchanged: &Exchanged) -> Result<ExchangedView> {
     let Exchanged { policy, issued } = exchanged;
     let token = issued.token();
-    let token = token.map(Secret::expose);
     let token = token.ok_or_else(|| Error::Internal("the token came wrapped".to_owned()))?;
     let place = match &policy.terms.gives {
         Gives::Worker(_) => {
@@ -147,18 +149,18 @@ fn answer(app: &App, exchanged: &Exchanged) -> Result<HttpResponse> {
         }
         gives => Place::of_site(app, issued, gives.site()),
     };
-    Ok(HttpResponse::Ok().json(ExchangedView {
-        access_token: token,
+    Ok(ExchangedView {
+        access_token: token.clone(),
         issued_token_type: ACCESS_TOKEN,
         token_type: "Bearer",
         expires_in: issued.handed.life(),
         expires_at: issued.expires_at,
-        accessor: &issued.accessor,
-        policies: issued.handed.policies(),
-        vault_url: &app.config.bao.public_url,
+        accessor: issued.accessor.clone(),
+        policies: issued.handed.policies().to_vec(),
+        vault_url: app.config.bao.public_url.clone(),
         store: place.store,
         path: place.path,
         issuance_id: issued.id,
         trust_policy: policy.id,
-    }))
+    })
 }

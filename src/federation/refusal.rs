@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::patterns::{ClaimPlace, Pattern, Patterns};
 use crate::auth::jwt::Fault;
 use crate::types::is_invisible;
+use utoipa::ToSchema;
 
 /// Characters of a text that are repeated.
 const SHOWN: usize = 128;
@@ -136,8 +137,9 @@ fn of_fault(fault: Fault) -> &'static str {
 }
 
 /// What did not match, short enough for logs and answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ClaimReason)]
 pub struct Reason {
     /// Which claim; `endsAt` of the policy itself.
     pub claim: String,
@@ -150,8 +152,9 @@ pub struct Reason {
 }
 
 /// What is wrong with a claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ClaimProblem)]
 pub enum Problem {
     /// It is not there.
     Missing,

@@ -1,12 +1,13 @@
-//! What a handler takes, for the API description: read from the types of its arguments, so that it cannot say anything
-//! else.
+//! What a handler takes and answers, for the API description: read from the types of its arguments and of its result, so
+//! that it cannot say anything else.
 
-use actix_web::{Handler, HttpRequest, web};
+use actix_web::{Handler, HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::{Confirmed, FileBody, Form, Json, NoQuery, PageRequest, RawBody};
+use super::{Answer, Confirmed, FileBody, Form, Json, NoQuery, PageRequest, RawBody};
+use crate::error::Result;
 
 /// A schema by its name.
 pub type Named = (String, RefOr<Schema>);
@@ -57,6 +58,54 @@ where
     let mut taken = Taken::default();
     Args::describe(&mut taken);
     taken
+}
+
+/// What a handler answers as JSON where all goes well.
+#[derive(Default)]
+pub struct Answered {
+    /// The name of its schema; `None` where it answers with a page or a file, or with nothing.
+    pub schema: Option<String>,
+    /// That one, and those that it refers to.
+    pub schemas: Vec<Named>,
+}
+
+/// The result of a handler.
+pub trait Answers {
+    /// What of it is JSON.
+    #[must_use]
+    fn describe() -> Answered {
+        Answered::default()
+    }
+}
+
+impl Answers for HttpResponse {}
+impl Answers for Result<HttpResponse> {}
+
+impl<T: ToSchema> Answers for Answer<T> {
+    fn describe() -> Answered {
+        let name = T::name().into_owned();
+        let mut schemas = vec![(name.clone(), T::schema())];
+        T::schemas(&mut schemas);
+        Answered {
+            schema: Some(name),
+            schemas,
+        }
+    }
+}
+
+impl<T: ToSchema> Answers for Result<Answer<T>> {
+    fn describe() -> Answered {
+        Answer::<T>::describe()
+    }
+}
+
+/// What a handler answers.
+pub fn answered_by<F, Args>(_handler: F) -> Answered
+where
+    F: Handler<Args>,
+    F::Output: Answers,
+{
+    F::Output::describe()
 }
 
 macro_rules! arguments {

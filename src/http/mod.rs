@@ -1,6 +1,7 @@
 //! Shared extractors and middleware.
 
 mod address;
+mod answer;
 mod decided;
 mod described;
 mod digest;
@@ -13,8 +14,11 @@ mod path;
 pub mod tls;
 
 pub use address::client_address;
+pub use answer::{Answer, Changed, Data, Deleted};
 pub use decided::Decided;
-pub use described::{Body, Described, Named, Parameter, Taken, taken_by};
+pub use described::{
+    Answered, Answers, Body, Described, Named, Parameter, Taken, answered_by, taken_by,
+};
 pub use digest::{body_digest, want_body_digest};
 pub use form::{Form, decoded};
 pub use json::{

@@ -1,11 +1,16 @@
 //! Pages by cursor.
 
+use std::borrow::Cow;
+
 use actix_web::{FromRequest, Handler};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::decided::head;
 use crate::error::{Error, Result};
@@ -177,6 +182,31 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// `null` on the last page.
     pub next_cursor: Option<String>,
+}
+
+impl<T: ToSchema> PartialSchema for Page<T> {
+    fn schema() -> RefOr<Schema> {
+        let items = ArrayBuilder::new().items(Ref::from_schema_name(T::name()));
+        let cursor = SchemaType::from_iter([Type::String, Type::Null]);
+        let cursor = ObjectBuilder::new().schema_type(cursor);
+        let says = "null at the end only: a page may be short, or empty, before it";
+        ObjectBuilder::new()
+            .property("items", items)
+            .property("nextCursor", cursor.description(Some(says)))
+            .required("items")
+            .required("nextCursor")
+            .into()
+    }
+}
+
+impl<T: ToSchema> ToSchema for Page<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}Page", T::name()).into()
+    }
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
+    }
 }
 
 impl<T> Page<T> {

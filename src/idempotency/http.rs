@@ -42,12 +42,13 @@ type Answer = std::result::Result<HttpResponse, actix_web::Error>;
 
 /// The handler, done once for each `Idempotency-Key`. Its own extractors decide first who asks and whether it may, and
 /// whether the body is one that it takes.
-pub fn once<F, Args>(
+pub fn once<F, Args, R>(
     replay: Replay,
     handler: F,
 ) -> impl Handler<(HttpRequest, web::Payload), Output = Answer>
 where
-    F: Handler<Args, Output = Result<HttpResponse>>,
+    F: Handler<Args, Output = Result<R>>,
+    R: Into<HttpResponse> + 'static,
     Args: FromRequest + 'static,
 {
     move |request: HttpRequest, payload: web::Payload| {
@@ -56,14 +57,15 @@ where
     }
 }
 
-async fn answer<F, Args>(
+async fn answer<F, Args, R>(
     replay: Replay,
     handler: F,
     request: HttpRequest,
     mut payload: Payload,
 ) -> Answer
 where
-    F: Handler<Args, Output = Result<HttpResponse>>,
+    F: Handler<Args, Output = Result<R>>,
+    R: Into<HttpResponse> + 'static,
     Args: FromRequest + 'static,
 {
     let key = key_of(&request);
@@ -74,7 +76,7 @@ where
         .await
         .map_err(Into::into)?;
     let Some(key) = key else {
-        return Ok(handler.call(args).await?);
+        return Ok(handler.call(args).await?.into());
     };
     let app = request.app_data::<web::Data<App>>().cloned();
     let app = app.ok_or_else(|| Error::Internal("the app is not there".to_owned()))?;
@@ -89,7 +91,10 @@ where
     let work = async move {
         match begun(&app, &this, patience).await? {
             Begun::Done(stored) => replayed(&stored),
-            Begun::Mine => kept(&app, &this, replay, handler.call(args).await).await,
+            Begun::Mine => {
+                let answer = handler.call(args).await.map(Into::into);
+                kept(&app, &this, replay, answer).await
+            }
         }
     };
     let tracker = request.app_data::<web::Data<App>>().cloned();

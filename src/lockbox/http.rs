@@ -5,11 +5,11 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::ETAG;
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use actix_web::{HttpRequest, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::entries::change::{self, Target};
@@ -23,30 +23,36 @@ use crate::app::App;
 use crate::auth::{Administrator, User};
 use crate::credentials::http::if_match;
 use crate::error::{Error, Result};
-use crate::http::{ENTRY_LIMIT, EntryPath, Json, Page, PageRequest, in_background};
+use crate::http::{
+    Answer, Deleted, ENTRY_LIMIT, EntryPath, Json, Page, PageRequest, in_background,
+};
 use crate::types::Secret;
 use crate::vendors::Vendor;
 
 /// What a lockbox says of itself.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Lockbox)]
 pub struct LockboxView {
     initialized: bool,
     locked: bool,
 }
 
-async fn status_view(app: &web::Data<App>, vendor: std::sync::Arc<Vendor>) -> Result<HttpResponse> {
+async fn status_view(
+    app: &web::Data<App>,
+    vendor: std::sync::Arc<Vendor>,
+) -> Result<Answer<LockboxView>> {
     let status = in_background(app, move |app| async move {
         unlock::status(&app, &vendor).await
     })
     .await?;
-    Ok(HttpResponse::Ok().json(LockboxView {
+    Ok(Answer::ok(LockboxView {
         initialized: status != Status::Uninitialized,
         locked: status != Status::Unlocked,
     }))
 }
 
 /// `GET /api/lockbox`.
-pub async fn status(app: web::Data<App>, by: User) -> Result<HttpResponse> {
+pub async fn status(app: web::Data<App>, by: User) -> Result<Answer<LockboxView>> {
     status_view(&app, by.vendor).await
 }
 
@@ -62,7 +68,7 @@ pub async fn init(
     app: web::Data<App>,
     by: Administrator,
     body: Json<LockboxPasswordRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<LockboxView>> {
     let (password, vendor) = (body.0.password, by.0.vendor.clone());
     in_background(&app, move |app| async move {
         password::check_own(&app, "password", &password, &by)?;
@@ -77,7 +83,7 @@ pub async fn unlock(
     app: web::Data<App>,
     by: Administrator,
     body: Json<LockboxPasswordRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<LockboxView>> {
     let (password, vendor) = (body.0.password, by.0.vendor.clone());
     password::check_form("password", &password, &by)?;
     in_background(&app, move |app| async move {
@@ -88,7 +94,7 @@ pub async fn unlock(
 }
 
 /// `POST /api/lockbox/lock`: on every replica, at once.
-pub async fn lock(app: web::Data<App>, by: Administrator) -> Result<HttpResponse> {
+pub async fn lock(app: web::Data<App>, by: Administrator) -> Result<Answer<LockboxView>> {
     let vendor = by.0.vendor.clone();
     in_background(
         &app,
@@ -99,8 +105,9 @@ pub async fn lock(app: web::Data<App>, by: Administrator) -> Result<HttpResponse
 }
 
 /// An entry as answers show it: with its value only where one is asked for.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = LockboxEntry)]
 pub struct EntryView {
     id: EntryId,
     client_id: String,
@@ -139,19 +146,23 @@ impl From<Entry> for EntryView {
 }
 
 /// What an answer about one entry is.
-#[derive(Serialize)]
-struct OneEntryView<'a> {
-    entry: &'a EntryView,
+#[derive(Serialize, ToSchema)]
+#[schema(as = OneLockboxEntry)]
+pub struct OneEntryView {
+    entry: EntryView,
 }
 
-fn answer(mut answer: HttpResponseBuilder, entry: &EntryView) -> HttpResponse {
-    answer
-        .insert_header((ETAG, format!("\"{}\"", entry.version)))
-        .json(OneEntryView { entry })
+fn answer(status: StatusCode, entry: EntryView) -> Result<Answer<OneEntryView>> {
+    let tag = (ETAG, format!("\"{}\"", entry.version));
+    Answer::new(status, OneEntryView { entry }).with(tag)
 }
 
 /// `GET /api/lockbox/entries`: a page of entries without their values.
-pub async fn list(app: web::Data<App>, by: User, request: HttpRequest) -> Result<HttpResponse> {
+pub async fn list(
+    app: web::Data<App>,
+    by: User,
+    request: HttpRequest,
+) -> Result<Answer<Page<EntryView>>> {
     let mut query = Query::default();
     let page = PageRequest::beside(request.query_string(), |name, value| match name {
         "q" => query.take_search(value),
@@ -161,7 +172,7 @@ pub async fn list(app: web::Data<App>, by: User, request: HttpRequest) -> Result
         )),
     })?;
     let page: Page<EntryView> = entries(&app, by, query, page).await?;
-    Ok(HttpResponse::Ok().json(page))
+    Ok(Answer::ok(page))
 }
 
 /// A page of entries, as whoever asks shows them.
@@ -217,16 +228,16 @@ pub async fn create(
     app: web::Data<App>,
     by: User,
     body: Json<EntryRequest, ENTRY_LIMIT>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<OneEntryView>> {
     let draft = body.0.into_draft()?;
     let made = in_background(&app, move |app| async move {
         create::create(&app, &by, &draft).await
     });
-    Ok(answer(HttpResponse::Created(), &made.await?.into()))
+    answer(StatusCode::CREATED, made.await?.into())
 }
 
 /// `GET /api/lockbox/entries/{entry}`: with its value.
-pub async fn show(app: web::Data<App>, by: User, path: EntryPath) -> Result<HttpResponse> {
+pub async fn show(app: web::Data<App>, by: User, path: EntryPath) -> Result<Answer<OneEntryView>> {
     let opened = in_background(&app, move |app| async move {
         read::read(&app, &by, path.0).await
     });
@@ -235,7 +246,7 @@ pub async fn show(app: web::Data<App>, by: User, path: EntryPath) -> Result<Http
         value: Some(opened.value),
         ..opened.entry.into()
     };
-    Ok(answer(HttpResponse::Ok(), &view))
+    answer(StatusCode::OK, view)
 }
 
 /// `PUT /api/lockbox/entries/{entry}`. With `If-Match` only over that version.
@@ -245,13 +256,13 @@ pub async fn replace(
     path: EntryPath,
     request: HttpRequest,
     body: Json<EntryRequest, ENTRY_LIMIT>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<OneEntryView>> {
     let draft = body.0.into_draft()?;
     let target = target(&path, &request)?;
     let replaced = in_background(&app, move |app| async move {
         change::replace(&app, &by, target, &draft).await
     });
-    Ok(answer(HttpResponse::Ok(), &replaced.await?.into()))
+    answer(StatusCode::OK, replaced.await?.into())
 }
 
 /// `DELETE /api/lockbox/entries/{entry}`. With `If-Match` only that version.
@@ -260,13 +271,13 @@ pub async fn delete(
     by: User,
     path: EntryPath,
     request: HttpRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Deleted>> {
     let target = target(&path, &request)?;
     in_background(&app, move |app| async move {
         change::delete(&app, &by, target).await
     })
     .await?;
-    Ok(HttpResponse::Ok().json(json!({ "deleted": true })))
+    Ok(Answer::ok(Deleted::DONE))
 }
 
 fn target(path: &EntryPath, request: &HttpRequest) -> Result<Target> {
@@ -277,8 +288,9 @@ fn target(path: &EntryPath, request: &HttpRequest) -> Result<Target> {
 }
 
 /// What an entry was from a version on.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = LockboxEntryVersion)]
 pub struct PastView {
     version: i32,
     action: String,
@@ -312,12 +324,12 @@ pub async fn history(
     by: User,
     path: EntryPath,
     page: PageRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Page<PastView>>> {
     let before: Option<i32> = page.cursor.map(|cursor| cursor.key()).transpose()?;
     let limit = page.limit;
     let rows = in_background(&app, move |app| async move {
         read::history(&app, &by, path.0, (before, limit)).await
     });
     let page = Page::from_rows(rows.await?, limit, |past| past.version, PastView::from);
-    Ok(HttpResponse::Ok().json(page))
+    Ok(Answer::ok(page))
 }

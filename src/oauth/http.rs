@@ -5,9 +5,8 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use serde::Serialize;
-use serde_json::json;
 
 use super::issue::{self, LIVES};
 use super::keys;
@@ -15,24 +14,44 @@ use crate::app::App;
 use crate::auth::Client;
 use crate::error::{OAuthError, Result};
 use crate::federation;
-use crate::http::Form;
+use crate::federation::http::ExchangedView;
+use crate::http::{Answer, Form};
 use crate::types::Secret;
+use utoipa::ToSchema;
 
 /// An access token (RFC 6749, 5.1).
-#[derive(Serialize)]
-struct TokenView {
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AccessToken)]
+pub struct TokenView {
     #[serde(serialize_with = "Secret::serialize_exposed")]
     access_token: Secret,
     token_type: &'static str,
     expires_in: u32,
 }
 
+/// By a grant: an access token of this service, or a token of OpenBao.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = GrantedToken)]
+pub enum GrantedView {
+    /// RFC 6749.
+    Own(TokenView),
+    /// RFC 8693.
+    Exchanged(ExchangedView),
+}
+
 /// `POST /oauth/token`: what the kind of grant says.
-pub async fn token(app: web::Data<App>, request: HttpRequest, form: Form) -> Result<HttpResponse> {
+pub async fn token(
+    app: web::Data<App>,
+    request: HttpRequest,
+    form: Form,
+) -> Result<Answer<GrantedView>> {
     match form.get("grant_type") {
         Some("client_credentials") => client_credentials(&app, &request, &form).await,
         Some(federation::http::GRANT_TYPE) => {
-            federation::http::token_exchange(&app, &request, &form).await
+            let view = federation::http::token_exchange(&app, &request, &form).await?;
+            Ok(Answer::ok(GrantedView::Exchanged(view)))
         }
         Some(_) => Err(OAuthError::UnsupportedGrantType.into()),
         None => Err(OAuthError::InvalidRequest("grant_type is missing.").into()),
@@ -44,7 +63,7 @@ async fn client_credentials(
     app: &web::Data<App>,
     request: &HttpRequest,
     form: &Form,
-) -> Result<HttpResponse> {
+) -> Result<Answer<GrantedView>> {
     let app = app.clone().into_inner();
     let client = Client::of(&app, request, form).await?;
     if form.get("scope").is_some() {
@@ -60,11 +79,11 @@ async fn client_credentials(
     let worker = std::sync::Arc::clone(&app);
     let work = async move { issue::issue(&worker, &client, life).await };
     let made = app.detached(work).await?;
-    Ok(HttpResponse::Ok().json(TokenView {
+    Ok(Answer::ok(GrantedView::Own(TokenView {
         access_token: made.token,
         token_type: "Bearer",
         expires_in: made.life,
-    }))
+    })))
 }
 
 /// `ttl`, which is ours: seconds.
@@ -80,19 +99,34 @@ fn wanted_life(form: &Form) -> Result<Option<u32>> {
         .ok_or_else(|| OAuthError::InvalidRequest("ttl must be 60 to 3600 seconds.").into())
 }
 
+/// What OAuth clients need to know (RFC 8414, 2).
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuthorizationServer)]
+pub struct MetadataView {
+    issuer: String,
+    token_endpoint: String,
+    revocation_endpoint: String,
+    jwks_uri: String,
+    grant_types_supported: [&'static str; 2],
+    /// None: there is no authorization endpoint.
+    response_types_supported: [&'static str; 0],
+    token_endpoint_auth_methods_supported: [&'static str; 2],
+    revocation_endpoint_auth_methods_supported: [&'static str; 2],
+}
+
 /// `GET /.well-known/oauth-authorization-server` (RFC 8414).
-pub async fn metadata(app: web::Data<App>) -> Result<HttpResponse> {
+pub async fn metadata(app: web::Data<App>) -> Result<Answer<MetadataView>> {
     let issuer = &app.config.access_tokens.issuer;
     let methods = ["client_secret_basic", "client_secret_post"];
-    let view = json!({
-        "issuer": issuer,
-        "token_endpoint": format!("{issuer}/oauth/token"),
-        "revocation_endpoint": format!("{issuer}/oauth/revoke"),
-        "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
-        "grant_types_supported": ["client_credentials", federation::http::GRANT_TYPE],
-        "response_types_supported": [],
-        "token_endpoint_auth_methods_supported": methods,
-        "revocation_endpoint_auth_methods_supported": methods,
-    });
-    Ok(keys::http::cached(HttpResponse::Ok()).json(view))
+    let view = MetadataView {
+        issuer: issuer.clone(),
+        token_endpoint: format!("{issuer}/oauth/token"),
+        revocation_endpoint: format!("{issuer}/oauth/revoke"),
+        jwks_uri: format!("{issuer}/.well-known/jwks.json"),
+        grant_types_supported: ["client_credentials", federation::http::GRANT_TYPE],
+        response_types_supported: [],
+        token_endpoint_auth_methods_supported: methods,
+        revocation_endpoint_auth_methods_supported: methods,
+    };
+    keys::http::cached(Answer::ok(view))
 }

@@ -27,19 +27,22 @@ pub fn says(operation: &str) -> &'static str {
     row.map_or("", |row| row.says)
 }
 
-/// All answers of an operation; `schema` is of what it answers as JSON, where it is known.
-pub fn answers(route: &Route, path: &str, schema: Option<&str>) -> Map<String, Value> {
+/// All answers of an operation.
+pub fn answers(route: &Route, path: &str) -> Map<String, Value> {
     let operation = (route.operation)();
     let row = ROWS.iter().find(|row| row.operation == operation);
+    let schema = (route.answers)().schema;
     let mut all = Map::new();
     for status in row.map_or(&[][..], |row| row.statuses) {
         let mut answer = json!({ "description": text(*status) });
         let content = media_types(&operation).iter().map(|media_type| {
-            let known = schema.filter(|_| *media_type == "application/json");
-            let schema = known.map_or_else(
-                || json!({}),
-                |name| json!({ "$ref": format!("#/components/schemas/{name}") }),
-            );
+            let schema = match &schema {
+                Some(name) if *media_type == "application/json" => {
+                    json!({ "$ref": format!("#/components/schemas/{name}") })
+                }
+                _ if *media_type == "application/json" => json!({ "type": "object" }),
+                _ => json!({ "type": "string" }),
+            };
             ((*media_type).to_owned(), json!({ "schema": schema }))
         });
         let content: Map<String, Value> = content.collect();
@@ -48,13 +51,10 @@ pub fn answers(route: &Route, path: &str, schema: Option<&str>) -> Map<String, V
         }
         all.insert(status.to_string(), answer);
     }
-    let (media_type, schema) = match Dialect::of(path) {
-        Dialect::Own | Dialect::Console => ("application/problem+json", "Problem"),
-        Dialect::TrustedLogin => ("application/json", "TrustedLoginError"),
-        Dialect::OAuth => ("application/json", "OAuthError"),
-        Dialect::RPort => ("application/json", "RPortErrors"),
-    };
-    let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
+    let errors_look = Dialect::of(path).described();
+    let schema = errors_look.schemas.first().map(|(name, _)| name.as_str());
+    let schema = json!({ "$ref": format!("#/components/schemas/{}", schema.unwrap_or_default()) });
+    let media_type = errors_look.media_type;
     for status in errors(route) {
         let content = json!({ media_type: { "schema": schema } });
         let answer = json!({ "description": text(status), "content": content });

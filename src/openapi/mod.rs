@@ -1,22 +1,21 @@
 //! The API description (OpenAPI 3.1), made from the route table and the models of credentials.
 //!
-//! It names every operation, who may call it, what it takes, as the types of its handler say ([`crate::http::Described`]),
-//! with which statuses it answers, and how errors look. The answers of access logs and the ledger have their schemas; those
-//! of the other operations are described in `docs/` so far. `GET /docs` is the same for people.
+//! It names every operation, who may call it, what it takes and answers, as the types of its handler say
+//! ([`crate::http::Described`], [`crate::http::Answers`]), with which statuses, and how errors look. `GET /docs` is the same
+//! for people.
 
 mod answers;
+mod filters;
 pub mod http;
-mod logs;
 pub mod operations;
 pub mod page;
 mod paths;
-mod tokens;
 
 use serde_json::{Map, Value, json};
 use utoipa::openapi::{RefOr, Schema};
 
 use crate::credentials::models;
-use crate::error::{Error, Result};
+use crate::error::{Dialect, Error, Result};
 use crate::http::Named;
 use crate::routes::{Caller, ROUTES, Route, paths};
 
@@ -77,7 +76,7 @@ fn operation(route: &Route, path: &str) -> Value {
             "description": parameter.says, "schema": parameter.schema,
         })
     }));
-    parameters.extend(logs::query(route));
+    parameters.extend(filters::query(route));
     if route.replay.is_some() {
         parameters.push(json!({ "$ref": "#/components/parameters/IdempotencyKey" }));
     }
@@ -96,7 +95,7 @@ fn operation(route: &Route, path: &str) -> Value {
         "x-caller": format!("{:?}", route.caller),
         "security": security(route.caller),
         "parameters": parameters,
-        "responses": answers::answers(route, path, logs::answer(route).or_else(|| tokens::answer(route))),
+        "responses": answers::answers(route, path),
     });
     if let Some(body) = &taken.body {
         operation["requestBody"] = json!({
@@ -139,7 +138,12 @@ fn schemas() -> Result<Map<String, Value>> {
     for (name, schema) in models::schemas()? {
         all.insert(format!("Credential.{name}"), schema);
     }
-    for (name, schema) in ROUTES.iter().flat_map(|route| (route.takes)().schemas) {
+    let named = ROUTES.iter().flat_map(|route| {
+        let (taken, answered) = ((route.takes)(), (route.answers)());
+        taken.schemas.into_iter().chain(answered.schemas)
+    });
+    let errors = Dialect::OF_API.map(|dialect| dialect.described().schemas);
+    for (name, schema) in named.chain(errors.into_iter().flatten()) {
         let unwritable = |_| Error::Internal(format!("the schema {name} cannot be written out"));
         let schema = serde_json::to_value(schema).map_err(unwritable)?;
         let known = all.insert(name.clone(), schema.clone());
@@ -147,32 +151,6 @@ fn schemas() -> Result<Map<String, Value>> {
             return Err(Error::Internal(format!("two schemas are called {name}")));
         }
     }
-    all.insert(
-        "Problem".to_owned(),
-        json!({
-            "type": "object",
-            "required": ["type", "title", "status", "code", "detail", "request_id"],
-            "properties": {
-                "type": { "type": "string" },
-                "title": { "type": "string" },
-                "status": { "type": "integer" },
-                "code": { "type": "string" },
-                "detail": { "type": "string" },
-                "request_id": { "type": "string" },
-                "retry_after": { "type": "integer", "description": "Seconds, as `Retry-After`" },
-                "reason": { "type": "string", "description": "Of `lease_budget_exhausted`: whose budget it is", "enum": ["address", "public_key", "vendor", "service"] },
-                "errors": { "type": "array", "items": {
-                    "type": "object",
-                    "properties": { "pointer": { "type": "string" }, "detail": { "type": "string" }, "value_type": { "type": "string" } },
-                } },
-            },
-        }),
-    );
-    all.insert("OAuthError".to_owned(), oauth_error());
-    all.insert("RPortErrors".to_owned(), rport_errors());
-    all.insert("TrustedLoginError".to_owned(), trustedlogin_error());
-    all.extend(logs::schemas());
-    all.extend(tokens::schemas());
     Ok(all)
 }
 
@@ -183,51 +161,5 @@ fn idempotency_key() -> Value {
         "required": false,
         "description": "The same request with the same key is done once within 24 hours; its answer is given again with Idempotent-Replayed: true, for 10 minutes where it holds a secret",
         "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$" },
-    })
-}
-
-fn oauth_error() -> Value {
-    let text = json!({ "type": "string" });
-    json!({
-        "type": "object",
-        "required": ["error", "error_description", "code", "request_id"],
-        "properties": {
-            "error": text, "error_description": text, "code": text, "request_id": text,
-            "reasons": { "type": "array", "items": {
-                "type": "object",
-                "required": ["claim", "problem", "wanted", "found"],
-                "properties": {
-                    "claim": text, "problem": { "enum": ["missing", "not_text", "no_match", "ended"] },
-                    "wanted": { "type": "array", "items": text }, "found": { "type": ["string", "null"] },
-                },
-            } },
-        },
-    })
-}
-
-fn trustedlogin_error() -> Value {
-    let text = json!({ "type": "string" });
-    json!({
-        "type": "object",
-        "required": ["message", "error", "code", "request_id", "errors"],
-        "properties": {
-            "message": text, "error": text, "code": text, "request_id": text,
-            "errors": { "oneOf": [
-                { "type": "object", "additionalProperties": { "type": "array", "items": text } },
-                { "type": "array", "items": text },
-            ] },
-        },
-    })
-}
-
-fn rport_errors() -> Value {
-    json!({
-        "type": "object",
-        "required": ["errors"],
-        "properties": { "errors": { "type": "array", "items": {
-            "type": "object",
-            "required": ["code", "title", "detail"],
-            "properties": { "code": { "const": "" }, "title": { "type": "string" }, "detail": { "type": "string" } },
-        } } },
     })
 }

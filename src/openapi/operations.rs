@@ -22,7 +22,7 @@ const fn row(operation: &'static str, statuses: &'static [u16], says: &'static s
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
     row("health.alive", &[200], "200 while the process runs."),
-    row("health.ready", &[200], "Whether the service can do its work: a real query, and a real, audited call to OpenBao."),
+    row("health.ready", &[200, 503], "Whether the service can do its work: a real query, and a real, audited call to OpenBao."),
     row("health.metrics", &[200], "Prometheus text. Serve it to machines of your own only."),
     row("openapi.document", &[200], "Shows the description of the API."),
     row("openapi.docs", &[200], "This description for people."),

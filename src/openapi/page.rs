@@ -1,5 +1,6 @@
 //! The description as a page for people.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use askama::Template;
@@ -24,17 +25,34 @@ struct Operation {
     parameters: Vec<Field>,
     body: Vec<Field>,
     body_type: String,
-    answers: Vec<(String, String)>,
+    answers: Vec<Answer>,
     errors: String,
 }
 
-/// A parameter, or a field of a body.
+/// What is answered where all goes well.
+struct Answer {
+    status: String,
+    media_types: String,
+    /// What it holds, as JSON.
+    object: Option<String>,
+}
+
+/// What answers hold.
+struct Object {
+    name: String,
+    says: String,
+    fields: Vec<Field>,
+}
+
+/// A parameter, or a field of a body or of an answer.
 struct Field {
     name: String,
     place: String,
     is_required: bool,
     rule: String,
     says: String,
+    /// What of the other objects it holds.
+    object: Option<String>,
 }
 
 /// The page.
@@ -44,6 +62,7 @@ pub struct DocsPage {
     frame: Frame,
     version: String,
     groups: Vec<Group>,
+    objects: Vec<Object>,
 }
 
 /// The page: the same as long as the process runs.
@@ -60,6 +79,7 @@ pub fn page() -> Result<&'static DocsPage> {
         frame: Frame::wide("API"),
         version: text(&document["info"]["version"]),
         groups: groups(&document),
+        objects: objects(&document),
     }))
 }
 
@@ -110,6 +130,7 @@ fn operation(document: &Value, method: &str, path: &str, one: &Value) -> Operati
             is_required: parameter["required"] == true,
             rule: rule(resolved(document, &parameter["schema"])),
             says: text(&parameter["description"]),
+            object: None,
         }
     });
     let body = one["requestBody"]["content"].as_object();
@@ -120,7 +141,12 @@ fn operation(document: &Value, method: &str, path: &str, one: &Value) -> Operati
         if status.starts_with('2') {
             let types = answer["content"].as_object().into_iter().flatten();
             let types: Vec<_> = types.map(|(media_type, _)| media_type.clone()).collect();
-            answers.push((status.clone(), types.join(", ")));
+            let schema = &answer["content"]["application/json"]["schema"];
+            answers.push(Answer {
+                status: status.clone(),
+                media_types: types.join(", "),
+                object: object(document, schema),
+            });
         } else {
             errors.push(status.as_str());
         }
@@ -139,8 +165,68 @@ fn operation(document: &Value, method: &str, path: &str, one: &Value) -> Operati
     }
 }
 
+/// All that an answer holds, or what it holds does.
+fn objects(document: &Value) -> Vec<Object> {
+    let mut names = BTreeSet::new();
+    let paths = document["paths"].as_object().into_iter().flatten();
+    for (_, operation) in paths.filter_map(|(_, item)| item.as_object()).flatten() {
+        let answers = operation["responses"].as_object().into_iter().flatten();
+        for (_, content) in answers
+            .filter_map(|(_, answer)| answer["content"].as_object())
+            .flatten()
+        {
+            names.extend(object(document, &content["schema"]));
+        }
+    }
+    let mut rest: Vec<String> = names.iter().cloned().collect();
+    let mut objects = Vec::new();
+    while let Some(name) = rest.pop() {
+        let schema = &document["components"]["schemas"][&name];
+        let fields = fields(document, schema);
+        let inner = fields.iter().filter_map(|field| field.object.clone());
+        rest.extend(inner.filter(|inner| names.insert(inner.clone())));
+        objects.push(Object {
+            says: text(&schema["description"]),
+            name,
+            fields,
+        });
+    }
+    objects.sort_by(|one, other| one.name.cmp(&other.name));
+    objects
+}
+
+/// The name of the object that a schema refers to, by itself or by its parts.
+fn object(document: &Value, schema: &Value) -> Option<String> {
+    if let Some(to) = schema["$ref"].as_str() {
+        let found = resolved(document, schema);
+        let is_object = [
+            "properties",
+            "allOf",
+            "oneOf",
+            "items",
+            "additionalProperties",
+        ]
+        .iter()
+        .any(|word| found.get(word).is_some());
+        let name = to.rsplit('/').next().filter(|_| is_object);
+        return name.map(str::to_owned);
+    }
+    let alternatives = schema["oneOf"].as_array().into_iter().flatten();
+    [&schema["items"], &schema["additionalProperties"]]
+        .into_iter()
+        .chain(alternatives)
+        .filter(|part| part.is_object())
+        .find_map(|part| object(document, part))
+}
+
+/// The fields of an object, with those of its parts.
 fn fields(document: &Value, schema: &Value) -> Vec<Field> {
     let schema = resolved(document, schema);
+    let parts = ["allOf", "oneOf"]
+        .into_iter()
+        .filter_map(|word| schema[word].as_array());
+    let of_parts = parts.flatten().flat_map(|part| fields(document, part));
+    let mut all: Vec<Field> = of_parts.collect();
     let required = schema["required"].as_array();
     let is_required = |name: &str| required.is_some_and(|all| all.iter().any(|one| one == name));
     let properties = schema["properties"].as_object().into_iter().flatten();
@@ -150,8 +236,10 @@ fn fields(document: &Value, schema: &Value) -> Vec<Field> {
         is_required: is_required(name),
         rule: rule(resolved(document, property)),
         says: text(&property["description"]),
+        object: object(document, property),
     };
-    properties.map(field).collect()
+    all.extend(properties.map(field));
+    all
 }
 
 /// What a reference refers to, or the value itself.

@@ -13,7 +13,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
 
 use crate::error::Error;
-use crate::http::Taken;
+use crate::http::{Answered, Taken};
 use crate::idempotency::Replay;
 
 pub use api::ROUTES;
@@ -34,6 +34,8 @@ pub struct Route {
     pub operation: fn() -> String,
     /// What the handler takes.
     pub takes: fn() -> Taken,
+    /// What it answers.
+    pub answers: fn() -> Answered,
     add: fn(Resource) -> Resource,
 }
 /// A handler whose call takes no query, or one that looks at its query itself, or leaves it unread: probes and clients of
@@ -69,6 +71,7 @@ macro_rules! routes {
             replay: $crate::routes::replay_of!($($replay)?),
             operation: || operation(stringify!($handler)),
             takes: || $crate::http::taken_by($handler),
+            answers: || $crate::http::answered_by($handler),
             add: |resource| {
                 let method = actix_web::web::method(actix_web::http::Method::$method);
                 resource.route(method.to($crate::routes::behind_rules!($handler $(, $query)? $(=> $replay)?)))

@@ -7,32 +7,35 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
-use super::register::{self, RegisterRequest, Registering};
+use super::register::{self, RegisterRequest, RegisteredView, Registering};
 use super::remove::{self, Removal};
 use super::{Site, State, store};
 use crate::app::App;
 use crate::auth::{self, Operator, Remover, StorerOrBody, VendorCaller};
 use crate::error::{Error, Result};
-use crate::http::{Json, NamespacePath, NamespaceSitePath, Page, PageRequest, SiteId};
+use crate::http::{
+    Answer, Deleted, Json, NamespacePath, NamespaceSitePath, Page, PageRequest, SiteId,
+};
 use crate::telemetry;
 use crate::types::{AccessKey, Namespace, SecretId, VendorId};
 use crate::vendors::{self, Vendor};
 
 /// A site as answers show it. Its access key is never among it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Site)]
 pub struct SiteView {
     secret_id: SecretId,
     site_url: Option<String>,
     store: String,
     /// The path below `/v1/` where its secret lies.
     path: String,
+    /// The caller's labels, as they were sent: an object, or `[]` of clients in PHP.
     metadata: serde_json::Value,
     created_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
@@ -59,7 +62,7 @@ pub async fn register(
     caller: StorerOrBody,
     request: HttpRequest,
     body: Json<RegisterRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<RegisteredView>> {
     let (caller, by_body_key) = caller
         .or_public_key(&app, &request, body.0.public_key.as_ref())
         .await?;
@@ -73,7 +76,7 @@ pub async fn register(
     let view = app
         .detached(async move { register::register(&worker, &asked).await })
         .await?;
-    Ok(HttpResponse::Created().json(view))
+    Ok(Answer::created(view))
 }
 
 /// The body of `POST /sites/search`: 1 to 100 access keys.
@@ -84,19 +87,26 @@ pub struct SearchRequest {
     search_keys: Vec<AccessKey>,
 }
 
+/// The sites that were found.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FoundSites)]
+pub struct FoundView {
+    sites: Vec<SiteView>,
+}
+
 /// `POST /sites/search`: the registered sites with any of these access keys, oldest first, expired ones left out.
 pub async fn search(
     app: web::Data<App>,
     caller: VendorCaller,
     body: Json<SearchRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<FoundView>> {
     let vendor = &caller.vendor;
     let found = super::search::search(&app, vendor, &body.0.search_keys, "vendor").await?;
-    let sites: Vec<_> = found
+    let sites = found
         .into_iter()
         .map(|found| SiteView::new(&app, &vendor.namespace, found.site))
         .collect();
-    Ok(HttpResponse::Ok().json(json!({ "sites": sites })))
+    Ok(Answer::ok(FoundView { sites }))
 }
 
 /// `GET /sites`: a page of the vendor's registered sites, oldest first.
@@ -104,7 +114,7 @@ pub async fn list(
     app: web::Data<App>,
     caller: VendorCaller,
     page: PageRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Page<SiteView>>> {
     list_of(&app, &caller.vendor, page).await
 }
 
@@ -114,16 +124,16 @@ pub async fn list_for_operator(
     _operator: Operator,
     path: NamespacePath,
     page: PageRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Page<SiteView>>> {
     let vendor = vendors::create::named(&app, &path.0).await?;
     list_of(&app, &vendor, page).await
 }
 
-async fn list_of(app: &App, vendor: &Vendor, page: PageRequest) -> Result<HttpResponse> {
+async fn list_of(app: &App, vendor: &Vendor, page: PageRequest) -> Result<Answer<Page<SiteView>>> {
     let Page { items, next_cursor } = read(app, vendor, page).await?;
     let view = |site| SiteView::new(app, &vendor.namespace, site);
     let items: Vec<_> = items.into_iter().map(view).collect();
-    Ok(HttpResponse::Ok().json(Page { items, next_cursor }))
+    Ok(Answer::ok(Page { items, next_cursor }))
 }
 
 /// A page of a vendor's registered sites, oldest first.
@@ -145,14 +155,22 @@ pub async fn read(app: &App, vendor: &Vendor, page: PageRequest) -> Result<Page<
 }
 
 /// `GET /sites/{secretId}`.
-pub async fn show(app: web::Data<App>, caller: VendorCaller, id: SiteId) -> Result<HttpResponse> {
+pub async fn show(
+    app: web::Data<App>,
+    caller: VendorCaller,
+    id: SiteId,
+) -> Result<Answer<SiteView>> {
     let id = SecretId::parse(&id.0).map_err(|_| Error::NotFound)?;
     let client = app.db.get().await?;
     let site = store::find(&client, caller.vendor.id, &id).await?;
     let site = site
         .filter(|site| site.state == State::Registered)
         .ok_or(Error::NotFound)?;
-    Ok(HttpResponse::Ok().json(SiteView::new(&app, &caller.vendor.namespace, site)))
+    Ok(Answer::ok(SiteView::new(
+        &app,
+        &caller.vendor.namespace,
+        site,
+    )))
 }
 
 /// `DELETE /sites/{secretId}`: 200 when the secret is gone, known or not; 202 when OpenBao is still to follow.
@@ -161,7 +179,7 @@ pub async fn delete(
     caller: Remover,
     request: HttpRequest,
     id: SiteId,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Deleted>> {
     let (vendor, secret_id, actor) = match caller {
         Remover::Known(caller) => {
             let secret_id = SecretId::parse(&id.0).map_err(|_| Error::NotFound)?;
@@ -192,18 +210,16 @@ pub async fn delete_for_operator(
     app: web::Data<App>,
     operator: Operator,
     path: NamespaceSitePath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Deleted>> {
     let vendor = vendors::create::named(&app, &path.0).await?;
     let removal = remove::remove(&app, &vendor, &path.1, &operator.actor()).await?;
     Ok(removal_answer(removal))
 }
 
-fn removal_answer(removal: Removal) -> HttpResponse {
+fn removal_answer(removal: Removal) -> Answer<Deleted> {
     match removal {
-        Removal::Done => HttpResponse::Ok().json(json!({ "deleted": true })),
-        Removal::Queued => {
-            HttpResponse::Accepted().json(json!({ "deleted": false, "queued": true }))
-        }
+        Removal::Done => Answer::ok(Deleted::DONE),
+        Removal::Queued => Answer::accepted(Deleted::QUEUED),
     }
 }
 

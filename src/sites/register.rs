@@ -55,8 +55,9 @@ pub struct RegisterRequest {
 }
 
 /// The answer.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = RegisteredSite)]
 pub struct RegisteredView {
     /// Always true.
     pub success: bool,

@@ -5,23 +5,41 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
-use serde_json::json;
+use std::collections::BTreeMap;
+
+use actix_web::web;
 
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::{Error, Result};
 use crate::events::Event;
-use crate::http::{TaskPath, in_background};
-use crate::tasks::Task;
+use crate::http::{Answer, TaskPath, in_background};
+use crate::tasks::{LastPass, Task};
+use crate::vault::AppTokenState;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The background tasks.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Tasks)]
+pub struct TasksView {
+    /// The last pass of each in this replica, by its name.
+    tasks: BTreeMap<&'static str, LastPass>,
+}
 
 /// `GET /api/admin/tasks`: the last report of each task in this replica.
-pub async fn list(app: web::Data<App>, _operator: Operator) -> Result<HttpResponse> {
-    Ok(HttpResponse::Ok().json(json!({ "tasks": app.board.read() })))
+pub async fn list(app: web::Data<App>, _operator: Operator) -> Result<Answer<TasksView>> {
+    Ok(Answer::ok(TasksView {
+        tasks: app.board.read(),
+    }))
 }
 
 /// `POST /api/admin/tasks/{task}/run`: a pass now, in this replica. 200 whether it goes well or not: `failed` says it.
-pub async fn run(app: web::Data<App>, operator: Operator, path: TaskPath) -> Result<HttpResponse> {
+pub async fn run(
+    app: web::Data<App>,
+    operator: Operator,
+    path: TaskPath,
+) -> Result<Answer<LastPass>> {
     let task = Task::named(&path.0).ok_or(Error::NotFound)?;
     let actor = operator.actor();
     let pass = in_background(
@@ -29,16 +47,26 @@ pub async fn run(app: web::Data<App>, operator: Operator, path: TaskPath) -> Res
         move |app| async move { task.pass_now(&app, &actor).await },
     );
     let pass = pass.await?.ok_or(Error::Conflict)?;
-    Ok(HttpResponse::Ok().json(pass))
+    Ok(Answer::ok(pass))
+}
+
+/// The service's own tokens.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AppTokens)]
+pub struct AppTokensView {
+    tokens: Vec<AppTokenState>,
 }
 
 /// `GET /api/admin/app-token`: the service's own tokens, never the tokens themselves.
-pub async fn app_tokens(app: web::Data<App>, _operator: Operator) -> Result<HttpResponse> {
+pub async fn app_tokens(app: web::Data<App>, _operator: Operator) -> Result<Answer<AppTokensView>> {
     Ok(states(&app))
 }
 
 /// `POST /api/admin/app-token/renew`: renews them now.
-pub async fn renew_app_tokens(app: web::Data<App>, operator: Operator) -> Result<HttpResponse> {
+pub async fn renew_app_tokens(
+    app: web::Data<App>,
+    operator: Operator,
+) -> Result<Answer<AppTokensView>> {
     let worker = app.clone().into_inner();
     let actor = operator.actor();
     app.detached(async move { renew_all(&worker, &actor).await })
@@ -58,8 +86,8 @@ pub async fn renew_all(app: &App, actor: &str) -> Result<()> {
     Ok(())
 }
 
-fn states(app: &App) -> HttpResponse {
+fn states(app: &App) -> Answer<AppTokensView> {
     let tokens = app.vault.app_tokens();
-    let states: Vec<_> = tokens.iter().map(|token| token.state()).collect();
-    HttpResponse::Ok().json(json!({ "tokens": states }))
+    let tokens = tokens.iter().map(|token| token.state()).collect();
+    Answer::ok(AppTokensView { tokens })
 }

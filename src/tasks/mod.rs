@@ -40,6 +40,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::events::Event;
 use crate::{db, kill_point};
+use utoipa::ToSchema;
 
 /// What a pass did, for operators to read.
 pub type Report = anyhow::Result<Value>;
@@ -170,14 +171,16 @@ pub static TASKS: &[Task] = &[
 ];
 
 /// The last pass of a task in this replica.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = TaskPass)]
 pub struct LastPass {
     /// When it ended.
     pub at: Timestamp,
     /// Seconds it took.
     pub seconds: f64,
     /// What it did; `null` where it failed.
+    #[schema(value_type = Option<Object>)]
     pub report: Option<Value>,
     /// Whether it failed. The cause is in the log.
     pub failed: bool,

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,7 +16,7 @@ use super::{Grant, Handed, Issued, Kind, Wishes, bound, issue, rules};
 use crate::app::App;
 use crate::auth::{PluginOrVendor, VendorCaller};
 use crate::error::Result;
-use crate::http::Json;
+use crate::http::{Answer, Json};
 use crate::sites;
 use crate::telemetry;
 use crate::types::{AccessKey, Metadata, Networks, SecretId};
@@ -94,8 +94,9 @@ impl TryFrom<u32> for WrapTtl {
 }
 
 /// A token as it is answered.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Token)]
 pub struct IssuedView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<&'a str>,
@@ -125,8 +126,9 @@ pub struct IssuedView<'a> {
 }
 
 /// The seed's `auth` block, as OpenBao gave it.
-#[derive(Serialize)]
-struct AuthView<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = TokenAuth)]
+pub struct AuthView<'a> {
     client_token: &'a str,
     accessor: &'a str,
     policies: &'a [String],
@@ -210,7 +212,7 @@ pub async fn issue_write(
     app: web::Data<App>,
     caller: PluginOrVendor,
     body: Json<WriteTokenRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<IssuedView<'static>>> {
     let body = body.0;
     note_site(body.secret_id.as_ref());
     caller.may_store(body.secret_id.as_ref())?;
@@ -243,7 +245,7 @@ pub async fn issue_write(
     };
     let issued = issue(&app, grant).await?;
     let place = Place::of_site(&app, &issued, body.secret_id.as_ref());
-    Ok(HttpResponse::Ok().json(IssuedView::new(&app, &issued, place)))
+    Ok(Answer::ok(IssuedView::new(&app, &issued, place)))
 }
 
 /// `POST /sites/token`: a short-lived read token for the support side, for the store or for one site.
@@ -251,7 +253,7 @@ pub async fn issue_read(
     app: web::Data<App>,
     caller: VendorCaller,
     body: Json<ReadTokenRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<IssuedView<'static>>> {
     let body = body.0;
     note_site(body.secret_id.as_ref());
     rules::support(&caller.vendor, app.clock.now())?;
@@ -277,7 +279,7 @@ pub async fn issue_read(
     };
     let issued = issue(&app, grant).await?;
     let place = Place::of_site(&app, &issued, body.secret_id.as_ref());
-    Ok(HttpResponse::Ok().json(IssuedView::new(&app, &issued, place)))
+    Ok(Answer::ok(IssuedView::new(&app, &issued, place)))
 }
 
 /// A refusal stands in the log of the site it is about.

@@ -5,7 +5,7 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use serde::Serialize;
 
 use super::fields::Body;
@@ -13,14 +13,16 @@ use super::{connector, own_account, subscribed};
 use crate::app::App;
 use crate::auth::ConnectorVendor;
 use crate::error::{Error, Result};
-use crate::http::Json;
+use crate::http::{Answer, Json};
 use crate::tokens::{self, http::read_grant};
 use crate::vendors::VendorView;
+use utoipa::ToSchema;
 
 /// What the support plugins of 2019 read of an account.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct AccountView<'a> {
+#[schema(as = TrustedLoginAccount)]
+pub struct AccountView<'a> {
     id: i64,
     name: &'a str,
     namespace: &'a str,
@@ -35,7 +37,7 @@ pub async fn account(
     app: web::Data<App>,
     caller: ConnectorVendor,
     id: web::Path<String>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<AccountView<'static>>> {
     let caller = caller.0;
     own_account(&caller, &id)?;
     if caller.vendor.is_support_paused(app.clock.now()) {
@@ -46,7 +48,7 @@ pub async fn account(
     let token = issued
         .token()
         .ok_or_else(|| Error::Internal("a read token came wrapped".to_owned()))?;
-    Ok(HttpResponse::Ok().json(AccountView {
+    Ok(Answer::ok(AccountView {
         id: vendor.id,
         name: &vendor.name,
         namespace: &vendor.namespace,
@@ -56,9 +58,10 @@ pub async fn account(
 }
 
 /// What Connectors read of an account.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ConnectorAccountView<'a> {
+#[schema(as = TrustedLoginConnector)]
+pub struct ConnectorAccountView<'a> {
     id: i64,
     name: &'a str,
     status: &'a str,
@@ -73,7 +76,7 @@ pub async fn register(
     caller: ConnectorVendor,
     id: web::Path<String>,
     body: Json<Body>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<ConnectorAccountView<'static>>> {
     let caller = caller.0;
     own_account(&caller, &id)?;
     subscribed(&caller.vendor)?;
@@ -85,7 +88,7 @@ pub async fn register(
     if let Some(key) = caller.vendor.current_key(app.clock.now()) {
         view.public_key = Some(app.keys()?.public_key(key.id).expose().to_owned());
     }
-    Ok(HttpResponse::Ok().json(ConnectorAccountView {
+    Ok(Answer::ok(ConnectorAccountView {
         id: view.id,
         name: &view.name,
         status: &view.status,

@@ -71,7 +71,8 @@ fn uuid_of(now: Timestamp) -> Uuid {
 }
 
 /// Names a log-in that failed, or a lockdown, as a client reported it: a UUID of version 7.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ToSchema)]
+#[schema(value_type = String, pattern = "^lpat_[0-9a-f-]{36}$")]
 pub struct AttemptId(pub Uuid);
 
 impl AttemptId {
@@ -96,7 +97,8 @@ impl Serialize for AttemptId {
 }
 
 /// Names one pair of API keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ToSchema)]
+#[schema(value_type = String, pattern = "^[0-9a-f]{16}$")]
 pub struct KeyId(pub i64);
 
 impl fmt::Display for KeyId {

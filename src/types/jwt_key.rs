@@ -3,9 +3,11 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 /// Names a key that a vendor registered: random, and so its names tell nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ToSchema)]
+#[schema(value_type = String, pattern = "^jk[0-9a-f]{16}$")]
 pub struct JwtKeyId(pub i64);
 
 impl fmt::Display for JwtKeyId {

@@ -45,6 +45,17 @@ impl Secret {
             None => serializer.serialize_none(),
         }
     }
+
+    /// The same for several.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize_each<S: Serializer>(
+        secrets: &[Self],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(secrets.iter().map(Self::expose))
+    }
 }
 
 impl PartialSchema for Secret {

@@ -3,13 +3,16 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 /// Names an issuer on the operator's list: random, and so its names tell nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ToSchema)]
+#[schema(value_type = String, pattern = "^is[0-9a-f]{16}$")]
 pub struct IssuerId(pub i64);
 
 /// Names a trust policy of a vendor: random, and so its names tell nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ToSchema)]
+#[schema(value_type = String, pattern = "^tp[0-9a-f]{16}$")]
 pub struct TrustPolicyId(pub i64);
 
 macro_rules! id {

@@ -3,10 +3,12 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// Names a webhook: random, and so its names tell nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ToSchema)]
+#[schema(value_type = String, pattern = "^wh[0-9a-f]{16}$")]
 pub struct WebhookId(pub i64);
 
 impl fmt::Display for WebhookId {
@@ -36,7 +38,9 @@ impl WebhookId {
 }
 
 /// Names one message to one webhook: its `webhook-id`, a UUID of version 7.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
 #[serde(transparent)]
 pub struct DeliveryId(pub Uuid);
 

@@ -6,7 +6,7 @@
 )]
 
 use actix_web::http::header::HOST;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,7 +16,7 @@ use super::workers::sessions;
 use crate::app::App;
 use crate::auth;
 use crate::error::{Error, Result};
-use crate::http::Json;
+use crate::http::{Answer, Json};
 use crate::types::{Secret, WorkerLogin};
 
 /// The body of `POST /api/sessions`, as the workers' SDK sends it; `totp` is for users.
@@ -35,7 +35,8 @@ struct LogIn {
 }
 
 /// An access token.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Session)]
 pub struct SessionView {
     #[serde(serialize_with = "Secret::serialize_exposed")]
     access_token: Secret,
@@ -50,14 +51,14 @@ pub async fn log_in(
     app: web::Data<App>,
     request: HttpRequest,
     body: Json<SessionRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<SessionView>> {
     let result = if WorkerLogin::parse(&body.0.session.email).is_some() {
         of_worker(&app, &body.0.session).await
     } else {
         of_user(&app, &request, body.0.session).await
     };
     match result {
-        Ok(view) => Ok(HttpResponse::Ok().json(view)),
+        Ok(view) => Ok(Answer::ok(view)),
         Err(Error::CredentialsInvalid) => Err(auth::refused(&app, &request)),
         Err(error) => Err(error),
     }

@@ -16,6 +16,7 @@ use super::fitness::Unfit;
 use super::tokens::TokenInfo;
 use super::{Error, Kubernetes, Result, WrappedSecretId, approle};
 use crate::types::Secret;
+use utoipa::ToSchema;
 
 /// How long a refused call waits for the keeper, which logs in meanwhile where the token is lost. Where it is not, or
 /// where the keeper fails, its word comes at once.
@@ -141,7 +142,8 @@ impl Stats {
 }
 
 /// What operators see of an app token: everything but the token.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AppToken)]
 pub struct AppTokenState {
     /// `issuer`, `revoker`, `provisioner`, or `saas` for one token with all rights.
     pub name: &'static str,

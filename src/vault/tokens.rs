@@ -11,6 +11,7 @@ use super::client::Handle;
 use super::watch::watched;
 use crate::kill_point::kill_point;
 use crate::types::Secret;
+use utoipa::ToSchema;
 
 /// The body of `auth/token/create/<role>`, as the seed's calls send it.
 #[derive(Clone, Debug, Serialize)]
@@ -105,7 +106,8 @@ pub struct Made {
 }
 
 /// What OpenBao knows of a token: every field of `lookup-self` and `lookup-accessor` but its `id`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[schema(as = AppTokenInfo)]
 pub struct TokenInfo {
     /// Names the token without being it.
     pub accessor: String,

@@ -22,8 +22,9 @@ pub struct ClaimRequest {
 }
 
 /// The key pair, shown once.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = VendorKeys)]
 pub struct KeyPairView {
     /// Whose.
     pub vendor: VendorView,

@@ -6,20 +6,21 @@
 )]
 
 use actix_web::http::header::HeaderMap;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::account;
-use super::claim::{self, ClaimRequest};
+use super::claim::{self, ClaimRequest, KeyPairView};
 use super::create::{self, Who};
+use super::signup::{self, SignupView};
 use super::store::{self, Changes};
-use super::{Profile, Retention, Status, Subscription, Vendor, VendorView, cancel, life, signup};
+use super::{Profile, Retention, Status, Subscription, Vendor, VendorView, cancel, life};
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::{Error, FieldError, Result};
 use crate::events::Event;
-use crate::http::{Json, NamespacePath, Page, PageRequest, RawBody};
+use crate::http::{Answer, Json, NamespacePath, Page, PageRequest, RawBody};
 use crate::idempotency::http::REPLAYED;
 use crate::telemetry;
 use crate::types::{Email, Name, Namespace, VendorId};
@@ -30,7 +31,7 @@ pub async fn vendor_signup(
     app: web::Data<App>,
     request: HttpRequest,
     body: RawBody,
-) -> Result<HttpResponse> {
+) -> Result<Answer<SignupView>> {
     let headers = request.headers();
     let signed = webhooks::Headers {
         id: one_header(headers, "webhook-id")?,
@@ -52,11 +53,11 @@ pub async fn vendor_signup(
     let handled = app
         .detached(async move { signup::handle(&worker, &id, &body.0).await })
         .await?;
-    let mut answer = HttpResponse::Ok();
+    let answer = Answer::ok(handled.view);
     if handled.is_repeat {
-        answer.insert_header((REPLAYED, "true"));
+        return answer.with((REPLAYED, "true"));
     }
-    Ok(answer.json(handled.view))
+    Ok(answer)
 }
 
 fn one_header<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str> {
@@ -71,9 +72,9 @@ fn one_header<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str> {
 }
 
 /// `POST /api/vendors/claim`: the claim token for the key pair.
-pub async fn claim(app: web::Data<App>, body: Json<ClaimRequest>) -> Result<HttpResponse> {
+pub async fn claim(app: web::Data<App>, body: Json<ClaimRequest>) -> Result<Answer<KeyPairView>> {
     let view = claim::claim(&app, &body.0).await?;
-    Ok(HttpResponse::Ok().json(view))
+    Ok(Answer::ok(view))
 }
 
 /// The body of `POST /api/admin/vendors`.
@@ -96,12 +97,12 @@ pub async fn create(
     app: web::Data<App>,
     operator: Operator,
     body: Json<CreateVendorRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<KeyPairView>> {
     let who = who(body.0)?;
     let actor = operator.actor();
     let worker = app.clone().into_inner();
     let created = async move { create::with_keys(&worker, &who, &actor).await };
-    Ok(HttpResponse::Created().json(app.detached(created).await?))
+    Ok(Answer::created(app.detached(created).await?))
 }
 
 fn who(body: CreateVendorRequest) -> Result<Who> {
@@ -143,7 +144,7 @@ pub async fn update(
     operator: Operator,
     path: NamespacePath,
     body: Json<UpdateVendorRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<VendorView>> {
     let retention = body.0.log_retention_days;
     if matches!(retention, Retention::Days(days) if !(1..=3650).contains(&days)) {
         return Err(Error::field(
@@ -189,7 +190,7 @@ pub async fn list(
     app: web::Data<App>,
     _operator: Operator,
     page: PageRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Page<VendorView>>> {
     let after = page.cursor.map(|cursor| cursor.key()).transpose()?;
     let client = app.db.get().await?;
     let rows = store::page(&client, after.map(VendorId), page.limit).await?;
@@ -199,7 +200,7 @@ pub async fn list(
         |vendor| vendor.id.0,
         |vendor: Vendor| VendorView::from(&vendor),
     );
-    Ok(HttpResponse::Ok().json(page))
+    Ok(Answer::ok(page))
 }
 
 /// `GET /api/admin/vendors/{namespace}`.
@@ -207,13 +208,13 @@ pub async fn show(
     app: web::Data<App>,
     _operator: Operator,
     path: NamespacePath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<VendorView>> {
     let vendor = create::named(&app, &path.0).await?;
     shown(&app, &vendor).await
 }
 
-async fn shown(app: &App, vendor: &Vendor) -> Result<HttpResponse> {
-    Ok(HttpResponse::Ok().json(view_of(app, vendor).await?))
+async fn shown(app: &App, vendor: &Vendor) -> Result<Answer<VendorView>> {
+    Ok(Answer::ok(view_of(app, vendor).await?))
 }
 
 /// A vendor as operators see it: with the public key, which stands in every plugin, and how far its cancellation has

@@ -27,6 +27,7 @@ use crate::events::Event;
 use crate::kill_point::kill_point;
 use crate::types::{Email, KeyId, Name, Namespace, VendorId};
 use crate::webhooks::MessageType;
+use utoipa::ToSchema;
 
 /// How far the sender's clock may be ahead.
 const AHEAD: SignedDuration = SignedDuration::from_mins(5);
@@ -93,8 +94,9 @@ struct Answered {
 }
 
 /// The answer.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = SignedUp)]
 pub struct SignupView {
     vendor: VendorView,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,10 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::cancel::Progress;
 use super::{Level, Vendor};
+use utoipa::ToSchema;
 
 /// A vendor as answers show it. Holds no key but, where the caller may have it, the public one.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Vendor)]
 pub struct VendorView {
     /// Account id.
     pub id: i64,
@@ -38,7 +40,7 @@ pub struct VendorView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_key: Option<String>,
     /// How far its cancellation has come, where it was cancelled. Never stored.
-    #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancellation: Option<Progress>,
 }
 

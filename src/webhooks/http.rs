@@ -5,10 +5,9 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::store::{self, Changes};
@@ -16,12 +15,13 @@ use super::{Endpoint, Types, change};
 use crate::app::App;
 use crate::auth::WebhookAdmin;
 use crate::error::{Error, Result};
-use crate::http::{Json, Page, PageRequest, WebhookPath};
+use crate::http::{Answer, Deleted, Json, Page, PageRequest, WebhookPath};
 use crate::types::{HookUrl, Secret, WebhookId};
 
 /// A webhook as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Webhook)]
 pub struct WebhookView {
     id: WebhookId,
     url: HookUrl,
@@ -49,8 +49,21 @@ impl From<Endpoint> for WebhookView {
     }
 }
 
-fn with_secret((endpoint, secret): (Endpoint, Secret)) -> serde_json::Value {
-    json!({ "webhook": WebhookView::from(endpoint), "signingSecret": secret.expose() })
+/// A webhook with the secret of its signatures, shown once.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = WebhookWithSecret)]
+pub struct WithSecretView {
+    webhook: WebhookView,
+    #[serde(serialize_with = "Secret::serialize_exposed")]
+    signing_secret: Secret,
+}
+
+fn with_secret((endpoint, signing_secret): (Endpoint, Secret)) -> WithSecretView {
+    WithSecretView {
+        webhook: endpoint.into(),
+        signing_secret,
+    }
 }
 
 /// The body of `POST /api/webhooks`.
@@ -76,10 +89,10 @@ pub async fn create(
     app: web::Data<App>,
     by: WebhookAdmin,
     body: Json<CreateWebhookRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<WithSecretView>> {
     let types = types(&by, body.0.types)?.unwrap_or_else(Types::all);
     let made = change::create(&app.into_inner(), &by, &body.0.url, &types).await?;
-    Ok(HttpResponse::Created().json(with_secret(made)))
+    Ok(Answer::created(with_secret(made)))
 }
 
 /// `GET /api/webhooks`: a page.
@@ -87,12 +100,12 @@ pub async fn list(
     app: web::Data<App>,
     by: WebhookAdmin,
     page: PageRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Page<WebhookView>>> {
     let after = page.cursor.map(|cursor| cursor.key()).transpose()?;
     let client = app.db.get().await?;
     let rows = store::page(&client, by.owner, after.map(WebhookId), page.limit).await?;
     let page = Page::from_rows(rows, page.limit, |row| row.id.0, WebhookView::from);
-    Ok(HttpResponse::Ok().json(page))
+    Ok(Answer::ok(page))
 }
 
 /// `GET /api/webhooks/{webhook}`.
@@ -100,11 +113,11 @@ pub async fn show(
     app: web::Data<App>,
     by: WebhookAdmin,
     path: WebhookPath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<WebhookView>> {
     let client = app.db.get().await?;
     let endpoint = store::find(&client, by.owner, path.0).await?;
     let endpoint = endpoint.ok_or(Error::NotFound)?;
-    Ok(HttpResponse::Ok().json(WebhookView::from(endpoint)))
+    Ok(Answer::ok(WebhookView::from(endpoint)))
 }
 
 /// The body of `PATCH /api/webhooks/{webhook}`; a field left out stays as it is.
@@ -122,14 +135,14 @@ pub async fn update(
     by: WebhookAdmin,
     path: WebhookPath,
     body: Json<UpdateWebhookRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<WebhookView>> {
     let changes = Changes {
         url: body.0.url,
         types: types(&by, body.0.types)?,
         enabled: body.0.enabled,
     };
     let endpoint = change::update(&app.into_inner(), &by, path.0, &changes).await?;
-    Ok(HttpResponse::Ok().json(WebhookView::from(endpoint)))
+    Ok(Answer::ok(WebhookView::from(endpoint)))
 }
 
 /// `DELETE /api/webhooks/{webhook}`: with what was and is to be sent to it.
@@ -137,9 +150,9 @@ pub async fn remove(
     app: web::Data<App>,
     by: WebhookAdmin,
     path: WebhookPath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Deleted>> {
     change::remove(&app.into_inner(), &by, path.0).await?;
-    Ok(HttpResponse::Ok().json(json!({ "deleted": true })))
+    Ok(Answer::ok(Deleted::DONE))
 }
 
 /// The body of `POST /api/webhooks/{webhook}/secret`.
@@ -159,12 +172,12 @@ pub async fn rotate_secret(
     by: WebhookAdmin,
     path: WebhookPath,
     body: Json<RotateSecretRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<WithSecretView>> {
     let overlap = body.0.overlap.unwrap_or(DAY);
     if overlap > DAY {
         return Err(Error::field("overlap", "must be 0 to 86400 seconds"));
     }
     let overlap = SignedDuration::from_secs(overlap.into());
     let made = change::rotate_secret(&app.into_inner(), &by, path.0, overlap).await?;
-    Ok(HttpResponse::Created().json(with_secret(made)))
+    Ok(Answer::created(with_secret(made)))
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Owner;
+use utoipa::ToSchema;
 
 /// Whose webhooks may hear of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +81,9 @@ pub const TEST: &str = "test";
 const ALL: &str = "*";
 
 /// What a webhook wants to hear of: some types, or `*` alone for all, also for those of later versions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(transparent)]
+#[schema(as = WebhookTypes)]
 pub struct Types(Vec<String>);
 
 impl Types {

@@ -46,6 +46,9 @@ async fn description_refers_to_nothing_it_does_not_hold() {
         assert!(document.pointer(pointer).is_some(), "{to}");
     });
     assert!(found > 50, "{found}");
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let odd = schemas.keys().find(|name| name.ends_with("View"));
+    assert_eq!(odd, None, "as types are called here, and nowhere else");
     let ftp = &document["components"]["schemas"]["Credential.ftp"];
     assert_eq!(ftp["properties"]["port"]["default"], 21);
 }
@@ -138,6 +141,14 @@ async fn description_says_what_each_operation_does_and_answers() {
                 .filter(|status| status.starts_with('2'))
                 .count();
             assert!(done > 0, "{name}: {statuses:?}");
+            for answer in operation["responses"].as_object().unwrap().values() {
+                let schema = &answer["content"]["application/json"]["schema"];
+                let is_named = schema["$ref"].is_string();
+                assert!(
+                    is_named || schema.is_null() || path == "/openapi.json",
+                    "{name}: {answer}"
+                );
+            }
             let parameters = operation["parameters"].as_array().unwrap();
             let mut names = BTreeSet::new();
             for parameter in parameters {
@@ -188,6 +199,7 @@ async fn people_read_the_description_as_a_page() {
         }
     }
     assert!(page.text.contains("Makes a credential. By the vendor."));
+    assert!(page.text.contains("<a href=\"#object-CredentialData\">"));
     // Each place of the contents is there, once.
     let ids: Vec<&str> = page
         .text

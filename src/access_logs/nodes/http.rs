@@ -5,22 +5,22 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::store::{self, Node};
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::{Error, Result};
-use crate::http::Json;
+use crate::http::{Answer, Json};
 
 /// A node as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct NodeView {
+#[schema(as = AuditNode)]
+pub struct NodeView {
     node: String,
     checked_at: Option<Timestamp>,
     failing_since: Option<Timestamp>,
@@ -46,12 +46,19 @@ impl From<Node> for NodeView {
     }
 }
 
+/// The nodes.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditNodes)]
+pub struct NodesView {
+    nodes: Vec<NodeView>,
+}
+
 /// `GET /api/admin/audit-nodes`: the nodes whose audit logs are read. There are a few, so this is no page.
-pub async fn list(app: web::Data<App>, _operator: Operator) -> Result<HttpResponse> {
+pub async fn list(app: web::Data<App>, _operator: Operator) -> Result<Answer<NodesView>> {
     let client = app.db.get().await?;
     let nodes = store::all(&client).await?;
-    let nodes: Vec<NodeView> = nodes.into_iter().map(NodeView::from).collect();
-    Ok(HttpResponse::Ok().json(json!({ "nodes": nodes })))
+    let nodes = nodes.into_iter().map(NodeView::from).collect();
+    Ok(Answer::ok(NodesView { nodes }))
 }
 
 /// The body of `POST /api/admin/audit-nodes/remove`.
@@ -62,16 +69,23 @@ pub struct RemoveNodeRequest {
     node: String,
 }
 
+/// A node is forgotten.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditNodeRemoved)]
+pub struct RemovedView {
+    removed: bool,
+}
+
 /// `POST /api/admin/audit-nodes/remove`: forgets a node that is no more, an hour after its shipper stopped.
 pub async fn remove(
     app: web::Data<App>,
     operator: Operator,
     body: Json<RemoveNodeRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<RemovedView>> {
     let node = body.0.node;
     if node.contains('\0') {
         return Err(Error::NotFound);
     }
     super::remove(&app, &node, &operator.actor()).await?;
-    Ok(HttpResponse::Ok().json(json!({ "removed": true })))
+    Ok(Answer::ok(RemovedView { removed: true }))
 }

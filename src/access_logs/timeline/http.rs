@@ -21,15 +21,18 @@ use super::{Item, OpenBao, Order, Place, Reading, Scope, Viewer, store};
 use crate::app::App;
 use crate::auth::{Operator, VendorCaller};
 use crate::error::{Error, Result};
-use crate::http::{Cursor, NamespacePath, NamespaceSitePath, PageRequest, SiteId};
+use crate::http::{Answer, Cursor, NamespacePath, NamespaceSitePath, PageRequest, SiteId};
 use crate::types::SecretId;
 use crate::vendors::{self, Vendor};
+use utoipa::ToSchema;
 
 /// A page as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct PageView {
+#[schema(as = AccessLogPage)]
+pub struct PageView {
     items: Vec<Item>,
+    /// `null` at the end only: a page may be short, or empty, before it.
     next_cursor: Option<String>,
     openbao: OpenBao,
 }
@@ -44,7 +47,7 @@ pub async fn of_site(
     caller: VendorCaller,
     id: SiteId,
     request: HttpRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<PageView>> {
     let site = SecretId::parse(&id.0).map_err(|_| Error::NotFound)?;
     of_one(app, &caller.vendor, Some(site), Viewer::Vendor, &request).await
 }
@@ -55,7 +58,7 @@ pub async fn of_site_for_operator(
     _operator: Operator,
     path: NamespaceSitePath,
     request: HttpRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<PageView>> {
     let vendor = vendors::create::named(&app, &path.0).await?;
     of_one(app, &vendor, Some(path.1), Viewer::Operator, &request).await
 }
@@ -65,7 +68,7 @@ pub async fn of_vendor(
     app: web::Data<App>,
     caller: VendorCaller,
     request: HttpRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<PageView>> {
     of_one(app, &caller.vendor, None, Viewer::Vendor, &request).await
 }
 
@@ -75,7 +78,7 @@ pub async fn of_vendor_for_operator(
     _operator: Operator,
     path: NamespacePath,
     request: HttpRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<PageView>> {
     let vendor = vendors::create::named(&app, &path.0).await?;
     of_one(app, &vendor, None, Viewer::Operator, &request).await
 }
@@ -85,7 +88,7 @@ pub async fn of_all(
     app: web::Data<App>,
     _operator: Operator,
     request: HttpRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<PageView>> {
     let asked = Asked::parse(request.query_string(), true)?;
     let reading = over_all(&app, &asked).await?;
     answer(app.into_inner(), reading, asked, "all").await
@@ -141,7 +144,7 @@ async fn of_one(
     site: Option<SecretId>,
     viewer: Viewer,
     request: &HttpRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<PageView>> {
     let asked = Asked::parse(request.query_string(), false)?;
     let name = file_name(vendor, site.as_ref());
     let reading = of_vendor_or_site(&app, vendor, site, viewer, &asked)?;
@@ -179,12 +182,17 @@ pub fn of_vendor_or_site(
     })
 }
 
-async fn answer(app: Arc<App>, reading: Reading, asked: Asked, name: &str) -> Result<HttpResponse> {
+async fn answer(
+    app: Arc<App>,
+    reading: Reading,
+    asked: Asked,
+    name: &str,
+) -> Result<Answer<PageView>> {
     if let Some(format) = asked.format {
-        return file(&app, reading, format, name).await;
+        return Ok(Answer::other(file(&app, reading, format, name).await?));
     }
     let (found, next_cursor) = page_of(&app, &reading, asked.page).await?;
-    Ok(HttpResponse::Ok().json(PageView {
+    Ok(Answer::ok(PageView {
         items: found.items,
         next_cursor,
         openbao: found.openbao,

@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::{SecretId, VendorId};
 use filter::Filter;
+use utoipa::ToSchema;
 
 pub use status::OpenBao;
 pub use view::Item;
@@ -37,8 +38,9 @@ pub const SCAN: i64 = 20_000;
 pub const SCAN_JOINED: i64 = 5_000;
 
 /// Whose half.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = AccessLogSource)]
 pub enum Source {
     /// Gatehouse's own events.
     Gatehouse,

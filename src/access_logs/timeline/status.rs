@@ -6,10 +6,12 @@ use serde::Serialize;
 use crate::access_logs::nodes::store::{self, Node};
 use crate::db::GenericClient;
 use crate::error::Result;
+use utoipa::ToSchema;
 
 /// Whether OpenBao's half is there.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = AccessLogOpenBao)]
 pub struct OpenBao {
     /// Whether each node's audit log is being read.
     pub complete: bool,
@@ -23,8 +25,9 @@ pub struct OpenBao {
 }
 
 /// A node whose audit log is read.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = AccessLogNode)]
 pub struct NodeView {
     node: String,
     checked_at: Option<Timestamp>,

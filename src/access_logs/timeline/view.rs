@@ -8,10 +8,12 @@ use uuid::Uuid;
 use super::known::{Known, PurposeRow, TokenRow};
 use super::{Reading, Row, Source, Viewer};
 use crate::tokens::Kind;
+use utoipa::ToSchema;
 
 /// An item of a timeline.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = AccessLogItem)]
 pub struct Item {
     /// Names it; opaque.
     pub id: String,
@@ -21,6 +23,7 @@ pub struct Item {
     pub source: Source,
     /// Whose, where the list is of all vendors: the namespace, or `null` for the platform's own.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub vendor: Option<Option<String>>,
     /// What.
     pub action: String,
@@ -47,11 +50,13 @@ pub struct Item {
     /// OpenBao's id of the call.
     pub openbao_request_id: Option<String>,
     /// More, by action.
+    #[schema(value_type = Object)]
     pub details: Value,
 }
 
 /// Who.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = AccessLogCaller)]
 pub struct CallerView {
     /// `public-key`, `vendor`, `worker`, `user`, `operator`, …
     pub kind: String,
@@ -60,8 +65,9 @@ pub struct CallerView {
 }
 
 /// A token.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = AccessLogToken)]
 pub struct TokenView {
     /// Names it in the ledger.
     pub issuance_id: Uuid,
@@ -78,8 +84,9 @@ pub struct TokenView {
 }
 
 /// Whom Gatehouse made a call for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = AccessLogPurpose)]
 pub struct PurposeView {
     /// What was done.
     pub action: String,

@@ -20,12 +20,26 @@ use crate::credentials::access::Caller;
 use crate::credentials::create::{self, New};
 use crate::credentials::{Record, read as one, store};
 use crate::error::{Error, Result, cause_chain};
-use crate::http::{FileBody, in_background};
+use crate::http::{Answer, FileBody, in_background};
 use crate::types::CredentialKey;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Rows of one look into the database.
 const CHUNK: i64 = 100;
 const NDJSON: &str = "application/x-ndjson";
+
+/// What came of a file.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = CredentialsImported)]
+pub struct ImportedView {
+    dry_run: bool,
+    /// How many credentials were made.
+    created: usize,
+    /// How many the file holds.
+    lines: usize,
+}
 
 /// `POST /api/credential-file`: makes all credentials of a file, or none. With `?dryRun=true` it only says what it
 /// would do.
@@ -34,7 +48,7 @@ pub async fn import(
     by: VendorAdmin,
     request: HttpRequest,
     body: FileBody,
-) -> Result<HttpResponse> {
+) -> Result<Answer<ImportedView>> {
     let dry_run = match request.query_string() {
         "" | "dryRun=false" => false,
         "dryRun=true" => true,
@@ -51,12 +65,15 @@ pub async fn import(
         Ok(news.len())
     })
     .await?;
-    let answer =
-        json!({ "dryRun": dry_run, "created": if dry_run { 0 } else { count }, "lines": count });
+    let view = ImportedView {
+        dry_run,
+        created: if dry_run { 0 } else { count },
+        lines: count,
+    };
     Ok(if dry_run {
-        HttpResponse::Ok().json(answer)
+        Answer::ok(view)
     } else {
-        HttpResponse::Created().json(answer)
+        Answer::created(view)
     })
 }
 

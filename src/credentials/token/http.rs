@@ -5,7 +5,7 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::auth::CredentialReader;
 use crate::credentials::access::Caller;
 use crate::error::{Error, Result};
-use crate::http::{Json, in_background};
+use crate::http::{Answer, Json, in_background};
 use crate::tokens::bound;
 use crate::tokens::http::{IssuedView, Place, WrapTtl};
 use crate::types::{CredentialKey, Metadata, WorkerLogin};
@@ -48,9 +48,10 @@ pub struct CredentialsTokenRequest {
 }
 
 /// A token for credentials as it is answered.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct CredentialsTokenView<'a> {
+#[schema(as = CredentialsToken)]
+pub struct CredentialsTokenView<'a> {
     #[serde(flatten)]
     issued: IssuedView<'a>,
     /// `VAULT_HOSTNAME` of the workers' SDK.
@@ -62,7 +63,7 @@ pub async fn issue(
     app: web::Data<App>,
     caller: CredentialReader,
     body: Json<CredentialsTokenRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<CredentialsTokenView<'static>>> {
     let body = body.0;
     // On record is who asked, and beside it for which worker.
     let actor = caller.actor();
@@ -95,7 +96,7 @@ pub async fn issue(
         store,
     };
     let mount = app.config.bao.below_v1(&format!("{namespace}-credentials"));
-    Ok(HttpResponse::Ok().json(CredentialsTokenView {
+    Ok(Answer::ok(CredentialsTokenView {
         issued: IssuedView::new(&app, &issued, place),
         vault_hostname: format!("{}/v1/{mount}", app.config.bao.public_url),
     }))

@@ -5,9 +5,9 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, web};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -16,12 +16,13 @@ use crate::credentials::access::Caller;
 use crate::credentials::http::{CredentialView, if_match, with_version};
 use crate::credentials::{change, read, remove};
 use crate::error::{Error, Result};
-use crate::http::{Json, KeyPath, KeyVersionPath, in_background};
+use crate::http::{Answer, Data, Json, KeyPath, KeyVersionPath, in_background};
 
 /// A version as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct VersionView {
+#[schema(as = CredentialVersion)]
+pub struct VersionView {
     version: u32,
     /// RFC 3339.
     created_at: String,
@@ -31,15 +32,26 @@ struct VersionView {
     destroyed: bool,
 }
 
+/// The versions of a credential.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CredentialVersions)]
+pub struct VersionsView {
+    versions: Vec<VersionView>,
+}
+
 /// `GET /api/credentials/{key}/versions`: those that OpenBao still keeps, newest first.
-pub async fn list(app: web::Data<App>, by: VendorAdmin, path: KeyPath) -> Result<HttpResponse> {
+pub async fn list(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    path: KeyPath,
+) -> Result<Answer<VersionsView>> {
     let by = Caller::from(by);
     let metadata = in_background(&app, move |app| async move {
         read::record(&app, &by, &path.0).await?;
         remove::metadata(&app, &by, &path.0).await
     });
     let metadata = metadata.await?.ok_or(Error::NotFound)?;
-    let versions: Vec<_> = metadata
+    let versions = metadata
         .versions
         .into_iter()
         .rev()
@@ -50,7 +62,7 @@ pub async fn list(app: web::Data<App>, by: VendorAdmin, path: KeyPath) -> Result
             destroyed: kept.destroyed,
         })
         .collect();
-    Ok(HttpResponse::Ok().json(json!({ "versions": versions })))
+    Ok(Answer::ok(VersionsView { versions }))
 }
 
 /// `GET /api/credentials/{key}/versions/{version}`.
@@ -58,14 +70,14 @@ pub async fn show(
     app: web::Data<App>,
     by: CredentialReader,
     path: KeyVersionPath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Data<CredentialView>>> {
     let by = Caller::from(by);
     let found = in_background(&app, move |app| async move {
         read::read(&app, &by, &path.0, Some(path.1)).await
     })
     .await?;
     let view = CredentialView::with_value(found.record, found.version, found.value);
-    Ok(HttpResponse::Ok().json(json!({ "data": view })))
+    Ok(Answer::ok(Data { data: view }))
 }
 
 /// The body of `POST /api/credentials/{key}/rollback`.
@@ -82,12 +94,12 @@ pub async fn roll_back(
     path: KeyPath,
     request: HttpRequest,
     body: Json<RollbackRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Data<CredentialView>>> {
     let (by, replaces) = (Caller::from(by), if_match(&request)?);
     let record = in_background(&app, move |app| async move {
         change::roll_back(&app, &by, &path.0, body.0.version, replaces).await
     });
-    Ok(with_version(HttpResponse::Ok(), record.await?))
+    with_version(StatusCode::OK, record.await?)
 }
 
 /// The body of `POST /api/credentials/{key}/undelete`.
@@ -97,18 +109,28 @@ pub struct UndeleteRequest {
     version: Option<u32>,
 }
 
+/// What was brought back.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CredentialUndeleted)]
+pub struct UndeletedView {
+    /// The versions that can be read again.
+    undeleted: Vec<u32>,
+}
+
 /// `POST /api/credentials/{key}/undelete`: one version, or all.
 pub async fn undelete(
     app: web::Data<App>,
     by: VendorAdmin,
     path: KeyPath,
     body: Json<UndeleteRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<UndeletedView>> {
     let by = Caller::from(by);
     let undeleted = in_background(&app, move |app| async move {
         remove::undelete(&app, &by, &path.0, body.0.version).await
     });
-    Ok(HttpResponse::Ok().json(json!({ "undeleted": undeleted.await? })))
+    Ok(Answer::ok(UndeletedView {
+        undeleted: undeleted.await?,
+    }))
 }
 
 /// The body of `POST /api/credentials/{key}/destroy`.
@@ -121,13 +143,20 @@ pub struct DestroyRequest {
     all: bool,
 }
 
+/// It was destroyed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CredentialDestroyed)]
+pub struct DestroyedView {
+    destroyed: bool,
+}
+
 /// `POST /api/credentials/{key}/destroy`: some versions for good, or all with the key.
 pub async fn destroy(
     app: web::Data<App>,
     by: VendorAdmin,
     path: KeyPath,
     body: Json<DestroyRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<DestroyedView>> {
     match &body.0.versions {
         Some(_) if body.0.all => return Err(Error::field("all", "cannot be said with versions")),
         Some(versions) if !(1..=100).contains(&versions.len()) => {
@@ -149,5 +178,5 @@ pub async fn destroy(
         }
     })
     .await?;
-    Ok(HttpResponse::Ok().json(json!({ "destroyed": true })))
+    Ok(Answer::ok(DestroyedView { destroyed: true }))
 }

@@ -5,10 +5,9 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::store::{self, Changes, NewIssuer};
@@ -18,14 +17,15 @@ use crate::auth::Operator;
 use crate::auth::jwt::Algorithm;
 use crate::error::{Error, Result};
 use crate::federation::patterns::ClaimPlace;
-use crate::http::{IssuerPath, Json, Page, PageRequest};
+use crate::http::{Answer, Deleted, IssuerPath, Json, Page, PageRequest};
 use crate::types::{Change, IssuerId, IssuerUrl, KeySetUrl};
 
 const MOST_CLAIMS: usize = 32;
 
 /// An issuer as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Issuer)]
 pub struct IssuerView {
     id: IssuerId,
     issuer: IssuerUrl,
@@ -104,7 +104,7 @@ pub async fn create(
     app: web::Data<App>,
     by: Operator,
     body: Json<CreateIssuerRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<IssuerView>> {
     let body = body.0;
     let usual = || {
         let usual = WORKLOAD_CLAIMS.iter().map(|name| (*name).to_owned());
@@ -120,23 +120,31 @@ pub async fn create(
         enabled: body.enabled.unwrap_or(true),
     };
     let issuer = super::create(&app.into_inner(), &by, &new).await?;
-    Ok(HttpResponse::Created().json(IssuerView::from(issuer)))
+    Ok(Answer::created(IssuerView::from(issuer)))
 }
 
 /// `GET /api/admin/issuers`: a page.
-pub async fn list(app: web::Data<App>, _by: Operator, page: PageRequest) -> Result<HttpResponse> {
+pub async fn list(
+    app: web::Data<App>,
+    _by: Operator,
+    page: PageRequest,
+) -> Result<Answer<Page<IssuerView>>> {
     let after = page.cursor.map(|cursor| cursor.key()).transpose()?;
     let client = app.db.get().await?;
     let rows = store::page(&client, after.map(IssuerId), page.limit).await?;
     let page = Page::from_rows(rows, page.limit, |row| row.id.0, IssuerView::from);
-    Ok(HttpResponse::Ok().json(page))
+    Ok(Answer::ok(page))
 }
 
 /// `GET /api/admin/issuers/{issuer}`.
-pub async fn show(app: web::Data<App>, _by: Operator, path: IssuerPath) -> Result<HttpResponse> {
+pub async fn show(
+    app: web::Data<App>,
+    _by: Operator,
+    path: IssuerPath,
+) -> Result<Answer<IssuerView>> {
     let client = app.db.get().await?;
     let issuer = store::find(&client, path.0).await?;
-    Ok(HttpResponse::Ok().json(IssuerView::from(issuer.ok_or(Error::NotFound)?)))
+    Ok(Answer::ok(IssuerView::from(issuer.ok_or(Error::NotFound)?)))
 }
 
 /// `PATCH /api/admin/issuers/{issuer}`.
@@ -145,7 +153,7 @@ pub async fn update(
     by: Operator,
     path: IssuerPath,
     body: Json<UpdateIssuerRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<IssuerView>> {
     let body = body.0;
     let changes = Changes {
         key_set_url: body.key_set_url,
@@ -154,11 +162,15 @@ pub async fn update(
         enabled: body.enabled,
     };
     let issuer = super::update(&app.into_inner(), &by, path.0, &changes).await?;
-    Ok(HttpResponse::Ok().json(IssuerView::from(issuer)))
+    Ok(Answer::ok(IssuerView::from(issuer)))
 }
 
 /// `DELETE /api/admin/issuers/{issuer}`.
-pub async fn remove(app: web::Data<App>, by: Operator, path: IssuerPath) -> Result<HttpResponse> {
+pub async fn remove(
+    app: web::Data<App>,
+    by: Operator,
+    path: IssuerPath,
+) -> Result<Answer<Deleted>> {
     super::remove(&app.into_inner(), &by, path.0).await?;
-    Ok(HttpResponse::Ok().json(json!({ "deleted": true })))
+    Ok(Answer::ok(Deleted::DONE))
 }

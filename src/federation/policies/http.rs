@@ -5,10 +5,9 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::change::{self, Wanted};
@@ -17,15 +16,16 @@ use crate::app::App;
 use crate::auth::VendorAdmin;
 use crate::error::{Error, Result};
 use crate::federation::patterns::ClaimRules;
-use crate::http::{Json, Page, PageRequest, TrustPolicyPath};
+use crate::http::{Answer, Deleted, Json, Page, PageRequest, TrustPolicyPath};
 use crate::tokens::Kind;
 use crate::types::{
     Change, ExpiresAt, IssuerUrl, Name, SecretId, TrustPolicyId, WorkerId, WorkerLogin,
 };
 
 /// A policy as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = TrustPolicy)]
 pub struct TrustPolicyView {
     id: TrustPolicyId,
     name: Name,
@@ -43,9 +43,10 @@ pub struct TrustPolicyView {
 }
 
 /// What is handed out, as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct GrantView {
+#[schema(as = TrustPolicyGrant)]
+pub struct GrantView {
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     worker: Option<String>,
@@ -158,14 +159,18 @@ pub async fn create(
     app: web::Data<App>,
     by: VendorAdmin,
     body: Json<TrustPolicyRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<TrustPolicyView>> {
     let wanted = body.0.wanted(&by)?;
     let policy = change::create(&app.into_inner(), &by, wanted).await?;
-    Ok(HttpResponse::Created().json(TrustPolicyView::new(&by, policy)))
+    Ok(Answer::created(TrustPolicyView::new(&by, policy)))
 }
 
 /// `GET /api/trust-policies`: a page.
-pub async fn list(app: web::Data<App>, by: VendorAdmin, page: PageRequest) -> Result<HttpResponse> {
+pub async fn list(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    page: PageRequest,
+) -> Result<Answer<Page<TrustPolicyView>>> {
     let after = page.cursor.map(|cursor| cursor.key()).transpose()?;
     let client = app.db.get().await?;
     let after = after.map(TrustPolicyId);
@@ -176,7 +181,7 @@ pub async fn list(app: web::Data<App>, by: VendorAdmin, page: PageRequest) -> Re
         |row| row.id.0,
         |row| TrustPolicyView::new(&by, row),
     );
-    Ok(HttpResponse::Ok().json(page))
+    Ok(Answer::ok(page))
 }
 
 /// `GET /api/trust-policies/{policy}`.
@@ -184,11 +189,11 @@ pub async fn show(
     app: web::Data<App>,
     by: VendorAdmin,
     path: TrustPolicyPath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<TrustPolicyView>> {
     let client = app.db.get().await?;
     let policy = store::find(&client, by.vendor.id, path.0, false).await?;
     let policy = policy.ok_or(Error::NotFound)?;
-    Ok(HttpResponse::Ok().json(TrustPolicyView::new(&by, policy)))
+    Ok(Answer::ok(TrustPolicyView::new(&by, policy)))
 }
 
 /// `PATCH /api/trust-policies/{policy}`.
@@ -197,10 +202,10 @@ pub async fn update(
     by: VendorAdmin,
     path: TrustPolicyPath,
     body: Json<TrustPolicyRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<TrustPolicyView>> {
     let wanted = body.0.wanted(&by)?;
     let policy = change::update(&app.into_inner(), &by, path.0, wanted).await?;
-    Ok(HttpResponse::Ok().json(TrustPolicyView::new(&by, policy)))
+    Ok(Answer::ok(TrustPolicyView::new(&by, policy)))
 }
 
 /// `DELETE /api/trust-policies/{policy}`. Tokens that it handed out live on.
@@ -208,7 +213,7 @@ pub async fn remove(
     app: web::Data<App>,
     by: VendorAdmin,
     path: TrustPolicyPath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Deleted>> {
     change::remove(&app.into_inner(), &by, path.0).await?;
-    Ok(HttpResponse::Ok().json(json!({ "deleted": true })))
+    Ok(Answer::ok(Deleted::DONE))
 }

@@ -11,16 +11,16 @@ use actix_web::http::header::{ContentDisposition, DispositionParam, DispositionT
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use super::BACKUP_LIMIT;
 use super::Backup;
 use crate::app::App;
 use crate::auth::Administrator;
 use crate::error::{Error, Result};
-use crate::http::{FileBody, in_background, parse_json};
+use crate::http::{Answer, FileBody, in_background, parse_json};
 use crate::types::Secret;
+use utoipa::ToSchema;
 
 /// `GET /api/lockbox/backup`: the lockbox as a file, `application/x-ndjson`, line by line. A file without its last line
 /// is refused when it is restored.
@@ -53,6 +53,14 @@ pub struct RestoreRequest {
     password: Secret,
 }
 
+/// What was restored.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LockboxRestored)]
+pub struct RestoredView {
+    /// How many entries.
+    restored: usize,
+}
+
 /// `POST /api/lockbox/restore`: puts a backup in the place of a lockbox that was never initialized, or, with
 /// `?replace=true`, of any. Then it is unlocked, with the password of the backup.
 pub async fn read(
@@ -60,7 +68,7 @@ pub async fn read(
     by: Administrator,
     request: HttpRequest,
     body: FileBody<BACKUP_LIMIT>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<RestoredView>> {
     let replace = match request.query_string() {
         "" | "replace=false" => false,
         "replace=true" => true,
@@ -80,5 +88,7 @@ pub async fn read(
     let restored = in_background(&app, move |app| async move {
         super::restore(&app, &by, &password, file, replace).await
     });
-    Ok(HttpResponse::Ok().json(json!({ "restored": restored.await? })))
+    Ok(Answer::ok(RestoredView {
+        restored: restored.await?,
+    }))
 }

@@ -20,10 +20,12 @@ use serde::Serialize;
 use crate::auth::User;
 use crate::error::{Error, Result};
 use crate::types::Secret;
+use utoipa::ToSchema;
 
 /// Names an entry within its lockbox, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(transparent)]
+#[schema(as = LockboxEntryId)]
 pub struct EntryId(pub i64);
 
 impl EntryId {
@@ -37,8 +39,9 @@ impl EntryId {
 }
 
 /// What a value is. The service treats all alike, and renders none of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = LockboxEntryKind)]
 pub enum Kind {
     /// Text.
     Text,

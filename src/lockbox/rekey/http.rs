@@ -5,15 +5,14 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
-use serde::Deserialize;
-use serde_json::json;
+use actix_web::web;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::auth::Administrator;
 use crate::error::Result;
-use crate::http::{Json, in_background};
+use crate::http::{Answer, Changed, Json, in_background};
 use crate::lockbox::password;
 use crate::types::Secret;
 
@@ -33,14 +32,14 @@ pub async fn change_password(
     app: web::Data<App>,
     by: Administrator,
     body: Json<PasswordRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Changed>> {
     let PasswordRequest { current, new } = body.0;
     in_background(&app, move |app| async move {
         password::check_own(&app, "new", &new, &by)?;
         super::change_password(&app, &by, &current, &new).await
     })
     .await?;
-    Ok(HttpResponse::Ok().json(json!({ "changed": true })))
+    Ok(Answer::ok(Changed::DONE))
 }
 
 /// The body of `POST /api/lockbox/rotate`.
@@ -52,15 +51,22 @@ pub struct RotateRequest {
     password: Secret,
 }
 
+/// There is a fresh key.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LockboxRotated)]
+pub struct RotatedView {
+    rotated: bool,
+}
+
 /// `POST /api/lockbox/rotate`: a fresh data key. Entries are sealed with it in the background: 202.
 pub async fn rotate(
     app: web::Data<App>,
     by: Administrator,
     body: Json<RotateRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<RotatedView>> {
     in_background(&app, move |app| async move {
         super::rotate(&app, &by, &body.0.password).await
     })
     .await?;
-    Ok(HttpResponse::Accepted().json(json!({ "rotated": true })))
+    Ok(Answer::accepted(RotatedView { rotated: true }))
 }

@@ -8,28 +8,40 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::json;
 
 use super::{Body, check_length, entry_id, query};
 use crate::app::App;
 use crate::auth::{Administrator, User};
 use crate::error::Result;
-use crate::http::{ENTRY_LIMIT, RawBody, in_background};
+use crate::http::{Answer, Data, ENTRY_LIMIT, RawBody, in_background};
 use crate::lockbox::entries::change::{self, Target};
 use crate::lockbox::entries::{Entry, EntryId, Kind, Opened, create, list, read};
 use crate::lockbox::throttle::Patience;
 use crate::lockbox::unlock::{self, Status};
 use crate::lockbox::{password, settings};
+use utoipa::ToSchema;
 
-/// What every answer's body is.
-#[derive(Serialize)]
-struct Data<T> {
-    data: T,
+/// How it stands with the lockbox.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RPortStatus)]
+pub struct StatusView {
+    /// `uninitialized`, or `setup-completed`.
+    init: &'static str,
+    /// `locked` or `unlocked`; empty before there is one.
+    status: &'static str,
+}
+
+/// Which entry.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RPortEntryId)]
+pub struct IdView {
+    id: EntryId,
 }
 
 /// An entry of a list.
-#[derive(Serialize)]
-struct ListedView {
+#[derive(Serialize, ToSchema)]
+#[schema(as = RPortListedEntry)]
+pub struct ListedView {
     id: EntryId,
     client_id: String,
     created_by: String,
@@ -50,8 +62,9 @@ impl From<Entry> for ListedView {
 }
 
 /// An entry with its value.
-#[derive(Serialize)]
-struct EntryView<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = RPortEntry)]
+pub struct EntryView<'a> {
     client_id: &'a str,
     required_group: &'a str,
     key: &'a str,
@@ -84,7 +97,7 @@ impl<'a> From<&'a Opened> for EntryView<'a> {
 }
 
 /// `GET /api/v1/vault-admin`.
-pub async fn status(app: web::Data<App>, by: User) -> Result<HttpResponse> {
+pub async fn status(app: web::Data<App>, by: User) -> Result<Answer<Data<StatusView>>> {
     let status = in_background(&app, move |app| async move {
         unlock::status(&app, &by.vendor).await
     });
@@ -93,8 +106,8 @@ pub async fn status(app: web::Data<App>, by: User) -> Result<HttpResponse> {
         Status::Locked => ("setup-completed", "locked"),
         Status::Unlocked => ("setup-completed", "unlocked"),
     };
-    let data = json!({ "init": init, "status": status });
-    Ok(HttpResponse::Ok().json(Data { data }))
+    let data = StatusView { init, status };
+    Ok(Answer::ok(Data { data }))
 }
 
 /// `POST /api/v1/vault-admin/init`. 201.
@@ -134,13 +147,17 @@ pub async fn close(app: web::Data<App>, by: Administrator) -> Result<HttpRespons
 }
 
 /// `GET /api/v1/vault`: all entries without their values.
-pub async fn list(app: web::Data<App>, by: User, request: HttpRequest) -> Result<HttpResponse> {
+pub async fn list(
+    app: web::Data<App>,
+    by: User,
+    request: HttpRequest,
+) -> Result<Answer<Data<Vec<ListedView>>>> {
     let query = query(request.query_string())?;
     let entries = in_background(&app, move |app| async move {
         list::list(&app, &by, &query, None).await
     });
     let data: Vec<ListedView> = entries.await?.into_iter().map(ListedView::from).collect();
-    Ok(HttpResponse::Ok().json(Data { data }))
+    Ok(Answer::ok(Data { data }))
 }
 
 /// `POST /api/v1/vault`. 201.
@@ -148,17 +165,21 @@ pub async fn store(
     app: web::Data<App>,
     by: User,
     body: RawBody<ENTRY_LIMIT>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Data<IdView>>> {
     let draft = Body::read(&body.0)?.into_draft()?;
     let made = in_background(&app, move |app| async move {
         create::create(&app, &by, &draft).await
     });
-    let data = json!({ "id": made.await?.id });
-    Ok(HttpResponse::Created().json(Data { data }))
+    let data = IdView { id: made.await?.id };
+    Ok(Answer::created(Data { data }))
 }
 
 /// `GET /api/v1/vault/{id}`.
-pub async fn show(app: web::Data<App>, by: User, id: web::Path<String>) -> Result<HttpResponse> {
+pub async fn show(
+    app: web::Data<App>,
+    by: User,
+    id: web::Path<String>,
+) -> Result<Answer<Data<EntryView<'static>>>> {
     let id = entry_id(&id)?;
     let opened = in_background(
         &app,
@@ -166,7 +187,7 @@ pub async fn show(app: web::Data<App>, by: User, id: web::Path<String>) -> Resul
     );
     let opened = opened.await?;
     let data = EntryView::from(&opened);
-    Ok(HttpResponse::Ok().json(Data { data }))
+    Ok(Answer::ok(Data { data }))
 }
 
 /// `PUT /api/v1/vault/{id}`: replaces all fields.
@@ -175,7 +196,7 @@ pub async fn replace(
     by: User,
     id: web::Path<String>,
     body: RawBody<ENTRY_LIMIT>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Data<IdView>>> {
     let target = Target {
         id: entry_id(&id)?,
         version: None,
@@ -184,8 +205,10 @@ pub async fn replace(
     let replaced = in_background(&app, move |app| async move {
         change::replace(&app, &by, target, &draft).await
     });
-    let data = json!({ "id": replaced.await?.id });
-    Ok(HttpResponse::Ok().json(Data { data }))
+    let data = IdView {
+        id: replaced.await?.id,
+    };
+    Ok(Answer::ok(Data { data }))
 }
 
 /// `DELETE /api/v1/vault/{id}`. 204.

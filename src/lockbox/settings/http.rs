@@ -5,7 +5,7 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -14,15 +14,15 @@ use super::{AutoLock, Settings};
 use crate::app::App;
 use crate::auth::Administrator;
 use crate::error::Result;
-use crate::http::Json;
+use crate::http::{Answer, Json};
 use crate::lockbox;
 use crate::lockbox::prove;
 
 /// `GET /api/lockbox/settings`.
-pub async fn show(app: web::Data<App>, by: Administrator) -> Result<HttpResponse> {
+pub async fn show(app: web::Data<App>, by: Administrator) -> Result<Answer<Settings>> {
     let client = app.db.get().await?;
     let settings = store::read(&client, by.0.vendor.id).await?;
-    Ok(HttpResponse::Ok().json(settings))
+    Ok(Answer::ok(settings))
 }
 
 /// The body of `PATCH /api/lockbox/settings`; a field left out stays as it is.
@@ -43,7 +43,7 @@ pub async fn update(
     app: web::Data<App>,
     by: Administrator,
     body: Json<SettingsRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Settings>> {
     let changes = Changes {
         auto_lock: body.0.auto_lock,
         strong_passwords: body.0.strong_passwords,
@@ -57,5 +57,5 @@ pub async fn update(
     prove::record(&transaction, &app, &by, "lockbox.settings_changed").await?;
     let settings: Settings = store::read(&transaction, vendor).await?;
     transaction.commit().await?;
-    Ok(HttpResponse::Ok().json(settings))
+    Ok(Answer::ok(settings))
 }

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// What a vendor wants of its lockbox.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = LockboxSettings)]
 pub struct Settings {
     /// Seconds without use until it locks itself; 0 for never.
     pub auto_lock: AutoLock,

@@ -6,7 +6,7 @@
 )]
 
 use actix_web::http::header::CACHE_CONTROL;
-use actix_web::{HttpResponse, HttpResponseBuilder, web};
+use actix_web::web;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -14,29 +14,44 @@ use super::{CACHED_FOR, Keys, rotate};
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::Result;
-use crate::http::in_background;
+use crate::http::{Answer, in_background};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+/// A JWK Set (RFC 7517, 5).
+#[derive(Serialize, ToSchema)]
+#[schema(as = KeySet)]
+pub struct KeySetView {
+    #[schema(value_type = Vec<Object>)]
+    keys: Vec<Map<String, Value>>,
+}
 
 /// `GET /.well-known/jwks.json`: what access tokens are checked with.
-pub async fn published(app: web::Data<App>) -> Result<HttpResponse> {
+pub async fn published(app: web::Data<App>) -> Result<Answer<KeySetView>> {
     let keys = app.token_keys.get().await?;
-    Ok(cached(HttpResponse::Ok()).json(keys.published()))
+    cached(Answer::ok(KeySetView {
+        keys: keys.published().cloned().collect(),
+    }))
 }
 
 /// An answer that may be kept for a minute.
-pub(in crate::oauth) fn cached(mut answer: HttpResponseBuilder) -> HttpResponseBuilder {
-    answer.insert_header((CACHE_CONTROL, format!("public, max-age={CACHED_FOR}")));
-    answer
+pub(in crate::oauth) fn cached<T>(answer: Answer<T>) -> Result<Answer<T>> {
+    answer.with((CACHE_CONTROL, format!("public, max-age={CACHED_FOR}")))
 }
 
-#[derive(Serialize)]
+/// The versions of the key that signs access tokens.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct KeysView<'a> {
+#[schema(as = TokenKeys)]
+pub struct KeysView<'a> {
     keys: Vec<KeyView<'a>>,
 }
 
-#[derive(Serialize)]
+/// A version of it.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct KeyView<'a> {
+#[schema(as = TokenKey)]
+pub struct KeyView<'a> {
     version: u32,
     kid: &'a str,
     created_at: Timestamp,
@@ -62,17 +77,17 @@ impl<'a> KeysView<'a> {
 }
 
 /// `GET /api/admin/token-keys`: the versions of the key, never the key.
-pub async fn list(app: web::Data<App>, _operator: Operator) -> Result<HttpResponse> {
+pub async fn list(app: web::Data<App>, _operator: Operator) -> Result<Answer<KeysView<'static>>> {
     let keys = app.token_keys.get().await?;
-    Ok(HttpResponse::Ok().json(KeysView::new(&keys, app.clock.now())))
+    Ok(Answer::ok(KeysView::new(&keys, app.clock.now())))
 }
 
 /// `POST /api/admin/token-keys`: a new version.
-pub async fn rotate(app: web::Data<App>, operator: Operator) -> Result<HttpResponse> {
+pub async fn rotate(app: web::Data<App>, operator: Operator) -> Result<Answer<KeysView<'static>>> {
     let actor = operator.actor();
     let rotated = in_background(&app, move |app| async move {
         rotate::rotate(&app, &actor).await
     });
     let keys = rotated.await?;
-    Ok(HttpResponse::Created().json(KeysView::new(&keys, app.clock.now())))
+    Ok(Answer::created(KeysView::new(&keys, app.clock.now())))
 }

@@ -122,10 +122,8 @@ impl Keys {
     }
 
     /// The key set (RFC 7517).
-    #[must_use]
-    pub fn published(&self) -> Value {
-        let keys: Vec<&Map<String, Value>> = self.0.iter().map(|version| &version.jwk).collect();
-        json!({ "keys": keys })
+    pub fn published(&self) -> impl Iterator<Item = &Map<String, Value>> {
+        self.0.iter().map(|version| &version.jwk)
     }
 
     /// A token with this payload, and the name of the key that signed it.

@@ -7,14 +7,15 @@
 
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
 
 use super::Revoker;
 use crate::app::App;
 use crate::auth::{Client, VendorAdmin, read_access_token, refused};
 use crate::error::{Error, OAuthError, Result};
-use crate::http::{Form, in_background};
+use crate::http::{Answer, Form, in_background};
 use crate::types::Secret;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// `POST /oauth/revoke` (RFC 7009): 200 whatever the token was.
 pub async fn revoke(app: web::Data<App>, request: HttpRequest, form: Form) -> Result<HttpResponse> {
@@ -52,12 +53,19 @@ fn bearer(request: &HttpRequest) -> Option<Secret> {
     is_bearer.then(|| Secret::new(token.trim().to_owned()))
 }
 
+/// They ended.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccessTokensEnded)]
+pub struct EndedView {
+    ended: bool,
+}
+
 /// `POST /api/access-tokens/revoke`: ends all access tokens that were made so far in the vendor's name.
-pub async fn end_all(app: web::Data<App>, by: VendorAdmin) -> Result<HttpResponse> {
+pub async fn end_all(app: web::Data<App>, by: VendorAdmin) -> Result<Answer<EndedView>> {
     in_background(
         &app,
         move |app| async move { super::end_all(&app, &by).await },
     )
     .await?;
-    Ok(HttpResponse::Ok().json(json!({ "ended": true })))
+    Ok(Answer::ok(EndedView { ended: true }))
 }

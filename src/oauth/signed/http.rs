@@ -5,10 +5,10 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{JwtKey, Material, change, pem, store};
@@ -16,18 +16,21 @@ use crate::app::App;
 use crate::auth::VendorAdmin;
 use crate::auth::jwt::{Algorithm, PublicKey};
 use crate::error::{Error, Result};
-use crate::http::{Json, JwtKeyPath};
+use crate::http::{Answer, Deleted, Json, JwtKeyPath};
 use crate::types::{ExpiresAt, JwtKeyId, KeySetUrl, Name};
 
 const LONGEST: usize = 512;
 
 /// A key as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct KeyView<'a> {
+#[schema(as = JwtKey)]
+pub struct KeyView<'a> {
     id: JwtKeyId,
     name: &'a str,
     algorithm: Algorithm,
+    /// A JWK.
+    #[schema(value_type = Option<Object>)]
     public_key: Option<&'a Map<String, Value>>,
     jwks_url: Option<&'a str>,
     issuer: &'a str,
@@ -84,10 +87,10 @@ pub async fn create(
     app: web::Data<App>,
     by: VendorAdmin,
     body: Json<RegisterKeyRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<KeyView<'static>>> {
     let now = app.clock.now();
     let key = change::create(&app, &by, new_key(body.0, now)?).await?;
-    Ok(HttpResponse::Created().json(KeyView::new(&app, &key)))
+    Ok(Answer::created(KeyView::new(&app, &key)))
 }
 
 fn new_key(body: RegisterKeyRequest, now: Timestamp) -> Result<JwtKey> {
@@ -143,18 +146,29 @@ fn of_value(key: Value, algorithm: Algorithm) -> Result<Material> {
     Ok(Material::Key(jwk, Box::new(public)))
 }
 
+/// All keys of a vendor.
+#[derive(Serialize, ToSchema)]
+#[schema(as = JwtKeys)]
+pub struct KeysView<'a> {
+    items: Vec<KeyView<'a>>,
+}
+
 /// `GET /api/jwt-keys`: all of them, at most ten.
-pub async fn list(app: web::Data<App>, by: VendorAdmin) -> Result<HttpResponse> {
+pub async fn list(app: web::Data<App>, by: VendorAdmin) -> Result<Answer<KeysView<'static>>> {
     let client = app.db.get().await?;
     let keys = store::all(&client, by.vendor.id).await?;
-    let items: Vec<KeyView<'_>> = keys.iter().map(|key| KeyView::new(&app, key)).collect();
-    Ok(HttpResponse::Ok().json(json!({ "items": items })))
+    let items = keys.iter().map(|key| KeyView::new(&app, key)).collect();
+    Ok(Answer::ok(KeysView { items }))
 }
 
 /// `GET /api/jwt-keys/{jwtKey}`.
-pub async fn show(app: web::Data<App>, by: VendorAdmin, path: JwtKeyPath) -> Result<HttpResponse> {
+pub async fn show(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    path: JwtKeyPath,
+) -> Result<Answer<KeyView<'static>>> {
     let key = change::find(&app, &by, path.0).await?;
-    Ok(HttpResponse::Ok().json(KeyView::new(&app, &key)))
+    Ok(Answer::ok(KeyView::new(&app, &key)))
 }
 
 /// The body of `PATCH /api/jwt-keys/{jwtKey}`; a field left out stays as it is. All else is another key.
@@ -179,10 +193,10 @@ pub async fn change(
     by: VendorAdmin,
     path: JwtKeyPath,
     body: Json<ChangeKeyRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<KeyView<'static>>> {
     let ends_at = body.0.ends_at.map(|ends_at| ends_at.0);
     let key = change::update(&app, &by, path.0, body.0.name.as_ref(), ends_at).await?;
-    Ok(HttpResponse::Ok().json(KeyView::new(&app, &key)))
+    Ok(Answer::ok(KeyView::new(&app, &key)))
 }
 
 /// `DELETE /api/jwt-keys/{jwtKey}`.
@@ -190,13 +204,21 @@ pub async fn remove(
     app: web::Data<App>,
     by: VendorAdmin,
     path: JwtKeyPath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Deleted>> {
     change::remove(&app, &by, path.0).await?;
-    Ok(HttpResponse::Ok().json(json!({ "deleted": true })))
+    Ok(Answer::ok(Deleted::DONE))
+}
+
+/// What a vendor demands of its client plugins, as answers show it.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ClientRules)]
+pub struct RulesView {
+    signed_clients_only: bool,
 }
 
 /// `GET /api/client-rules`: what the vendor demands of its client plugins.
-pub async fn show_rules(app: web::Data<App>, by: VendorAdmin) -> Result<HttpResponse> {
+pub async fn show_rules(app: web::Data<App>, by: VendorAdmin) -> Result<Answer<RulesView>> {
     app.directory.fresh().await?;
     let vendor = app.directory.by_id(by.vendor.id).ok_or(Error::NotFound)?;
     Ok(rules(vendor.signed_clients_only))
@@ -215,7 +237,7 @@ pub async fn update_rules(
     app: web::Data<App>,
     by: VendorAdmin,
     body: Json<RulesRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<RulesView>> {
     let only = match body.0.signed_clients_only {
         Some(only) => {
             change::set_signed_only(&app, &by, only)
@@ -227,6 +249,8 @@ pub async fn update_rules(
     Ok(rules(only))
 }
 
-fn rules(signed_clients_only: bool) -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "signedClientsOnly": signed_clients_only }))
+fn rules(signed_clients_only: bool) -> Answer<RulesView> {
+    Answer::ok(RulesView {
+        signed_clients_only,
+    })
 }

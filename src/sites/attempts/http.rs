@@ -7,7 +7,7 @@
 
 use std::net::IpAddr;
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -15,12 +15,14 @@ use super::{Reported, store};
 use crate::app::App;
 use crate::auth::VendorAdmin;
 use crate::error::{Error, Result};
-use crate::http::{Page, PageRequest, SiteId};
+use crate::http::{Answer, Page, PageRequest, SiteId};
 use crate::types::{AttemptId, SecretId, SiteUrl};
+use utoipa::ToSchema;
 
 /// A log-in that failed, or a lockdown, as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = LoginAttempt)]
 pub struct AttemptView {
     id: AttemptId,
     /// When the report came.
@@ -32,6 +34,7 @@ pub struct AttemptView {
     site_url: Option<SiteUrl>,
     code: String,
     reason: Option<String>,
+    #[schema(value_type = Option<String>)]
     address: Option<IpAddr>,
     user_agent: Option<String>,
     identifier_hash: Option<String>,
@@ -60,7 +63,7 @@ pub async fn of_vendor(
     app: web::Data<App>,
     by: VendorAdmin,
     page: PageRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Page<AttemptView>>> {
     list(&app, &by, None, page).await
 }
 
@@ -70,7 +73,7 @@ pub async fn of_site(
     by: VendorAdmin,
     id: SiteId,
     page: PageRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Page<AttemptView>>> {
     let id = SecretId::parse(&id.0).map_err(|_| Error::NotFound)?;
     list(&app, &by, Some(&id), page).await
 }
@@ -80,11 +83,11 @@ async fn list(
     by: &VendorAdmin,
     site: Option<&SecretId>,
     page: PageRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Page<AttemptView>>> {
     let before = page.cursor.map(|cursor| cursor.key()).transpose()?;
     let client = app.db.get().await?;
     let before = before.map(AttemptId);
     let rows = store::page(&client, by.vendor.id, site, before, page.limit).await?;
     let page = Page::from_rows(rows, page.limit, |row| row.id.0, AttemptView::from);
-    Ok(HttpResponse::Ok().json(page))
+    Ok(Answer::ok(page))
 }

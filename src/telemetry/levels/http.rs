@@ -5,7 +5,7 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,7 +14,7 @@ use super::{LogLevels, Raised, Standing, set};
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::Result;
-use crate::http::{Json, in_background};
+use crate::http::{Answer, Json, in_background};
 use crate::telemetry::logs;
 
 /// The body of `PUT /api/admin/log-levels`.
@@ -29,16 +29,17 @@ pub struct LogLevelsRequest {
 }
 
 /// What this replica logs.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct LevelsView {
+#[schema(as = LogLevelsInForce)]
+pub struct LevelsView {
     usual: String,
     levels: Option<LogLevels>,
     until: Option<Timestamp>,
 }
 
 /// `GET /api/admin/log-levels`: the usual levels of the replica that answers, and what stands beside them.
-pub async fn show(_operator: Operator) -> Result<HttpResponse> {
+pub async fn show(_operator: Operator) -> Result<Answer<LevelsView>> {
     Ok(shown())
 }
 
@@ -47,13 +48,13 @@ pub async fn change(
     app: web::Data<App>,
     operator: Operator,
     body: Json<LogLevelsRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<LevelsView>> {
     let LogLevelsRequest { levels, seconds } = body.0;
     by(&app, &operator, Some((levels, seconds))).await
 }
 
 /// `DELETE /api/admin/log-levels`: takes back the usual levels in all replicas.
-pub async fn reset(app: web::Data<App>, operator: Operator) -> Result<HttpResponse> {
+pub async fn reset(app: web::Data<App>, operator: Operator) -> Result<Answer<LevelsView>> {
     by(&app, &operator, None).await
 }
 
@@ -61,7 +62,7 @@ async fn by(
     app: &web::Data<App>,
     operator: &Operator,
     asked: Option<(LogLevels, Standing)>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<LevelsView>> {
     let actor = operator.actor();
     in_background(
         app,
@@ -71,13 +72,13 @@ async fn by(
     Ok(shown())
 }
 
-fn shown() -> HttpResponse {
+fn shown() -> Answer<LevelsView> {
     let now = logs::now();
     let (usual, raised) = now.map(|now| (now.usual, now.raised)).unwrap_or_default();
     let (levels, until) = raised
         .map(|Raised { levels, until }| (levels, until))
         .unzip();
-    HttpResponse::Ok().json(LevelsView {
+    Answer::ok(LevelsView {
         usual,
         levels,
         until,

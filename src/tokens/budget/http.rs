@@ -5,7 +5,7 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::auth::{Operator, VendorAdmin};
 use crate::error::{Error, Result};
 use crate::events::Event;
-use crate::http::Json;
+use crate::http::{Answer, Json};
 use crate::vendors::create;
 use crate::vendors::settings::Change;
 
@@ -27,9 +27,10 @@ const SHOWN: i64 = 100;
 const MOST: u32 = 100_000_000;
 
 /// Live tokens of a vendor.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct HolderView {
+#[schema(as = LeaseHolder)]
+pub struct HolderView {
     vendor: String,
     live: u32,
     /// What holds.
@@ -56,8 +57,28 @@ impl HolderView {
     }
 }
 
+/// Live tokens of all.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = LeaseBudget)]
+pub struct BudgetView {
+    live: u32,
+    /// Of these, the service's own.
+    of_service: u32,
+    /// How many may live.
+    cap: u32,
+    /// How many of them public keys may bring it to.
+    public_cap: u32,
+    /// Of one vendor, where an operator said nothing else.
+    vendor_cap: u32,
+    /// Of one address.
+    address_cap: u32,
+    /// Those that hold most.
+    vendors: Vec<HolderView>,
+}
+
 /// `GET /api/admin/lease-budget`: how many tokens live and may, and the vendors that hold most.
-pub async fn show(app: web::Data<App>, _operator: Operator) -> Result<HttpResponse> {
+pub async fn show(app: web::Data<App>, _operator: Operator) -> Result<Answer<BudgetView>> {
     let (now, own) = (app.clock.now(), own_kinds());
     let client = app.db.get().await?;
     let (live, of_service) = store::live(&client, &own, now).await?;
@@ -65,20 +86,19 @@ pub async fn show(app: web::Data<App>, _operator: Operator) -> Result<HttpRespon
     drop(client);
     let caps = &app.config.limits.leases;
     let views = holders.into_iter();
-    let views: Vec<_> = views.map(|holder| HolderView::new(&app, holder)).collect();
-    Ok(HttpResponse::Ok().json(json!({
-        "live": live.saturating_add(of_service),
-        "ofService": of_service,
-        "cap": caps.all,
-        "publicCap": caps.without_reserve(caps.all),
-        "vendorCap": caps.vendor,
-        "addressCap": caps.address,
-        "vendors": views,
-    })))
+    Ok(Answer::ok(BudgetView {
+        live: live.saturating_add(of_service),
+        of_service,
+        cap: caps.all,
+        public_cap: caps.without_reserve(caps.all),
+        vendor_cap: caps.vendor,
+        address_cap: caps.address,
+        vendors: views.map(|holder| HolderView::new(&app, holder)).collect(),
+    }))
 }
 
 /// `GET /api/admin/vendors/{namespace}/lease-budget`.
-pub async fn show_vendor(app: web::Data<App>, by: VendorAdmin) -> Result<HttpResponse> {
+pub async fn show_vendor(app: web::Data<App>, by: VendorAdmin) -> Result<Answer<HolderView>> {
     of_vendor(&app, &by).await
 }
 
@@ -98,7 +118,7 @@ pub async fn change_vendor(
     app: web::Data<App>,
     by: VendorAdmin,
     body: Json<CapRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<HolderView>> {
     let cap = match body.0.cap {
         Change::Unchanged => return of_vendor(&app, &by).await,
         Change::Unsaid => None,
@@ -118,10 +138,10 @@ pub async fn change_vendor(
     of_vendor(&app, &by).await
 }
 
-async fn of_vendor(app: &App, by: &VendorAdmin) -> Result<HttpResponse> {
+async fn of_vendor(app: &App, by: &VendorAdmin) -> Result<Answer<HolderView>> {
     let client = app.db.get().await?;
     let now = app.clock.now();
     let found = store::holders(&client, Some(by.vendor.id), &own_kinds(), now, 1).await?;
     let holder = found.into_iter().next().ok_or(Error::NotFound)?;
-    Ok(HttpResponse::Ok().json(HolderView::new(app, holder)))
+    Ok(Answer::ok(HolderView::new(app, holder)))
 }

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::auth::Operator;
 use crate::credentials::token::Asked;
 use crate::error::{Error, FieldError, Result};
-use crate::http::Json;
+use crate::http::{Answer, Json};
 use crate::tokens::http::WrapTtl;
 use crate::tokens::{Wishes, bound};
 use crate::types::{
@@ -92,9 +92,10 @@ enum WantedKind {
 }
 
 /// The answer.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ExplainView {
+#[schema(as = Explained)]
+pub struct ExplainView {
     allowed: bool,
     decided_by: DecisionView,
     /// The rules that let it pass, in the order they are asked.
@@ -104,8 +105,9 @@ struct ExplainView {
 }
 
 /// The rule that decides: the one that refuses, or the last that lets it pass.
-#[derive(Serialize)]
-struct DecisionView {
+#[derive(Serialize, ToSchema)]
+#[schema(as = ExplainedDecision)]
+pub struct DecisionView {
     rule: &'static str,
     /// Of the refusal, as the caller would be told.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,9 +121,11 @@ struct DecisionView {
     errors: Vec<FieldError>,
 }
 
-#[derive(Serialize)]
+/// The token that would be handed out.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct TokenView {
+#[schema(as = ExplainedToken)]
+pub struct TokenView {
     kind: &'static str,
     role: &'static str,
     policies: Vec<String>,
@@ -157,7 +161,7 @@ pub async fn explain(
     app: web::Data<App>,
     _operator: Operator,
     body: Json<ExplainRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<ExplainView>> {
     let ExplainRequest {
         vendor,
         caller,
@@ -170,7 +174,7 @@ pub async fn explain(
     app.directory.fresh().await?;
     let vendor = vendors::create::named(&app, &namespace).await?;
     let explained = ask(&app, &vendor, &asker, &wanted).await?;
-    Ok(HttpResponse::Ok().json(view(&vendor, explained)))
+    Ok(Answer::ok(view(&vendor, explained)))
 }
 
 fn asker(caller: &AskerRequest) -> Result<Asker> {

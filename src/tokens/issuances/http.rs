@@ -5,10 +5,9 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::revoke::{self, Asker, Counts};
@@ -16,18 +15,24 @@ use super::{Addresses, CallerName, Filter, Issuance, Moment, REACH, State, Stret
 use crate::app::App;
 use crate::auth::{Operator, VendorAdmin};
 use crate::error::{Error, Result};
-use crate::http::{IssuancePath, Json, Page, PageRequest, in_background};
+use crate::http::{Answer, IssuancePath, Json, Page, PageRequest, in_background};
 use crate::tokens::Kind;
 use crate::types::{IssuanceId, SecretId, VendorId};
 
 /// A token as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Issuance)]
 pub struct IssuanceView {
     issuance_id: IssuanceId,
-    #[serde(flatten)]
-    for_operators: Option<ForOperators>,
+    /// For operators: whose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vendor: Option<String>,
+    /// For operators: who knows it can look the token up in OpenBao, and end it there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accessor: Option<String>,
     kind: String,
+    /// `live`, `ending`, `revoked` or `expired`.
     state: &'static str,
     secret_id: Option<String>,
     caller: String,
@@ -46,16 +51,11 @@ pub struct IssuanceView {
     revoke: Option<RevokeView>,
 }
 
-/// Who knows a token's accessor can look it up in OpenBao, and end it there.
-#[derive(Serialize)]
-struct ForOperators {
-    vendor: String,
-    accessor: String,
-}
-
-#[derive(Serialize)]
+/// The end that it was brought to.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct RevokeView {
+#[schema(as = IssuanceRevocation)]
+pub struct RevokeView {
     reason: Option<String>,
     by: Option<String>,
     asked_at: Option<Timestamp>,
@@ -67,10 +67,8 @@ impl IssuanceView {
         Self {
             issuance_id: issuance.id,
             state: issuance.state(now).as_str(),
-            for_operators: for_operator.then_some(ForOperators {
-                vendor: issuance.namespace,
-                accessor: issuance.accessor,
-            }),
+            vendor: for_operator.then_some(issuance.namespace),
+            accessor: for_operator.then_some(issuance.accessor),
             kind: issuance.kind,
             secret_id: issuance.secret_id,
             caller: named(issuance.caller, for_operator),
@@ -161,7 +159,7 @@ pub async fn list(
     app: web::Data<App>,
     by: VendorAdmin,
     request: HttpRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Page<IssuanceView>>> {
     page_of(&app, Some(by.vendor.id), by.is_operator(), &request).await
 }
 
@@ -170,7 +168,7 @@ pub async fn list_all(
     app: web::Data<App>,
     _operator: Operator,
     request: HttpRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Page<IssuanceView>>> {
     page_of(&app, None, true, &request).await
 }
 
@@ -179,14 +177,14 @@ async fn page_of(
     whose: Option<VendorId>,
     for_operator: bool,
     request: &HttpRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Page<IssuanceView>>> {
     let (filter, page) = read_query(request)?;
     let now = app.clock.now();
     let page = read(app, whose, &filter, page, now).await?;
     let Page { items, next_cursor } = page;
     let view = |row| IssuanceView::new(row, now, for_operator);
     let items = items.into_iter().map(view).collect();
-    Ok(HttpResponse::Ok().json(Page { items, next_cursor }))
+    Ok(Answer::ok(Page { items, next_cursor }))
 }
 
 /// A page of the ledger.
@@ -218,11 +216,26 @@ pub async fn show(
     app: web::Data<App>,
     by: VendorAdmin,
     path: IssuancePath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<IssuanceView>> {
     let client = app.db.get().await?;
     let found = store::find(&client, by.vendor.id, path.0).await?;
     let found = found.ok_or(Error::NotFound)?;
-    Ok(HttpResponse::Ok().json(IssuanceView::new(found, app.clock.now(), by.is_operator())))
+    Ok(Answer::ok(IssuanceView::new(
+        found,
+        app.clock.now(),
+        by.is_operator(),
+    )))
+}
+
+/// A token ended, or is to.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Revoked)]
+pub struct RevokedView {
+    /// Whether it is dead.
+    revoked: bool,
+    /// `true` where OpenBao is still to follow.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    queued: bool,
 }
 
 /// `DELETE /api/issuances/{issuance}`: 200 when the token is dead; 202 when OpenBao is still to follow.
@@ -230,16 +243,22 @@ pub async fn revoke(
     app: web::Data<App>,
     by: VendorAdmin,
     path: IssuancePath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<RevokedView>> {
     let dead = in_background(&app, move |app| async move {
         let asker = Asker { actor: by.actor };
         revoke::one(&app, by.vendor.id, path.0, &asker).await
     })
     .await?;
     Ok(if dead {
-        HttpResponse::Ok().json(json!({ "revoked": true }))
+        Answer::ok(RevokedView {
+            revoked: true,
+            queued: false,
+        })
     } else {
-        HttpResponse::Accepted().json(json!({ "revoked": false, "queued": true }))
+        Answer::accepted(RevokedView {
+            revoked: false,
+            queued: true,
+        })
     })
 }
 
@@ -296,13 +315,32 @@ impl RevokeRequest {
     }
 }
 
+/// How many tokens a filter finds, and what became of them.
+#[derive(Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = RevokedCounts)]
+pub struct CountsView {
+    matched: usize,
+    /// How many are dead now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked: Option<usize>,
+    /// How many follow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queued: Option<usize>,
+    /// Of a dry run: how many are to end already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ending: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dry_run: Option<bool>,
+}
+
 /// `POST /api/issuances/revoke`: ends the live tokens that are meant. 202. A dry run counts them, and those of them that
 /// are to end already. 200.
 pub async fn revoke_many(
     app: web::Data<App>,
     by: VendorAdmin,
     body: Json<RevokeRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<CountsView>> {
     if body.0.is_empty() && !body.0.all {
         let detail = "must be true, or something given that tells which tokens are meant";
         return Err(Error::field("all", detail));
@@ -316,7 +354,7 @@ pub async fn revoke_all(
     app: web::Data<App>,
     operator: Operator,
     body: Json<RevokeRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<CountsView>> {
     if body.0.issued_before.is_none() && !body.0.all {
         let detail = "must be true, or issuedBefore given, as all vendors are meant";
         return Err(Error::field("all", detail));
@@ -332,19 +370,26 @@ async fn ended(
     whose: Option<VendorId>,
     body: RevokeRequest,
     by: Asker,
-) -> Result<HttpResponse> {
+) -> Result<Answer<CountsView>> {
     let dry_run = body.dry_run;
     let filter = body.filter(app)?;
     if dry_run {
         let (matched, ending) = revoke::meant(app, whose, &filter).await?;
-        let counts = json!({ "matched": matched, "ending": ending, "dryRun": true });
-        return Ok(HttpResponse::Ok().json(counts));
+        return Ok(Answer::ok(CountsView {
+            matched,
+            ending: Some(ending),
+            dry_run: Some(true),
+            ..CountsView::default()
+        }));
     }
     let Counts { matched, revoked } = in_background(app, move |app| async move {
         revoke::many(&app, whose, &filter, &by).await
     })
     .await?;
-    let queued = matched - revoked;
-    let counts = json!({ "matched": matched, "revoked": revoked, "queued": queued });
-    Ok(HttpResponse::Accepted().json(counts))
+    Ok(Answer::accepted(CountsView {
+        matched,
+        revoked: Some(revoked),
+        queued: Some(matched - revoked),
+        ..CountsView::default()
+    }))
 }

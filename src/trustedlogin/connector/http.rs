@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -18,13 +18,14 @@ use crate::app::App;
 use crate::auth::VendorAdmin;
 use crate::error::{Error, Result};
 use crate::events::Event;
-use crate::http::{Json, in_background};
+use crate::http::{Answer, Json, in_background};
 use crate::types::HookUrl;
 use url::Url;
 
 /// A Connector as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Connector)]
 pub struct ConnectorView {
     /// The beginning of its REST API; `null` where it is not known.
     endpoint: Option<String>,
@@ -52,8 +53,8 @@ async fn view(app: &App, by: &VendorAdmin, problem: Option<&'static str>) -> Res
 }
 
 /// `GET /api/connector`.
-pub async fn show(app: web::Data<App>, by: VendorAdmin) -> Result<HttpResponse> {
-    Ok(HttpResponse::Ok().json(view(&app, &by, None).await?))
+pub async fn show(app: web::Data<App>, by: VendorAdmin) -> Result<Answer<ConnectorView>> {
+    Ok(Answer::ok(view(&app, &by, None).await?))
 }
 
 /// A change of where clients send webhooks of their own.
@@ -108,7 +109,7 @@ pub async fn update(
     app: web::Data<App>,
     by: VendorAdmin,
     body: Json<UpdateConnectorRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<ConnectorView>> {
     let set = in_background(&app, move |app: Arc<App>| async move {
         let client_webhook = body.0.client_webhook_url.checked(&app).await?;
         let mut problem = None;
@@ -122,7 +123,7 @@ pub async fn update(
         }
         view(&app, &by, problem).await
     });
-    Ok(HttpResponse::Ok().json(set.await?))
+    Ok(Answer::ok(set.await?))
 }
 
 /// Why it could not be asked for its key, if it could not.

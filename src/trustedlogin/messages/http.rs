@@ -5,10 +5,9 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::json;
 
 use super::super::fields::Body;
 use super::super::own_account;
@@ -17,8 +16,9 @@ use crate::app::App;
 use crate::auth::{ConnectorVendor, PluginOrVendor};
 use crate::error::{Error, Result};
 use crate::http::limit::Report;
-use crate::http::{Json, client_address};
+use crate::http::{Answer, Deleted, Json, client_address};
 use crate::types::VendorId;
+use utoipa::ToSchema;
 
 /// Of one answer.
 const MOST: i64 = 500;
@@ -26,9 +26,11 @@ const MOST: i64 = 500;
 const LARGEST: i64 = 2 << 20;
 
 /// A message as its Connector reads it.
-#[derive(Serialize)]
-struct MessageView {
+#[derive(Serialize, ToSchema)]
+#[schema(as = TrustedLoginMessage)]
+pub struct MessageView {
     id: i64,
+    #[schema(value_type = i64)]
     account_id: VendorId,
     envelope: String,
     nonce: String,
@@ -38,6 +40,7 @@ struct MessageView {
     #[serde(rename = "ref")]
     reference: Option<String>,
     access_key_fingerprint: Option<String>,
+    /// Unix seconds.
     created_at: i64,
 }
 
@@ -59,6 +62,20 @@ impl MessageView {
     }
 }
 
+/// A message was taken.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TrustedLoginPosted)]
+pub struct PostedView {
+    id: i64,
+    /// Unix seconds.
+    created_at: i64,
+}
+
+/// Messages, the oldest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TrustedLoginMessages)]
+pub struct MessagesView(Vec<MessageView>);
+
 /// `POST /api/v1/accounts/{id}/messages`: a sealed message for the vendor. 201.
 pub async fn post(
     app: web::Data<App>,
@@ -66,7 +83,7 @@ pub async fn post(
     request: HttpRequest,
     account: web::Path<String>,
     body: Json<Body>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<PostedView>> {
     let vendor = caller.vendor().id;
     if *account != vendor.to_string() {
         return Err(Error::NotFound);
@@ -75,8 +92,10 @@ pub async fn post(
     app.limits.check_report(vendor, Report::Message, from)?;
     let sealed = Sealed::of(&body.0)?;
     let (id, at) = super::post(&app, vendor, caller.actor(), &sealed).await?;
-    let answer = json!({ "id": id, "created_at": at.as_second() });
-    Ok(HttpResponse::Created().json(answer))
+    Ok(Answer::created(PostedView {
+        id,
+        created_at: at.as_second(),
+    }))
 }
 
 /// `GET /api/v1/accounts/{id}/messages?since=`: the oldest first, in pages that end with a second. Other parameters are passed over.
@@ -85,14 +104,14 @@ pub async fn list(
     caller: ConnectorVendor,
     request: HttpRequest,
     account: web::Path<String>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<MessagesView>> {
     let vendor = caller.0.vendor.id;
     own_account(&caller.0, &account)?;
     let since = since(request.query_string())?;
     let client = app.db.get().await?;
     let messages = store::since(&client, vendor, since, (MOST, LARGEST)).await?;
     let views = messages.into_iter().map(|m| MessageView::new(vendor, m));
-    Ok(HttpResponse::Ok().json(views.collect::<Vec<_>>()))
+    Ok(Answer::ok(MessagesView(views.collect())))
 }
 
 /// `DELETE /api/v1/accounts/{id}/messages/{message}`: 200, also where there is none (any more).
@@ -100,16 +119,16 @@ pub async fn delete(
     app: web::Data<App>,
     caller: ConnectorVendor,
     path: web::Path<(String, String)>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Deleted>> {
     let (account, id) = path.into_inner();
     own_account(&caller.0, &account)?;
     let id = id.parse().map_err(|_| Error::NotFound)?;
     let answer = if super::delete(&app, &caller.0, id).await? {
-        json!({ "deleted": true })
+        Deleted::DONE
     } else {
-        json!({ "deleted": false, "reason": "unknown_message_id" })
+        Deleted::nothing("unknown_message_id")
     };
-    Ok(HttpResponse::Ok().json(answer))
+    Ok(Answer::ok(answer))
 }
 
 /// The time in Unix seconds that a query asks from; without one, from the beginning.

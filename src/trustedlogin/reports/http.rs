@@ -5,8 +5,7 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
+use actix_web::{HttpRequest, web};
 
 use super::super::fields::Body;
 use super::read;
@@ -14,9 +13,32 @@ use crate::app::App;
 use crate::auth::PluginOrVendor;
 use crate::error::{Error, Result};
 use crate::http::limit::Report;
-use crate::http::{Json, SiteId, client_address, in_background};
+use crate::http::{Answer, Json, SiteId, client_address, in_background};
 use crate::sites::attempts;
-use crate::types::SecretId;
+use crate::types::{AttemptId, SecretId};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A lockdown was noted.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TrustedLoginReported)]
+pub struct ReportedView {
+    success: bool,
+}
+
+/// A log-in that failed was noted.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TrustedLoginAttempt)]
+pub struct NotedView {
+    id: AttemptId,
+}
+
+/// Somebody may log in still.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TrustedLoginVerified)]
+pub struct VerifiedView {
+    verified: bool,
+}
 
 /// `POST /api/v1/report-brute-force`: a site's lockdown. 200.
 pub async fn lockdown(
@@ -24,7 +46,7 @@ pub async fn lockdown(
     caller: PluginOrVendor,
     request: HttpRequest,
     body: Json<Body>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<ReportedView>> {
     let from = client_address(&app, &request);
     let vendor = caller.vendor().id;
     app.limits.check_report(vendor, Report::Lockdown, from)?;
@@ -33,7 +55,7 @@ pub async fn lockdown(
         attempts::lockdown(&app, &caller, attempt).await
     });
     report.await?;
-    Ok(HttpResponse::Ok().json(json!({ "success": true })))
+    Ok(Answer::ok(ReportedView { success: true }))
 }
 
 /// `POST /api/v1/sites/{secretId}/login-attempts`: a log-in that failed. 201.
@@ -43,14 +65,14 @@ pub async fn failed(
     request: HttpRequest,
     id: SiteId,
     body: Json<Body>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<NotedView>> {
     let from = client_address(&app, &request);
     let vendor = caller.vendor().id;
     app.limits.check_report(vendor, Report::Attempt, from)?;
     let id = SecretId::parse(&id.0).map_err(|_| Error::NotFound)?;
     let attempt = read::failed(&body.0)?;
     let id = attempts::failed(&app, &caller, id, attempt).await?;
-    Ok(HttpResponse::Created().json(json!({ "id": id })))
+    Ok(Answer::created(NotedView { id }))
 }
 
 /// `POST /api/v1/sites/{secretId}/verify-identifier`: whether somebody may log in still. Clients look at the status only.
@@ -59,12 +81,12 @@ pub async fn verify(
     caller: PluginOrVendor,
     id: SiteId,
     body: Json<Body>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<VerifiedView>> {
     let id = SecretId::parse(&id.0).map_err(|_| Error::NotFound)?;
     read::seen(&body.0)?;
     let verified = in_background(&app, move |app| async move {
         attempts::verify(&app, &caller, &id).await
     });
     verified.await?;
-    Ok(HttpResponse::Ok().json(json!({ "verified": true })))
+    Ok(Answer::ok(VerifiedView { verified: true }))
 }

@@ -7,9 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
 
 use super::super::fields::Body;
 use super::super::{own_account, subscribed};
@@ -17,20 +15,54 @@ use super::{Opening, new_site, open};
 use crate::app::App;
 use crate::auth::{self, ConnectorVendor, PluginOrVendor, Remover};
 use crate::error::{Error, Result};
-use crate::http::{Json, SiteId};
+use crate::http::{Answer, Deleted, Json, SiteId};
 use crate::sites::envelope::put;
 use crate::sites::remove::{self, Removal};
 use crate::sites::search::{Found, MOST, bad_number, search};
 use crate::sites::{State, store};
 use crate::telemetry;
-use crate::types::{AccessKey, SecretId};
+use crate::types::{AccessKey, HookUrl, SecretId};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// An envelope was stored.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = TrustedLoginStored)]
+pub struct StoredView {
+    success: bool,
+    site_id: SecretId,
+    /// Where the client may send webhooks of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook_url: Option<HookUrl>,
+}
+
+/// Secret ids by access key.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TrustedLoginFound)]
+pub struct FoundView(BTreeMap<String, Vec<SecretId>>);
+
+/// An envelope as its Connector reads it, signed over the other fields in their canonical form.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = TrustedLoginEnvelope)]
+pub struct EnvelopeView {
+    identifier: String,
+    site_url: String,
+    /// Of the client, in hexadecimal digits.
+    public_key: String,
+    nonce: String,
+    /// The client's labels, as PHP writes them: `[]` where there are none.
+    meta_data: serde_json::Value,
+    signature: String,
+}
 
 /// `POST /api/v1/sites`: stores a sealed envelope; again, with the same access key, to extend it. 201.
 pub async fn register(
     app: web::Data<App>,
     caller: PluginOrVendor,
     body: Json<Body>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<StoredView>> {
     subscribed(caller.vendor())?;
     let (site, public_key) = new_site(&body.0)?;
     telemetry::current().seen.note_site(&site.secret_id);
@@ -39,14 +71,15 @@ pub async fn register(
     if shown.is_none_or(|key| caller.vendor().live_key(key, now).is_none()) {
         return Err(Error::field("publicKey", "must be the vendor's public key"));
     }
-    let mut answer = json!({ "success": true, "siteId": site.secret_id });
-    if let Some(url) = &caller.vendor().client_webhook {
-        answer["webhookUrl"] = json!(url);
-    }
+    let answer = StoredView {
+        success: true,
+        site_id: site.secret_id.clone(),
+        webhook_url: caller.vendor().client_webhook.clone(),
+    };
     let worker = app.clone().into_inner();
     app.detached(async move { put::put(&worker, &caller, &site).await })
         .await?;
-    Ok(HttpResponse::Created().json(answer))
+    Ok(Answer::created(answer))
 }
 
 /// `DELETE /api/v1/sites/{secretId}`: 201 where it is gone now, 200 where there was none, 202 where OpenBao is still to
@@ -56,15 +89,12 @@ pub async fn delete(
     caller: Remover,
     request: HttpRequest,
     id: SiteId,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Deleted>> {
     // A delete key is the plugins' of 2019.
     let Remover::Known(caller) = caller else {
         return Err(auth::refused(&app, &request));
     };
-    let unknown = || {
-        let reason = json!({ "deleted": false, "reason": "unknown_secret_id" });
-        Ok(HttpResponse::Ok().json(reason))
-    };
+    let unknown = || Ok(Answer::ok(Deleted::nothing("unknown_secret_id")));
     let Ok(id) = SecretId::parse(&id.0) else {
         return unknown();
     };
@@ -77,10 +107,8 @@ pub async fn delete(
     }
     Ok(
         match remove::remove(&app, vendor, &id, caller.actor()).await? {
-            Removal::Done => HttpResponse::Created().json(json!({ "deleted": true })),
-            Removal::Queued => {
-                HttpResponse::Accepted().json(json!({ "deleted": false, "queued": true }))
-            }
+            Removal::Done => Answer::created(Deleted::DONE),
+            Removal::Queued => Answer::accepted(Deleted::QUEUED),
         },
     )
 }
@@ -92,7 +120,7 @@ pub async fn find(
     caller: ConnectorVendor,
     account: web::Path<String>,
     body: Json<Body>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<FoundView>> {
     let vendor = &caller.0.vendor;
     own_account(&caller.0, &account)?;
     subscribed(vendor)?;
@@ -108,7 +136,7 @@ pub async fn find(
     let keys = asked.into_iter().map(AccessKey::try_from);
     let keys: Vec<AccessKey> = keys.filter_map(std::result::Result::ok).collect();
     if keys.is_empty() {
-        return Ok(HttpResponse::NoContent().finish());
+        return Ok(Answer::other(HttpResponse::NoContent().finish()));
     }
     let mut found: BTreeMap<String, Vec<SecretId>> = BTreeMap::new();
     for Found { key, site } in search(&app, vendor, &keys, "vendor").await? {
@@ -116,9 +144,9 @@ pub async fn find(
         ids.push(site.secret_id);
     }
     if found.is_empty() {
-        return Ok(HttpResponse::NoContent().finish());
+        return Ok(Answer::other(HttpResponse::NoContent().finish()));
     }
-    Ok(HttpResponse::Ok().json(found))
+    Ok(Answer::ok(FoundView(found)))
 }
 
 /// `POST /api/v1/sites/{accountId}/{secretId}/get-envelope`: an envelope, signed, for a Connector that signed a nonce.
@@ -127,7 +155,7 @@ pub async fn open(
     caller: ConnectorVendor,
     path: web::Path<(String, String)>,
     body: Json<Body>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<EnvelopeView>> {
     let (account, id) = path.into_inner();
     own_account(&caller.0, &account)?;
     subscribed(&caller.0.vendor)?;
@@ -140,7 +168,5 @@ pub async fn open(
     let worker = app.clone().into_inner();
     let opened = app.detached(async move { open::open(&worker, &caller.0, &id, &asked).await });
     let opened = opened.await?;
-    Ok(HttpResponse::Ok()
-        .content_type(ContentType::json())
-        .body(opened))
+    Ok(Answer::written(opened))
 }

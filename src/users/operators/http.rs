@@ -5,26 +5,26 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::log_in::{self, Begun, Shown};
 use crate::app::App;
 use crate::auth::{self, EnrollingPerson, Person};
 use crate::error::{Error, Result};
-use crate::http::{Json, PageRequest, SessionPath, in_background};
+use crate::http::{Answer, Changed, Json, Page, PageRequest, SessionPath, in_background};
 use crate::types::{Secret, SessionId, UserName};
 use crate::users::accounts::own::http::{
-    BeginTotpRequest, ChangePasswordRequest, ConfirmTotpRequest, RemoveTotpRequest,
+    BeginTotpRequest, BegunTotpView, ChangePasswordRequest, ConfirmTotpRequest, RemoveTotpRequest,
+    TotpView,
 };
 use crate::users::accounts::own::{self, Own};
 use crate::users::accounts::proof::Second;
 use crate::users::accounts::recovery;
 use crate::users::accounts::sessions::Which;
-use crate::users::accounts::sessions::http::{end, page};
+use crate::users::accounts::sessions::http::{EndedView, SessionView, end, page};
 
 /// The body of `POST /api/admin/sessions`.
 #[derive(Deserialize, ToSchema)]
@@ -40,8 +40,9 @@ pub struct LogInRequest {
 }
 
 /// An operator's new session: its token is shown once.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = OperatorSession)]
 pub struct BegunView {
     id: String,
     #[serde(serialize_with = "Secret::serialize_exposed")]
@@ -59,7 +60,7 @@ pub async fn log_in(
     app: web::Data<App>,
     request: HttpRequest,
     body: Json<LogInRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<BegunView>> {
     let body = body.0;
     let second = match (body.otp, body.recovery_code) {
         (Some(_), Some(_)) => {
@@ -75,7 +76,7 @@ pub async fn log_in(
     };
     let origin = auth::origin(&app, &request);
     match log_in::log_in(&app.clone().into_inner(), shown, &origin).await {
-        Ok(begun) => Ok(HttpResponse::Created().json(BegunView::from(begun))),
+        Ok(begun) => Ok(Answer::created(BegunView::from(begun))),
         Err(Error::CredentialsInvalid) => Err(auth::refused(&app, &request)),
         Err(error) => Err(error),
     }
@@ -99,12 +100,12 @@ pub async fn list(
     app: web::Data<App>,
     person: Person,
     wanted: PageRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Page<SessionView>>> {
     page(&app, &person.account, Some(person.session), wanted).await
 }
 
 /// `DELETE /api/admin/sessions`: all, also the one that asks.
-pub async fn remove_all(app: web::Data<App>, person: Person) -> Result<HttpResponse> {
+pub async fn remove_all(app: web::Data<App>, person: Person) -> Result<Answer<EndedView>> {
     let actor = person.account.actor();
     end(&app, person.account, Which::All, actor).await
 }
@@ -114,7 +115,7 @@ pub async fn remove(
     app: web::Data<App>,
     person: EnrollingPerson,
     path: SessionPath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<EndedView>> {
     let EnrollingPerson(person) = person;
     let own = SessionId(person.session);
     let id = path.0.unwrap_or(own);
@@ -124,8 +125,9 @@ pub async fn remove(
 }
 
 /// An operator's own account as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = OperatorAccount)]
 pub struct OwnView {
     name: UserName,
     /// Whether a second factor is in force.
@@ -142,11 +144,11 @@ pub struct OwnView {
 }
 
 /// `GET /api/admin/account`.
-pub async fn show(app: web::Data<App>, person: EnrollingPerson) -> Result<HttpResponse> {
+pub async fn show(app: web::Data<App>, person: EnrollingPerson) -> Result<Answer<OwnView>> {
     let EnrollingPerson(person) = person;
     let account = person.account;
     let client = app.db.get().await?;
-    Ok(HttpResponse::Ok().json(OwnView {
+    Ok(Answer::ok(OwnView {
         recovery_codes: recovery::store::left(&client, account.id).await?,
         name: account.name,
         totp: account.totp_confirmed_at.is_some(),
@@ -175,14 +177,14 @@ pub async fn change_password(
     app: web::Data<App>,
     person: EnrollingPerson,
     body: Json<ChangePasswordRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Changed>> {
     let ChangePasswordRequest { current, new } = body.0;
     let own = own(person.0);
     in_background(&app, move |app| async move {
         own::change_password(&app, &own, &current, &new).await
     })
     .await?;
-    Ok(HttpResponse::Ok().json(json!({ "changed": true })))
+    Ok(Answer::ok(Changed::DONE))
 }
 
 /// `POST /api/admin/account/totp`: the secret of a second factor, shown once; in force with its first code. 201.
@@ -190,21 +192,22 @@ pub async fn begin_totp(
     app: web::Data<App>,
     person: EnrollingPerson,
     body: Json<BeginTotpRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<BegunTotpView>> {
     let own = own(person.0);
     let begun = in_background(&app, move |app| async move {
         own::begin_totp(&app, &own, &body.0.password).await
     });
-    let begun = begun.await?;
-    Ok(HttpResponse::Created().json(json!({
-        "totpSecret": begun.secret.expose(),
-        "otpauthUrl": begun.url.expose(),
-    })))
+    Ok(Answer::created(begun.await?.into()))
 }
 
-fn codes_view(codes: &[Secret]) -> serde_json::Value {
-    let codes: Vec<&str> = codes.iter().map(Secret::expose).collect();
-    json!(codes)
+/// The second factor is in force.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = OperatorTotp)]
+pub struct ConfirmedTotpView {
+    totp: bool,
+    #[serde(serialize_with = "Secret::serialize_each")]
+    recovery_codes: Vec<Secret>,
 }
 
 /// `PUT /api/admin/account/totp`: puts the second factor into force; the recovery codes are shown once.
@@ -212,14 +215,15 @@ pub async fn confirm_totp(
     app: web::Data<App>,
     person: EnrollingPerson,
     body: Json<ConfirmTotpRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<ConfirmedTotpView>> {
     let own = own(person.0);
     let codes = in_background(&app, move |app| async move {
         own::confirm_totp(&app, &own, body.0.code()).await
     });
-    let codes = codes.await?;
-    let view = json!({ "totp": true, "recoveryCodes": codes_view(&codes) });
-    Ok(HttpResponse::Ok().json(view))
+    Ok(Answer::ok(ConfirmedTotpView {
+        totp: true,
+        recovery_codes: codes.await?,
+    }))
 }
 
 /// `DELETE /api/admin/account/totp`: to set another one up. Until then no session of the operator is good for more.
@@ -227,13 +231,22 @@ pub async fn remove_totp(
     app: web::Data<App>,
     person: Person,
     body: Json<RemoveTotpRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<TotpView>> {
     let own = own(person);
     in_background(&app, move |app| async move {
         own::remove_totp(&app, &own, &body.0.password, body.0.code()).await
     })
     .await?;
-    Ok(HttpResponse::Ok().json(json!({ "totp": false })))
+    Ok(Answer::ok(TotpView::new(false)))
+}
+
+/// New recovery codes, shown once.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = RecoveryCodes)]
+pub struct RecoveryCodesView {
+    #[serde(serialize_with = "Secret::serialize_each")]
+    recovery_codes: Vec<Secret>,
 }
 
 /// `POST /api/admin/account/recovery-codes`: new ones in the place of all before, shown once. 201.
@@ -241,11 +254,12 @@ pub async fn renew_recovery_codes(
     app: web::Data<App>,
     person: Person,
     body: Json<RemoveTotpRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<RecoveryCodesView>> {
     let own = own(person);
     let codes = in_background(&app, move |app| async move {
         own::renew_recovery_codes(&app, &own, &body.0.password, body.0.code()).await
     });
-    let view = json!({ "recoveryCodes": codes_view(&codes.await?) });
-    Ok(HttpResponse::Created().json(view))
+    Ok(Answer::created(RecoveryCodesView {
+        recovery_codes: codes.await?,
+    }))
 }

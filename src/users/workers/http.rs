@@ -5,10 +5,9 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::change::{self, Wanted};
@@ -17,12 +16,13 @@ use super::{Patterns, TokenTtl, Worker};
 use crate::app::App;
 use crate::auth::VendorAdmin;
 use crate::error::{Error, Result};
-use crate::http::{Json, Page, PageRequest, WorkerPath, in_background};
+use crate::http::{Answer, Deleted, Json, Page, PageRequest, WorkerPath, in_background};
 use crate::types::{Name, Secret, WorkerId};
 
 /// A worker as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Worker)]
 pub struct WorkerView {
     /// What it logs in with: `BACKEND_USERNAME` of the workers' SDK.
     login: String,
@@ -66,7 +66,7 @@ pub async fn create(
     app: web::Data<App>,
     by: VendorAdmin,
     body: Json<CreateWorkerRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<WithKeyView>> {
     let wanted = Wanted {
         name: body.0.name,
         patterns: body.0.keys,
@@ -74,17 +74,34 @@ pub async fn create(
     };
     let made = in_background(&app, move |app| async move {
         let (worker, key) = change::create(&app, &by, &wanted).await?;
-        Ok(with_key(&by, worker, &key))
+        Ok(with_key(&by, worker, key))
     });
-    Ok(HttpResponse::Created().json(made.await?))
+    Ok(Answer::created(made.await?))
 }
 
-fn with_key(by: &VendorAdmin, worker: Worker, key: &Secret) -> serde_json::Value {
-    json!({ "worker": WorkerView::new(by, worker), "workerKey": key.expose() })
+/// A worker with its key, shown once.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = WorkerWithKey)]
+pub struct WithKeyView {
+    worker: WorkerView,
+    #[serde(serialize_with = "Secret::serialize_exposed")]
+    worker_key: Secret,
+}
+
+fn with_key(by: &VendorAdmin, worker: Worker, worker_key: Secret) -> WithKeyView {
+    WithKeyView {
+        worker: WorkerView::new(by, worker),
+        worker_key,
+    }
 }
 
 /// `GET /api/workers`: a page.
-pub async fn list(app: web::Data<App>, by: VendorAdmin, page: PageRequest) -> Result<HttpResponse> {
+pub async fn list(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    page: PageRequest,
+) -> Result<Answer<Page<WorkerView>>> {
     let after = page.cursor.map(|cursor| cursor.key()).transpose()?;
     let client = app.db.get().await?;
     let rows = store::page(&client, by.vendor.id, after.map(WorkerId), page.limit).await?;
@@ -94,16 +111,20 @@ pub async fn list(app: web::Data<App>, by: VendorAdmin, page: PageRequest) -> Re
         |worker| worker.id.0,
         |worker| WorkerView::new(&by, worker),
     );
-    Ok(HttpResponse::Ok().json(page))
+    Ok(Answer::ok(page))
 }
 
 /// `GET /api/workers/{login}`.
-pub async fn show(app: web::Data<App>, by: VendorAdmin, path: WorkerPath) -> Result<HttpResponse> {
+pub async fn show(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    path: WorkerPath,
+) -> Result<Answer<WorkerView>> {
     let id = path.of(&by)?;
     let client = app.db.get().await?;
     let worker = store::find(&client, by.vendor.id, id).await?;
     let worker = worker.ok_or(Error::NotFound)?;
-    Ok(HttpResponse::Ok().json(WorkerView::new(&by, worker)))
+    Ok(Answer::ok(WorkerView::new(&by, worker)))
 }
 
 /// The body of `PATCH /api/workers/{login}`; a field left out stays as it is.
@@ -121,7 +142,7 @@ pub async fn update(
     by: VendorAdmin,
     path: WorkerPath,
     body: Json<UpdateWorkerRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<WorkerView>> {
     let id = path.of(&by)?;
     let view = in_background(&app, move |app| async move {
         let changes = Changes {
@@ -132,7 +153,7 @@ pub async fn update(
         let worker = change::update(&app, &by, id, &changes).await?;
         Ok(WorkerView::new(&by, worker))
     });
-    Ok(HttpResponse::Ok().json(view.await?))
+    Ok(Answer::ok(view.await?))
 }
 
 /// `DELETE /api/workers/{login}`: with its keys, sessions and tokens.
@@ -140,13 +161,13 @@ pub async fn remove(
     app: web::Data<App>,
     by: VendorAdmin,
     path: WorkerPath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Deleted>> {
     let id = path.of(&by)?;
     in_background(&app, move |app| async move {
         change::remove(&app, &by, id).await
     })
     .await?;
-    Ok(HttpResponse::Ok().json(json!({ "deleted": true })))
+    Ok(Answer::ok(Deleted::DONE))
 }
 
 /// The body of `POST /api/workers/{login}/keys`.
@@ -166,7 +187,7 @@ pub async fn rotate_key(
     by: VendorAdmin,
     path: WorkerPath,
     body: Json<RotateKeyRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<WithKeyView>> {
     let id = path.of(&by)?;
     let overlap = body.0.overlap.unwrap_or(24 * 3600);
     if overlap > LONGEST_OVERLAP {
@@ -175,7 +196,7 @@ pub async fn rotate_key(
     let overlap = SignedDuration::from_secs(overlap.into());
     let made = in_background(&app, move |app| async move {
         let (worker, key) = change::rotate_key(&app, &by, id, overlap).await?;
-        Ok(with_key(&by, worker, &key))
+        Ok(with_key(&by, worker, key))
     });
-    Ok(HttpResponse::Created().json(made.await?))
+    Ok(Answer::created(made.await?))
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Vendor, create};
@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::events::Event;
 use store::Open;
+use utoipa::ToSchema;
 
 /// Of one pass.
 const LONGEST: Duration = Duration::from_secs(8);
@@ -36,8 +37,9 @@ const SETTLED: SignedDuration = SignedDuration::from_secs(150);
 const ACTOR: &str = "task:cancel_vendors";
 
 /// How far a cancellation has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = CancellationStage)]
 pub enum Stage {
     /// Keys end, and tokens are revoked.
     Tokens,
@@ -89,8 +91,9 @@ impl Stage {
 }
 
 /// What operators see of a cancellation.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Cancellation)]
 pub struct Progress {
     /// What is at work.
     pub stage: Stage,

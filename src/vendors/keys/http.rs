@@ -5,7 +5,7 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -15,8 +15,9 @@ use super::{reissue, rotate, set_end};
 use crate::app::App;
 use crate::auth::{KeyRing, VendorAdmin};
 use crate::error::{Error, Result};
-use crate::http::{Json, KeyPairPath, Page, PageRequest, in_background};
+use crate::http::{Answer, Json, KeyPairPath, Page, PageRequest, in_background};
 use crate::types::{ExpiresAt, KeyId};
+use crate::vendors::claim::KeyPairView;
 
 const DAY: u32 = 24 * 3600;
 /// Copies of a plugin with the old public key are in the field for long.
@@ -24,9 +25,10 @@ const OVERLAP: u32 = 30 * DAY;
 const LONGEST: u32 = 366 * DAY;
 
 /// A key pair as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct PairView {
+#[schema(as = KeyPair)]
+pub struct PairView {
     id: KeyId,
     public_key: String,
     /// 1 for the first.
@@ -59,14 +61,18 @@ impl PairView {
 }
 
 /// `GET /api/key-pairs`: the newest first.
-pub async fn list(app: web::Data<App>, by: VendorAdmin, page: PageRequest) -> Result<HttpResponse> {
+pub async fn list(
+    app: web::Data<App>,
+    by: VendorAdmin,
+    page: PageRequest,
+) -> Result<Answer<Page<PairView>>> {
     let before: Option<i32> = page.cursor.map(|cursor| cursor.key()).transpose()?;
     let client = app.db.get().await?;
     let rows = store::page(&client, by.vendor.id, before, page.limit).await?;
     let (keys, now) = (app.keys()?, app.clock.now());
     let view = |pair: Pair| PairView::new(keys, &pair, now);
     let page = Page::from_rows(rows, page.limit, |pair| pair.generation, view);
-    Ok(HttpResponse::Ok().json(page))
+    Ok(Answer::ok(page))
 }
 
 /// The body of `POST /api/key-pairs`.
@@ -78,9 +84,11 @@ pub struct RotateRequest {
     overlap: Option<u32>,
 }
 
-#[derive(Serialize)]
+/// A key pair, shown once.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct MadeView {
+#[schema(as = MadeKeyPair)]
+pub struct MadeView {
     #[serde(flatten)]
     pair: PairView,
     private_key: String,
@@ -91,7 +99,7 @@ pub async fn create(
     app: web::Data<App>,
     by: VendorAdmin,
     body: Json<RotateRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<MadeView>> {
     let overlap = body.0.overlap.unwrap_or(OVERLAP);
     if overlap > LONGEST {
         let rule = format!("must be 0 to {LONGEST} seconds");
@@ -107,7 +115,7 @@ pub async fn create(
         pair: PairView::new(app.keys()?, &made.pair, app.clock.now()),
         private_key: made.private.expose().to_owned(),
     };
-    Ok(HttpResponse::Created().json(view))
+    Ok(Answer::created(view))
 }
 
 /// The body of `PATCH /api/key-pairs/{pair}`.
@@ -125,7 +133,7 @@ pub async fn update(
     by: VendorAdmin,
     path: KeyPairPath,
     body: Json<EndRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<PairView>> {
     let now = app.clock.now();
     let ends = body.0.ends_at.0;
     let longest = now
@@ -146,7 +154,7 @@ pub async fn remove(
     app: web::Data<App>,
     by: VendorAdmin,
     path: KeyPairPath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<PairView>> {
     let now = app.clock.now();
     end(&app, by, path, Some(now)).await
 }
@@ -156,7 +164,7 @@ async fn end(
     by: VendorAdmin,
     path: KeyPairPath,
     ends: Option<Timestamp>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<PairView>> {
     let id = path.0.ok_or(Error::LastKeyPair)?;
     let pair = in_background(
         app,
@@ -164,7 +172,7 @@ async fn end(
     )
     .await?;
     let view = PairView::new(app.keys()?, &pair, app.clock.now());
-    Ok(HttpResponse::Ok().json(view))
+    Ok(Answer::ok(view))
 }
 
 /// `POST /api/admin/vendors/{namespace}/key-pairs/{pair}/private-key`: another private key for a pair whose private key was
@@ -173,7 +181,7 @@ pub async fn replace_private_key(
     app: web::Data<App>,
     by: VendorAdmin,
     path: KeyPairPath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<KeyPairView>> {
     let view = reissue(&app, &by.vendor, path.0, &by.actor).await?;
-    Ok(HttpResponse::Ok().json(view))
+    Ok(Answer::ok(view))
 }

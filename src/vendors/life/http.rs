@@ -5,12 +5,12 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::Result;
-use crate::http::{Confirmed, NamespacePath, in_background};
+use crate::http::{Answer, Confirmed, NamespacePath, in_background};
 use crate::types::Namespace;
 use crate::vendors::cancel::Progress;
 use crate::vendors::{Status, VendorView, create, http};
@@ -20,9 +20,9 @@ pub async fn suspend(
     app: web::Data<App>,
     operator: Operator,
     path: NamespacePath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<VendorView>> {
     let view = set(&app, &operator, path.0, Status::Suspended).await?;
-    Ok(HttpResponse::Ok().json(view))
+    Ok(Answer::ok(view))
 }
 
 /// `POST /api/admin/vendors/{namespace}/resume`: ends that.
@@ -30,9 +30,9 @@ pub async fn resume(
     app: web::Data<App>,
     operator: Operator,
     path: NamespacePath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<VendorView>> {
     let view = set(&app, &operator, path.0, Status::Active).await?;
-    Ok(HttpResponse::Ok().json(view))
+    Ok(Answer::ok(view))
 }
 
 /// `DELETE /api/admin/vendors/{namespace}?confirm={namespace}`: cancels a vendor for good. 202 while what is left of it is
@@ -42,16 +42,15 @@ pub async fn cancel(
     operator: Operator,
     path: NamespacePath,
     confirmed: Confirmed,
-) -> Result<HttpResponse> {
+) -> Result<Answer<VendorView>> {
     confirmed.names(&path.0)?;
     let view = set(&app, &operator, path.0, Status::Cancelled).await?;
     let is_done = view.cancellation.as_ref().is_some_and(Progress::is_done);
-    let mut answer = if is_done {
-        HttpResponse::Ok()
+    Ok(if is_done {
+        Answer::ok(view)
     } else {
-        HttpResponse::Accepted()
-    };
-    Ok(answer.json(view))
+        Answer::accepted(view)
+    })
 }
 
 async fn set(

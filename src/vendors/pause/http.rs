@@ -5,7 +5,7 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,15 +14,16 @@ use super::{Changes, Pause, store};
 use crate::app::App;
 use crate::auth::VendorAdmin;
 use crate::error::{Error, FieldError, Result};
-use crate::http::{Json, in_background};
+use crate::http::{Answer, Json, in_background};
 use crate::types::ExpiresAt;
 
 /// A year.
 const LONGEST: SignedDuration = SignedDuration::from_hours(365 * 24);
 
 /// A pause as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = SupportPause)]
 pub struct PauseView {
     paused: bool,
     /// Its end; `null` where support is not paused.
@@ -31,9 +32,9 @@ pub struct PauseView {
     lockdown_pause_minutes: i32,
 }
 
-fn shown(app: &App, pause: &Pause) -> HttpResponse {
+fn shown(app: &App, pause: &Pause) -> Answer<PauseView> {
     let until = pause.in_force(app.clock.now());
-    HttpResponse::Ok().json(PauseView {
+    Answer::ok(PauseView {
         paused: until.is_some(),
         until,
         pause_on_lockdown: pause.on_lockdown,
@@ -42,7 +43,7 @@ fn shown(app: &App, pause: &Pause) -> HttpResponse {
 }
 
 /// `GET /api/support-pause`.
-pub async fn show(app: web::Data<App>, by: VendorAdmin) -> Result<HttpResponse> {
+pub async fn show(app: web::Data<App>, by: VendorAdmin) -> Result<Answer<PauseView>> {
     let client = app.db.get().await?;
     let pause = store::find(&client, by.vendor.id).await?;
     Ok(shown(&app, &pause.ok_or(Error::NotFound)?))
@@ -83,7 +84,7 @@ pub async fn set(
     app: web::Data<App>,
     by: VendorAdmin,
     body: Json<PauseRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<PauseView>> {
     let until = body.0.end(app.clock.now())?;
     let set = in_background(&app, move |app| async move {
         super::set(&app, &by, until).await
@@ -92,7 +93,7 @@ pub async fn set(
 }
 
 /// `DELETE /api/support-pause`: ends the pause in force, if there is one.
-pub async fn end(app: web::Data<App>, by: VendorAdmin) -> Result<HttpResponse> {
+pub async fn end(app: web::Data<App>, by: VendorAdmin) -> Result<Answer<PauseView>> {
     Ok(shown(&app, &super::end(&app, &by).await?))
 }
 
@@ -109,7 +110,7 @@ pub async fn change(
     app: web::Data<App>,
     by: VendorAdmin,
     body: Json<ChangePauseRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<PauseView>> {
     let minutes = body.0.lockdown_pause_minutes;
     if minutes.is_some_and(|minutes| !(1..=1440).contains(&minutes)) {
         return Err(Error::field("lockdownPauseMinutes", "must be 1 to 1440"));

@@ -5,26 +5,28 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use serde::Serialize;
 
-use super::{Drift, examine, repair, store};
+use super::{Drift, Finding, examine, repair, store};
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::Result;
-use crate::http::{NamespacePath, Page, PageRequest, in_background};
+use crate::http::{Answer, NamespacePath, Page, PageRequest, in_background};
 use crate::vendors::create;
+use utoipa::ToSchema;
 
 /// What was found of a vendor.
-#[derive(Serialize)]
-struct View {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Repair)]
+pub struct RepairView {
     namespace: String,
     /// Whether all is as it should be now.
     whole: bool,
     found: Vec<Drift>,
 }
 
-impl View {
+impl RepairView {
     fn new(namespace: String, found: Vec<Drift>) -> Self {
         Self {
             namespace,
@@ -39,11 +41,11 @@ pub async fn show(
     app: web::Data<App>,
     _operator: Operator,
     path: NamespacePath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<RepairView>> {
     let vendor = create::named(&app, &path.0).await?;
     vendor.refuse_cancelled()?;
     let found = examine(&app, &vendor).await?;
-    Ok(HttpResponse::Ok().json(View::new(path.0.to_string(), found)))
+    Ok(Answer::ok(RepairView::new(path.0.to_string(), found)))
 }
 
 /// `POST /api/admin/vendors/{namespace}/repair`: makes whole what is missing of a vendor in OpenBao, or was changed there.
@@ -51,7 +53,7 @@ pub async fn run(
     app: web::Data<App>,
     operator: Operator,
     path: NamespacePath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<RepairView>> {
     let vendor = create::named(&app, &path.0).await?;
     let actor = operator.actor();
     let found = in_background(
@@ -59,7 +61,7 @@ pub async fn run(
         |app| async move { repair(&app, &vendor, &actor).await },
     )
     .await?;
-    Ok(HttpResponse::Ok().json(View::new(path.0.to_string(), found)))
+    Ok(Answer::ok(RepairView::new(path.0.to_string(), found)))
 }
 
 /// `GET /api/admin/findings`: what was found in OpenBao that the service leaves alone, the oldest first.
@@ -67,10 +69,10 @@ pub async fn findings(
     app: web::Data<App>,
     _operator: Operator,
     page: PageRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Page<Finding>>> {
     let after: Option<i64> = page.cursor.map(|cursor| cursor.key()).transpose()?;
     let client = app.db.get().await?;
     let rows = store::findings(&client, after.unwrap_or(0), page.limit).await?;
     let page = Page::from_rows(rows, page.limit, |finding| finding.id, |finding| finding);
-    Ok(HttpResponse::Ok().json(page))
+    Ok(Answer::ok(page))
 }

@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::types::VendorId;
+use utoipa::ToSchema;
 use wanted::Wanted;
 
 /// Each vendor is compared this often.
@@ -36,8 +37,9 @@ const SECOND_LOOK: Duration = Duration::from_millis(250);
 const ACTOR: &str = "task:reconcile_vendors";
 
 /// How something in OpenBao is, compared with what it should be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = DriftState)]
 pub enum State {
     /// As it should be.
     Right,
@@ -50,7 +52,7 @@ pub enum State {
 }
 
 /// Something that is not as it should be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Drift {
     /// `engine`, `policy` or `role`.
     pub what: &'static str,
@@ -63,7 +65,7 @@ pub struct Drift {
 }
 
 /// Something that was found and left alone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Finding {
     /// Its place in the list.
     #[serde(skip)]

@@ -7,30 +7,33 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use serde::Serialize;
 
 use super::{Changes, KindSettings, TokenSettings};
 use crate::app::App;
 use crate::auth::VendorAdmin;
 use crate::error::{Error, Result};
-use crate::http::Json;
+use crate::http::{Answer, Json};
 use crate::tokens::Kind;
 use crate::tokens::terms::{MOST_USES, SHORTEST, Terms};
+use utoipa::ToSchema;
 
 /// What a vendor says, and what comes of it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct SettingsView {
+#[schema(as = TokenSettings)]
+pub struct SettingsView {
     kinds: BTreeMap<&'static str, KindView>,
     wrap: WrapView,
     give_back: bool,
 }
 
 /// Of one kind: what holds, what the vendor says (`null`: nothing), and what it may say.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct KindView {
+#[schema(as = TokenKindSettings)]
+pub struct KindView {
     ttl: u32,
     max_ttl: u32,
     uses: Option<u32>,
@@ -40,17 +43,21 @@ struct KindView {
     most_uses: u32,
 }
 
-#[derive(Serialize)]
+/// What a vendor says of a kind.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct SaidView {
+#[schema(as = SaidTokenSettings)]
+pub struct SaidView {
     ttl: Option<u32>,
     max_ttl: Option<u32>,
     uses: Option<u32>,
 }
 
-#[derive(Serialize)]
+/// How tokens come wrapped.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct WrapView {
+#[schema(as = WrapSettings)]
+pub struct WrapView {
     only: bool,
     min_ttl: u32,
     max_ttl: u32,
@@ -91,10 +98,10 @@ impl KindView {
 }
 
 /// `GET /api/token-settings`.
-pub async fn show(app: web::Data<App>, by: VendorAdmin) -> Result<HttpResponse> {
+pub async fn show(app: web::Data<App>, by: VendorAdmin) -> Result<Answer<SettingsView>> {
     app.directory.fresh().await?;
     let vendor = app.directory.by_id(by.vendor.id).ok_or(Error::NotFound)?;
-    Ok(HttpResponse::Ok().json(SettingsView::new(&vendor.token_settings)))
+    Ok(Answer::ok(SettingsView::new(&vendor.token_settings)))
 }
 
 /// `PATCH /api/token-settings`: for the tokens handed out from now on.
@@ -102,7 +109,7 @@ pub async fn change(
     app: web::Data<App>,
     by: VendorAdmin,
     body: Json<Changes>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<SettingsView>> {
     let settings = super::change(&app, &by, &body.0).await?;
-    Ok(HttpResponse::Ok().json(SettingsView::new(&settings)))
+    Ok(Answer::ok(SettingsView::new(&settings)))
 }

@@ -5,7 +5,7 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -13,12 +13,14 @@ use super::{Delivery, store};
 use crate::app::App;
 use crate::auth::WebhookAdmin;
 use crate::error::{Error, Result};
-use crate::http::{DeliveryPath, Page, PageRequest, WebhookPath};
+use crate::http::{Answer, DeliveryPath, Page, PageRequest, WebhookPath};
 use crate::types::DeliveryId;
+use utoipa::ToSchema;
 
 /// A message as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Delivery)]
 pub struct DeliveryView {
     id: DeliveryId,
     #[serde(rename = "type")]
@@ -63,9 +65,9 @@ pub async fn test(
     app: web::Data<App>,
     by: WebhookAdmin,
     path: WebhookPath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<DeliveryView>> {
     let delivery = super::test(&app.into_inner(), &by, path.0).await?;
-    Ok(HttpResponse::Accepted().json(DeliveryView::from(delivery)))
+    Ok(Answer::accepted(DeliveryView::from(delivery)))
 }
 
 /// `GET /api/webhooks/{webhook}/deliveries`: a page, the newest first.
@@ -74,14 +76,14 @@ pub async fn list(
     by: WebhookAdmin,
     path: WebhookPath,
     page: PageRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Page<DeliveryView>>> {
     let before = page.cursor.map(|cursor| cursor.key()).transpose()?;
     let (client, owner) = (app.db.get().await?, by.owner);
     let endpoint = crate::webhooks::store::find(&client, owner, path.0).await?;
     let endpoint = endpoint.ok_or(Error::NotFound)?;
     let rows = store::page(&client, owner, endpoint.id, before, page.limit).await?;
     let page = Page::from_rows(rows, page.limit, |row| row.id, DeliveryView::from);
-    Ok(HttpResponse::Ok().json(page))
+    Ok(Answer::ok(page))
 }
 
 /// `POST /api/webhooks/{webhook}/deliveries/{delivery}/replay`: sends it again, from the first try. 202.
@@ -89,7 +91,7 @@ pub async fn replay(
     app: web::Data<App>,
     by: WebhookAdmin,
     path: DeliveryPath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<DeliveryView>> {
     let delivery = super::replay(&app.into_inner(), &by, path.0, path.1).await?;
-    Ok(HttpResponse::Accepted().json(DeliveryView::from(delivery)))
+    Ok(Answer::accepted(DeliveryView::from(delivery)))
 }

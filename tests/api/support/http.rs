@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::app::TestApp;
-use super::description;
+use super::description::{self, Came};
 
 /// A call that is being built.
 pub struct Call<'a> {
@@ -92,7 +92,15 @@ impl<'a> Call<'a> {
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
         remember(self.test, &json);
         if called.1.as_str().starts_with(&self.test.url) {
-            description::assert_holds(called.0.as_str(), called.1.path(), status);
+            let media_type = headers
+                .get("content-type")
+                .map(|value| value.to_str().unwrap());
+            let came = Came {
+                status,
+                media_type,
+                text: &text,
+            };
+            description::assert_holds(called.0.as_str(), called.1.path(), &came);
         }
         Answer {
             status,

@@ -5,23 +5,23 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{Changes, Groups, UserRules, Wanted, store};
 use crate::app::App;
 use crate::auth::UserAdmin;
 use crate::error::Result;
-use crate::http::{Json, Page, PageRequest, UserPath, in_background};
+use crate::http::{Answer, Deleted, Json, Page, PageRequest, UserPath, in_background};
 use crate::types::{GroupName, Secret, UserName};
 use crate::users::accounts::Account;
 
 /// A user as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = User)]
 pub struct UserView {
     name: UserName,
     /// `name@namespace`.
@@ -63,8 +63,10 @@ pub struct CreateUserRequest {
     groups: Groups,
 }
 
-#[derive(Serialize)]
-struct CreatedView {
+/// A user, and its password where the service made it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CreatedUser)]
+pub struct CreatedView {
     user: UserView,
     #[serde(
         serialize_with = "Secret::serialize_optional",
@@ -78,7 +80,7 @@ pub async fn create(
     app: web::Data<App>,
     by: UserAdmin,
     body: Json<CreateUserRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<CreatedView>> {
     let CreateUserRequest {
         name,
         password,
@@ -94,11 +96,15 @@ pub async fn create(
         let user = UserView::new(&by, account);
         Ok(CreatedView { user, password })
     });
-    Ok(HttpResponse::Created().json(made.await?))
+    Ok(Answer::created(made.await?))
 }
 
 /// `GET /api/users`: a page, by name.
-pub async fn list(app: web::Data<App>, by: UserAdmin, page: PageRequest) -> Result<HttpResponse> {
+pub async fn list(
+    app: web::Data<App>,
+    by: UserAdmin,
+    page: PageRequest,
+) -> Result<Answer<Page<UserView>>> {
     let after: Option<String> = page.cursor.map(|cursor| cursor.key()).transpose()?;
     let client = app.db.get().await?;
     let vendor = by.by.vendor.id;
@@ -109,13 +115,13 @@ pub async fn list(app: web::Data<App>, by: UserAdmin, page: PageRequest) -> Resu
         |account| account.name.as_str().to_owned(),
         |account| UserView::new(&by, account),
     );
-    Ok(HttpResponse::Ok().json(page))
+    Ok(Answer::ok(page))
 }
 
 /// `GET /api/users/{user}`.
-pub async fn show(app: web::Data<App>, by: UserAdmin, path: UserPath) -> Result<HttpResponse> {
+pub async fn show(app: web::Data<App>, by: UserAdmin, path: UserPath) -> Result<Answer<UserView>> {
     let account = super::find(&app, &by, &path.of(&by)?).await?;
-    Ok(HttpResponse::Ok().json(UserView::new(&by, account)))
+    Ok(Answer::ok(UserView::new(&by, account)))
 }
 
 /// The body of `PATCH /api/users/{user}`; a field left out stays as it is.
@@ -137,7 +143,7 @@ pub async fn update(
     by: UserAdmin,
     path: UserPath,
     body: Json<UpdateUserRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<UserView>> {
     let name = path.of(&by)?;
     let changes = Changes {
         groups: body.0.groups,
@@ -150,27 +156,33 @@ pub async fn update(
         let account = super::update(&app, &by, &name, &changes).await?;
         Ok(UserView::new(&by, account))
     });
-    Ok(HttpResponse::Ok().json(view.await?))
+    Ok(Answer::ok(view.await?))
 }
 
 /// `DELETE /api/users/{user}`: with its sessions and access tokens.
-pub async fn remove(app: web::Data<App>, by: UserAdmin, path: UserPath) -> Result<HttpResponse> {
+pub async fn remove(app: web::Data<App>, by: UserAdmin, path: UserPath) -> Result<Answer<Deleted>> {
     let name = path.of(&by)?;
     in_background(&app, move |app| async move {
         super::remove(&app, &by, &name).await
     })
     .await?;
-    Ok(HttpResponse::Ok().json(json!({ "deleted": true })))
+    Ok(Answer::ok(Deleted::DONE))
 }
 
-#[derive(Serialize)]
-struct GroupView {
+/// A group that users are in.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Group)]
+pub struct GroupView {
     name: String,
     members: i64,
 }
 
 /// `GET /api/groups`: a page of the groups that users are in.
-pub async fn groups(app: web::Data<App>, by: UserAdmin, page: PageRequest) -> Result<HttpResponse> {
+pub async fn groups(
+    app: web::Data<App>,
+    by: UserAdmin,
+    page: PageRequest,
+) -> Result<Answer<Page<GroupView>>> {
     let after: Option<String> = page.cursor.map(|cursor| cursor.key()).transpose()?;
     let client = app.db.get().await?;
     let vendor = by.by.vendor.id;
@@ -181,21 +193,22 @@ pub async fn groups(app: web::Data<App>, by: UserAdmin, page: PageRequest) -> Re
         |(name, _)| name.clone(),
         |(name, members)| GroupView { name, members },
     );
-    Ok(HttpResponse::Ok().json(page))
+    Ok(Answer::ok(page))
 }
 
 /// What a vendor demands of its users, as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = UserRules)]
 pub struct UserRulesView {
     require_totp: bool,
 }
 
 /// `GET /api/user-rules`.
-pub async fn show_rules(app: web::Data<App>, by: UserAdmin) -> Result<HttpResponse> {
+pub async fn show_rules(app: web::Data<App>, by: UserAdmin) -> Result<Answer<UserRulesView>> {
     let client = app.db.get().await?;
     let UserRules { require_totp } = store::rules(&client, by.by.vendor.id).await?;
-    Ok(HttpResponse::Ok().json(UserRulesView { require_totp }))
+    Ok(Answer::ok(UserRulesView { require_totp }))
 }
 
 /// The body of `PATCH /api/user-rules`; a field left out stays as it is.
@@ -210,7 +223,7 @@ pub async fn update_rules(
     app: web::Data<App>,
     by: UserAdmin,
     body: Json<UpdateUserRulesRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<UserRulesView>> {
     if let Some(require_totp) = body.0.require_totp {
         let (to, by) = (UserRules { require_totp }, by.clone());
         in_background(&app, move |app| async move {

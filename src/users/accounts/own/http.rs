@@ -5,22 +5,23 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::Own;
 use crate::app::App;
 use crate::auth::{EnrollingUser, User};
 use crate::error::Result;
-use crate::http::{Json, in_background};
+use crate::http::{Answer, Changed, Json, in_background};
 use crate::types::{GroupName, Secret, UserName};
+use crate::users::accounts::totp::Begun;
 
 /// One's own account as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Account)]
 pub struct OwnView {
     name: UserName,
     /// `name@namespace`.
@@ -36,14 +37,14 @@ pub struct OwnView {
 }
 
 /// `GET /api/user`.
-pub async fn show(user: EnrollingUser) -> Result<HttpResponse> {
+pub async fn show(user: EnrollingUser) -> Result<Answer<OwnView>> {
     let User {
         vendor,
         account,
         enrolling,
         ..
     } = user.0;
-    Ok(HttpResponse::Ok().json(OwnView {
+    Ok(Answer::ok(OwnView {
         login: account.login(&vendor.namespace),
         name: account.name,
         groups: account.groups,
@@ -70,14 +71,14 @@ pub async fn change_password(
     app: web::Data<App>,
     user: User,
     body: Json<ChangePasswordRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Changed>> {
     let ChangePasswordRequest { current, new } = body.0;
     let own = Own::of(&app, &user);
     in_background(&app, move |app| async move {
         super::change_password(&app, &own, &current, &new).await
     })
     .await?;
-    Ok(HttpResponse::Ok().json(json!({ "changed": true })))
+    Ok(Answer::ok(Changed::DONE))
 }
 
 /// A user who asks by anything but an access token.
@@ -94,21 +95,54 @@ pub struct BeginTotpRequest {
     pub password: Secret,
 }
 
+/// The secret of a second factor, shown once.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = TotpBegun)]
+pub struct BegunTotpView {
+    /// In base32.
+    #[serde(serialize_with = "Secret::serialize_exposed")]
+    totp_secret: Secret,
+    /// The same for an app, as a QR code holds it.
+    #[serde(serialize_with = "Secret::serialize_exposed")]
+    otpauth_url: Secret,
+}
+
+impl From<Begun> for BegunTotpView {
+    fn from(begun: Begun) -> Self {
+        Self {
+            totp_secret: begun.secret,
+            otpauth_url: begun.url,
+        }
+    }
+}
+
+/// Whether a second factor is in force.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Totp)]
+pub struct TotpView {
+    totp: bool,
+}
+
+impl TotpView {
+    /// It is, or it is not.
+    #[must_use]
+    pub fn new(totp: bool) -> Self {
+        Self { totp }
+    }
+}
+
 /// `POST /api/user/totp`: the secret of a second factor, shown once; in force with its first code. 201.
 pub async fn begin_totp(
     app: web::Data<App>,
     user: EnrollingUser,
     body: Json<BeginTotpRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<BegunTotpView>> {
     let own = own_session(&app, &user.0)?;
     let begun = in_background(&app, move |app| async move {
         super::begin_totp(&app, &own, &body.0.password).await
     });
-    let begun = begun.await?;
-    Ok(HttpResponse::Created().json(json!({
-        "totpSecret": begun.secret.expose(),
-        "otpauthUrl": begun.url.expose(),
-    })))
+    Ok(Answer::created(begun.await?.into()))
 }
 
 /// The body of `PUT /api/user/totp`.
@@ -150,13 +184,13 @@ pub async fn confirm_totp(
     app: web::Data<App>,
     user: EnrollingUser,
     body: Json<ConfirmTotpRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<TotpView>> {
     let own = own_session(&app, &user.0)?;
     in_background(&app, move |app| async move {
         super::confirm_totp(&app, &own, body.0.code()).await
     })
     .await?;
-    Ok(HttpResponse::Ok().json(json!({ "totp": true })))
+    Ok(Answer::ok(TotpView::new(true)))
 }
 
 /// The body of `DELETE /api/user/totp`.
@@ -181,11 +215,11 @@ pub async fn remove_totp(
     app: web::Data<App>,
     user: User,
     body: Json<RemoveTotpRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<TotpView>> {
     let own = own_session(&app, &user)?;
     in_background(&app, move |app| async move {
         super::remove_totp(&app, &own, &body.0.password, body.0.code()).await
     })
     .await?;
-    Ok(HttpResponse::Ok().json(json!({ "totp": false })))
+    Ok(Answer::ok(TotpView::new(false)))
 }

@@ -5,23 +5,25 @@
     reason = "the table in error.rs is the contract of every handler"
 )]
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{Made, Revoker, Session, Which, make_token, revoke, store};
 use crate::app::App;
 use crate::auth::{EnrollingUser, User, UserAdmin};
 use crate::error::{Error, Result};
-use crate::http::{Json, Page, PageRequest, SessionPath, UserPath, UserSessionPath, in_background};
-use crate::types::{Name, SessionId};
+use crate::http::{
+    Answer, Json, Page, PageRequest, SessionPath, UserPath, UserSessionPath, in_background,
+};
+use crate::types::{Name, Secret, SessionId};
 use crate::users::accounts::{Account, manage};
 
 /// A session or access token as answers show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = UserSession)]
 pub struct SessionView {
     id: String,
     /// `session` or `token`.
@@ -59,7 +61,7 @@ pub async fn page(
     account: &Account,
     current: Option<i64>,
     page: PageRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Page<SessionView>>> {
     let after = page.cursor.map(|cursor| cursor.key()).transpose()?;
     let (client, now) = (app.db.get().await?, app.clock.now());
     let (vendor, user) = (account.vendor, account.id);
@@ -70,11 +72,15 @@ pub async fn page(
         |session| session.id.0,
         |session| SessionView::new(session, current),
     );
-    Ok(HttpResponse::Ok().json(page))
+    Ok(Answer::ok(page))
 }
 
 /// `GET /api/user/sessions`: a page of one's own.
-pub async fn list(app: web::Data<App>, user: User, wanted: PageRequest) -> Result<HttpResponse> {
+pub async fn list(
+    app: web::Data<App>,
+    user: User,
+    wanted: PageRequest,
+) -> Result<Answer<Page<SessionView>>> {
     page(&app, &user.account, user.session(), wanted).await
 }
 
@@ -90,12 +96,23 @@ pub struct CreateTokenRequest {
 
 const DAY: u32 = 24 * 3600;
 
+/// An access token, shown once.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = UserToken)]
+pub struct MadeView {
+    id: String,
+    #[serde(serialize_with = "Secret::serialize_exposed")]
+    token: Secret,
+    expires_at: Timestamp,
+}
+
 /// `POST /api/user/sessions`: an access token, shown once. 201.
 pub async fn create(
     app: web::Data<App>,
     user: User,
     body: Json<CreateTokenRequest>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<MadeView>> {
     let seconds = body.0.expires_in.unwrap_or(90 * DAY);
     if !(60..=365 * DAY).contains(&seconds) {
         return Err(Error::field("expiresIn", "must be 60 to 31536000 seconds"));
@@ -109,15 +126,15 @@ pub async fn create(
         token,
         expires_at,
     } = made.await?;
-    Ok(HttpResponse::Created().json(json!({
-        "id": id.to_string(),
-        "token": token.expose(),
-        "expiresAt": expires_at,
-    })))
+    Ok(Answer::created(MadeView {
+        id: id.to_string(),
+        token,
+        expires_at,
+    }))
 }
 
 /// `DELETE /api/user/sessions`: all, also the one that asks.
-pub async fn remove_all(app: web::Data<App>, user: User) -> Result<HttpResponse> {
+pub async fn remove_all(app: web::Data<App>, user: User) -> Result<Answer<EndedView>> {
     end_own(&app, user, Which::All).await
 }
 
@@ -126,7 +143,7 @@ pub async fn remove(
     app: web::Data<App>,
     user: EnrollingUser,
     path: SessionPath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<EndedView>> {
     let user = user.0;
     let own = user.session().map(SessionId);
     let id = path.0.or(own).ok_or(Error::NotFound)?;
@@ -136,9 +153,17 @@ pub async fn remove(
     end_own(&app, user, Which::One(id)).await
 }
 
-async fn end_own(app: &web::Data<App>, user: User, which: Which) -> Result<HttpResponse> {
+async fn end_own(app: &web::Data<App>, user: User, which: Which) -> Result<Answer<EndedView>> {
     let actor = user.account.actor();
     end(app, user.account, which, actor).await
+}
+
+/// What ended.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SessionsEnded)]
+pub struct EndedView {
+    /// How many sessions and access tokens.
+    ended: u64,
 }
 
 /// Ends sessions of somebody.
@@ -147,12 +172,14 @@ pub async fn end(
     account: Account,
     which: Which,
     actor: String,
-) -> Result<HttpResponse> {
+) -> Result<Answer<EndedView>> {
     let ended = in_background(app, move |app| async move {
         let by = Revoker { actor: &actor };
         revoke(&app, &account, which, &by).await
     });
-    Ok(HttpResponse::Ok().json(json!({ "ended": ended.await? })))
+    Ok(Answer::ok(EndedView {
+        ended: ended.await?,
+    }))
 }
 
 /// `GET /api/users/{user}/sessions`: a page.
@@ -161,7 +188,7 @@ pub async fn list_of_user(
     by: UserAdmin,
     path: UserPath,
     wanted: PageRequest,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Page<SessionView>>> {
     let account = manage::find(&app, &by, &path.of(&by)?).await?;
     page(&app, &account, None, wanted).await
 }
@@ -171,7 +198,7 @@ pub async fn remove_all_of_user(
     app: web::Data<App>,
     by: UserAdmin,
     path: UserPath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<EndedView>> {
     let account = manage::find(&app, &by, &path.of(&by)?).await?;
     let UserAdmin { by, .. } = by;
     end(&app, account, Which::All, by.actor).await
@@ -182,7 +209,7 @@ pub async fn remove_of_user(
     app: web::Data<App>,
     by: UserAdmin,
     path: UserSessionPath,
-) -> Result<HttpResponse> {
+) -> Result<Answer<EndedView>> {
     let account = manage::find(&app, &by, &path.0.of(&by)?).await?;
     let UserAdmin { by, .. } = by;
     end(&app, account, Which::One(path.1), by.actor).await
