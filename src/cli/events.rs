@@ -8,6 +8,7 @@ use clap::Subcommand;
 use tokio_util::sync::CancellationToken;
 
 use super::out;
+use super::progress::Progress;
 use crate::config::{self, Env};
 use crate::db::Pool;
 use crate::events::chain::{self, Found};
@@ -48,7 +49,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     };
     let stop = CancellationToken::new();
     let keeper = tokio::spawn(Arc::clone(&issuer).keep(stop.clone()));
+    let progress = Progress::of_work("Going over the trail");
     let found = chain::verify(&pool, &issuer, only).await;
+    drop(progress);
     stop.cancel();
     keeper.await.ok();
     let found = found.context("the trail could not be gone over")?;

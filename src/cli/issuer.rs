@@ -19,6 +19,9 @@ pub enum Args {
         /// As its tokens say it in `iss`, to the byte
         #[arg(value_parser = IssuerUrl::parse)]
         issuer: IssuerUrl,
+        /// What its tokens may be signed with: `EdDSA`, ES256, RS256; can be given several times
+        #[arg(long = "algorithm", required = true)]
+        algorithms: Vec<String>,
         #[command(flatten)]
         trust: Trust,
     },
@@ -27,6 +30,9 @@ pub enum Args {
         /// Its id
         #[arg(value_parser = issuer)]
         issuer: IssuerId,
+        /// What its tokens may be signed with, in place of what was said; can be given several times
+        #[arg(long = "algorithm")]
+        algorithms: Vec<String>,
         #[command(flatten)]
         trust: Trust,
         /// Find the keys where the issuer says they are
@@ -70,22 +76,19 @@ pub struct Trust {
     /// Where its keys are; without it: where the issuer says itself
     #[arg(long, value_parser = KeySetUrl::parse)]
     key_set_url: Option<KeySetUrl>,
-    /// What its tokens may be signed with: `EdDSA`, ES256, RS256; can be given several times
-    #[arg(long = "algorithm")]
-    algorithms: Vec<String>,
     /// A claim that says whose a workload is; can be given several times; without it: those of the usual platforms
     #[arg(long = "workload-claim")]
     workload_claims: Vec<String>,
 }
 
 impl Trust {
-    fn into_body(self) -> Map<String, Value> {
+    fn into_body(self, algorithms: Vec<String>) -> Map<String, Value> {
         let mut body = Map::new();
         if let Some(url) = self.key_set_url {
             body.insert("keySetUrl".to_owned(), json!(url));
         }
         for (name, values) in [
-            ("algorithms", self.algorithms),
+            ("algorithms", algorithms),
             ("workloadClaims", self.workload_claims),
         ] {
             if !values.is_empty() {
@@ -107,17 +110,22 @@ fn issuer(text: &str) -> Result<IssuerId, String> {
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let one = |id: IssuerId| format!("{BASE}/{id}");
     let (method, path, body) = match args {
-        Args::Add { issuer, trust } => {
-            let mut body = trust.into_body();
+        Args::Add {
+            issuer,
+            algorithms,
+            trust,
+        } => {
+            let mut body = trust.into_body(algorithms);
             body.insert("issuer".to_owned(), json!(issuer));
             (Method::POST, BASE.to_owned(), Some(Value::Object(body)))
         }
         Args::Update {
             issuer,
+            algorithms,
             trust,
             discover,
         } => {
-            let mut body = trust.into_body();
+            let mut body = trust.into_body(algorithms);
             if discover {
                 body.insert("keySetUrl".to_owned(), Value::Null);
             }

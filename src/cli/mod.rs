@@ -24,6 +24,7 @@ mod operator;
 mod out;
 mod paging;
 mod password;
+mod progress;
 mod remote;
 mod serve;
 mod shell;

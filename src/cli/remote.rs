@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow};
 use reqwest::Method;
 use serde_json::Value;
 
+use super::progress::Progress;
 use crate::config::{self, Env, RemoteConfig};
 use crate::types::Secret;
 
@@ -108,6 +109,7 @@ impl Remote {
             .header("content-type", "application/x-ndjson")
             .timeout(LONGEST_FILE)
             .body(lines);
+        let _progress = Progress::of_work("Sending, and waiting for what comes of it");
         answer_of(request).await
     }
 
@@ -139,6 +141,7 @@ impl Remote {
                 .context("reading the answer")?;
             return Err(refusal(status, &body));
         }
+        let progress = Progress::of_file();
         loop {
             let piece = tokio::time::timeout(LONGEST_PAUSE, answer.chunk()).await;
             let piece = piece
@@ -146,7 +149,10 @@ impl Remote {
                 .map_err(reqwest::Error::without_url)
                 .context("the file was cut off")?;
             match piece {
-                Some(piece) => take(&piece)?,
+                Some(piece) => {
+                    progress.add(piece.len());
+                    take(&piece)?;
+                }
                 None => return Ok(()),
             }
         }

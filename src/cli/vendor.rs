@@ -1,5 +1,6 @@
 //! `gatehouse vendor`.
 
+mod cancel;
 mod repair;
 pub mod settings;
 mod token_settings;
@@ -65,6 +66,9 @@ pub enum Args {
         /// The same namespace once more
         #[arg(long, value_parser = namespace)]
         confirm: Namespace,
+        /// Wait until nothing is left of it
+        #[arg(long)]
+        wait: bool,
     },
     /// Show how many tokens of a vendor live and may, or say how many may
     LeaseBudget {
@@ -212,10 +216,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
         Args::Suspend { namespace } => order(&remote, &namespace, "suspend").await?,
         Args::Resume { namespace } => order(&remote, &namespace, "resume").await?,
-        Args::Cancel { namespace, confirm } => {
-            let path = format!("{base}/{namespace}?confirm={confirm}");
-            remote.call(Method::DELETE, &path, None).await?
-        }
+        Args::Cancel {
+            namespace,
+            confirm,
+            wait,
+        } => cancel::run(&remote, (&namespace, &confirm), wait).await?,
         Args::LeaseBudget { namespace, cap } => {
             let path = format!("{base}/{namespace}/lease-budget");
             let cap = settings::present([("cap", cap)]);

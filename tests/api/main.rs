@@ -24,6 +24,7 @@ mod claim;
 mod cli;
 mod cli_callers;
 mod cli_operators;
+mod cli_progress;
 mod cli_routes;
 mod cli_users;
 mod connector;

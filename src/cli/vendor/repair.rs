@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::cli::out;
 use crate::cli::paging::Paging;
+use crate::cli::progress::Progress;
 use crate::cli::remote::Remote;
 use crate::types::Namespace;
 
@@ -25,7 +26,9 @@ pub async fn run(remote: &Remote, one: Option<&Namespace>, dry_run: bool) -> any
         anyhow::ensure!(is_whole(&answer), "something is not as it should be");
         return Ok(());
     }
+    let progress = Progress::of_work("Looking");
     let (mut cursor, mut left) = (None::<String>, 0);
+    let mut done = 0_usize;
     loop {
         let page = Paging { limit: 100, cursor };
         let path = page.of("/api/admin/vendors");
@@ -35,16 +38,20 @@ pub async fn run(remote: &Remote, one: Option<&Namespace>, dry_run: bool) -> any
                 continue;
             }
             let namespace = vendor["namespace"].as_str().unwrap_or_default();
+            progress.say(format!(
+                "{namespace}; {done} vendors done, {left} not whole;"
+            ));
             match repaired(namespace).await {
                 Ok(answer) => {
                     left += u32::from(!is_whole(&answer));
-                    out::line(&answer.to_string())?;
+                    progress.beside(|| out::line(&answer.to_string()))?;
                 }
                 Err(error) => {
                     left += 1;
-                    out::note(&format!("{namespace}: {error:#}"));
+                    progress.beside(|| out::note(&format!("{namespace}: {error:#}")));
                 }
             }
+            done += 1;
         }
         cursor = page["nextCursor"].as_str().map(str::to_owned);
         if cursor.is_none() {

@@ -59,7 +59,7 @@ pub enum Stage {
 
 impl Stage {
     /// In their order.
-    const ALL: [Self; 7] = [
+    pub const ALL: [Self; 7] = [
         Self::Tokens,
         Self::Secrets,
         Self::Engines,
