@@ -73,6 +73,8 @@ routes! { PAGES:
     POST "/console/vendors/{namespace}/users/{user}/groups"              Member   users::one::http::set_groups;
     POST "/console/vendors/{namespace}/users/{user}/password"            Member   users::one::http::reset_password, query => Secret;
     POST "/console/vendors/{namespace}/users/{user}/access"              Member   users::one::http::set_access;
+    POST "/console/vendors/{namespace}/users/{user}/sessions/end"        Member   users::one::http::end_sessions;
+    POST "/console/vendors/{namespace}/users/{user}/sessions/{session}/end" Member users::one::http::end_session;
     POST "/console/vendors/{namespace}/users/{user}/remove"              Member   users::one::http::remove;
     GET  "/console/credentials"                                          Steward  credentials::http::list, query;
     GET  "/console/new-credential/{type}"                                Steward  credentials::http::ask;

@@ -1,5 +1,6 @@
 //! Users of a vendor at the console, as operators and the vendor's administrators look after them.
 
+use reqwest::Method;
 use serde_json::json;
 
 use crate::console_pages::press;
@@ -67,7 +68,7 @@ async fn an_administrator_makes_a_user_and_looks_after_it() {
         .await
         .expect_sent(&done);
     let shown = test
-        .as_vendor(&vendor, reqwest::Method::GET, "/users/sam", json!(null))
+        .as_vendor(&vendor, Method::GET, "/users/sam", json!(null))
         .await;
     assert_eq!(
         shown.json["groups"],
@@ -123,6 +124,10 @@ async fn nobody_is_left_without_an_administrator_but_by_an_operator() {
         .post(&format!("{ada}/groups"), &[("group-0", "Night")])
         .await
         .expect(409, last);
+    let typed = [("administrator", "false"), ("group-0", "Night")];
+    let page = browser.post(&format!("{ada}/groups"), &typed).await;
+    page.expect(409, last);
+    assert!(page.text.contains(r#"value="Night""#), "{page:?}");
     browser
         .post(&format!("{ada}/remove"), &[])
         .await
@@ -208,4 +213,47 @@ async fn users_are_looked_after_in_a_real_browser() {
         browser.inspect("users").await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_a_user_began_is_ended_by_an_administrator() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("acme-plugins").await;
+    let admin = test.user(&vendor, "ada", &["Administrators"]).await;
+    let user = test.user(&vendor, "sam", &[]).await;
+    let mut browser = Plain::of_user(&test, &admin).await;
+    let sam = format!("{USERS}/sam");
+    let nowhere = "signed in nowhere";
+    browser.get(&sam).await.expect(200, nowhere);
+    let session = test.user_session(&user).await;
+    let token = test.user_token(&session).await;
+    let page = browser.get(&sam).await;
+    page.expect(200, "Access token “For a script”");
+    assert!(!page.text.contains(nowhere) && !page.text.contains("this one"));
+    let list = test.as_bearer(&session, Method::GET, "/user/sessions", json!(null));
+    let list = list.await.json;
+    let named = list["items"].as_array().unwrap().iter();
+    let mut named = named.filter(|one| one["kind"] == "token");
+    let id = named.next().unwrap()["id"].as_str().unwrap().to_owned();
+    let done = format!("{sam}?done=session-ended");
+    let end = format!("{sam}/sessions/{id}/end");
+    browser.post(&end, &[]).await.expect_sent(&done);
+    assert_eq!(test.bearer_status(&token).await, 401);
+    assert_eq!(test.bearer_status(&session).await, 200);
+    // What is no session of this user is none here, though it is the administrator's own.
+    let own = browser.get("/console/account").await;
+    own.expect(200, "this one");
+    let other = test.user_session(&admin).await;
+    let ids = test.as_bearer(&other, Method::GET, "/user/sessions", json!(null));
+    let ids = ids.await.json;
+    for one in ids["items"].as_array().unwrap() {
+        let end = format!("{sam}/sessions/{}/end", one["id"].as_str().unwrap());
+        browser.post(&end, &[]).await.expect(404, "Nothing is here");
+    }
+    browser.post(&end, &[]).await.expect(404, "Nothing is here");
+    let end = format!("{sam}/sessions/end");
+    browser.post(&end, &[]).await.expect_sent(&done);
+    assert_eq!(test.bearer_status(&session).await, 401);
+    browser.get(&sam).await.expect(200, nowhere);
+    assert_eq!(test.bearer_status(&other).await, 200);
 }

@@ -9,9 +9,10 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
+use super::sessions::{self, Row};
 use crate::app::App;
 use crate::console::http::{Faults, Field, page, see_other, shown};
-use crate::console::layout::{Area, Frame, moment, moment_or};
+use crate::console::layout::{Area, Frame, moment};
 use crate::console::session::Session;
 use crate::console::session::http::{Entrant, EntrantAct, Holder, HolderAct};
 use crate::console::texts;
@@ -20,17 +21,7 @@ use crate::http::{SessionPath, in_background};
 use crate::types::Secret;
 use crate::users::accounts::own;
 use crate::users::accounts::recovery;
-use crate::users::accounts::sessions::{self, MOST, Revoker, Which, revoke};
-
-struct SessionRow {
-    id: String,
-    address: String,
-    user_agent: String,
-    created: String,
-    last_used: String,
-    expires: String,
-    is_current: bool,
-}
+use crate::users::accounts::sessions::{Revoker, Which, revoke};
 
 #[derive(Template)]
 #[template(path = "console/account/show.html")]
@@ -43,7 +34,7 @@ struct AccountPage {
     password_changed: String,
     password: Field,
     code: Field,
-    sessions: Vec<SessionRow>,
+    sessions: Vec<Row>,
 }
 
 /// `GET /console/account`.
@@ -68,17 +59,8 @@ pub(super) async fn overview(
     } else {
         None
     };
-    let rows = sessions::store::page(&client, account.vendor, account.id, None, MOST, now).await?;
     drop(client);
-    let row = |session: sessions::Session| SessionRow {
-        is_current: Some(session.id.0) == by.id(),
-        id: session.id.to_string(),
-        address: session.address,
-        user_agent: session.user_agent,
-        created: moment(&session.created_at),
-        last_used: moment_or(session.last_used_at.as_ref(), "never"),
-        expires: moment(&session.expires_at),
-    };
+    let sessions = sessions::rows(app, account, by.id(), now).await?;
     page(
         status,
         &AccountPage {
@@ -90,7 +72,7 @@ pub(super) async fn overview(
             password: Field::password("password", "Password", "current-password")
                 .filled(None, faults),
             code: Field::code("code", "Code").required().filled(None, faults),
-            sessions: rows.into_iter().map(row).collect(),
+            sessions,
         },
     )
 }

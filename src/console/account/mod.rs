@@ -2,3 +2,4 @@
 
 pub mod factor;
 pub mod http;
+pub mod sessions;

@@ -129,7 +129,7 @@ pub async fn list(
 /// Fields of groups: whether in `Administrators`, and lines for others.
 pub(super) fn group_inputs(is_administrator: bool, others: &[&str], faults: &Faults) -> Vec<Input> {
     let chosen = if is_administrator { "true" } else { "false" };
-    let role = Input::new(Kind::Choice, "administrator", "Administrator")
+    let role = Input::new(Kind::Choice, ADMINISTRATOR, "Administrator")
         .among([("false", "No"), ("true", "Yes")])
         .hint("Administrators see and do everything of the vendor's, and look after its users.")
         .filled(Some(chosen), faults);
@@ -151,8 +151,11 @@ pub(super) fn sent_groups(form: &Form) -> Vec<&str> {
     names
 }
 
+/// The field of the forms with groups that each of them has.
+pub(super) const ADMINISTRATOR: &str = "administrator";
+
 pub(super) fn is_administrator(form: &Form) -> bool {
-    form.get("administrator") == Some("true")
+    form.get(ADMINISTRATOR) == Some("true")
 }
 
 /// The groups of a form.

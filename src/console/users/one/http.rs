@@ -13,19 +13,21 @@ use askama::Template;
 
 use crate::app::App;
 use crate::auth::UserAdmin;
+use crate::console::account::sessions;
 use crate::console::http::{Faults, page, see_other, shown};
 use crate::console::input::Input;
 use crate::console::layout::{Frame, moment};
 use crate::console::session::Session;
 use crate::console::session::http::{Member, MemberAct};
 use crate::console::users::http::{
-    MOST_LINES, Row, admin, frame, group_inputs, groups, is_administrator, password_page, row,
-    sent_groups,
+    ADMINISTRATOR, MOST_LINES, Row, admin, frame, group_inputs, groups, is_administrator,
+    password_page, row, sent_groups,
 };
 use crate::error::{Error, Result};
-use crate::http::{Form, NamespacePath, UserPath, in_background};
+use crate::http::{Form, NamespacePath, UserPath, UserSessionPath, in_background};
 use crate::types::GroupName;
 use crate::users::accounts::manage::{self, Changes};
+use crate::users::accounts::sessions::{Revoker, Which, revoke};
 use crate::users::accounts::{Account, rules};
 use crate::vendors::{Vendor, create};
 
@@ -40,16 +42,25 @@ struct UserPage {
     is_disabled: bool,
     has_factor: bool,
     groups: Vec<Input>,
+    sessions: Vec<sessions::Row>,
     /// Why what was tried was not done.
     problem: Option<String>,
 }
 
-fn user_page(
+impl UserPage {
+    fn sessions_address(&self) -> String {
+        let (namespace, name) = (&self.namespace, &self.user.name);
+        format!("/console/vendors/{namespace}/users/{name}/sessions")
+    }
+}
+
+async fn user_page(
+    app: &App,
     by: &Session,
-    vendor: &Vendor,
-    account: &Account,
+    (vendor, account): (&Vendor, &Account),
     (form, faults): (Option<&Form>, &Faults),
-) -> UserPage {
+) -> Result<UserPage> {
+    let sessions = sessions::rows(app, account, by.id(), app.clock.now()).await?;
     let stored = account.groups.iter().map(GroupName::as_str);
     let stored: Vec<&str> = stored
         .filter(|group| *group != GroupName::ADMINISTRATORS)
@@ -59,7 +70,7 @@ fn user_page(
     } else {
         group_inputs(account.is_in(GroupName::ADMINISTRATORS), &stored, faults)
     };
-    UserPage {
+    Ok(UserPage {
         frame: frame(by, account.name.as_str()),
         namespace: vendor.namespace.to_string(),
         user: row(account, vendor),
@@ -68,8 +79,9 @@ fn user_page(
         is_disabled: account.disabled_at.is_some(),
         has_factor: account.totp_confirmed_at.is_some(),
         groups,
+        sessions,
         problem: None,
-    }
+    })
 }
 
 /// `GET /console/vendors/{namespace}/users/{user}`.
@@ -83,7 +95,8 @@ pub async fn show(
     let vendor = create::named(&app, &namespace.0).await?;
     let admin = admin(&by.0, &vendor);
     let account = manage::find(&app, &admin, &path.of(&admin)?).await?;
-    let mut found = user_page(&by.0, &vendor, &account, (None, &Faults::none()));
+    let whose = (&*vendor, &account);
+    let mut found = user_page(&app, &by.0, whose, (None, &Faults::none())).await?;
     found.frame = found.frame.after(request.query_string());
     shown(&found)
 }
@@ -126,6 +139,16 @@ impl Target {
         .await
     }
 
+    async fn end(self, app: &web::Data<App>, which: Which) -> Result<HttpResponse> {
+        let done = self.done("session-ended");
+        in_background(app, move |app| async move {
+            let actor = self.admin.by.actor;
+            revoke(&app, &self.account, which, &Revoker { actor: &actor }).await
+        })
+        .await?;
+        Ok(done)
+    }
+
     fn done(&self, word: &str) -> HttpResponse {
         let (namespace, name) = (&self.vendor.namespace, &self.account.name);
         see_other(&format!(
@@ -133,8 +156,8 @@ impl Target {
         ))
     }
 
-    /// The page again, with the reason why nothing was done, where the reason is one of users.
-    fn refused(&self, error: Error) -> Result<HttpResponse> {
+    /// The page again, as its form was sent, with the reason why nothing was done, where the reason is one of users.
+    async fn refused(&self, app: &App, error: Error) -> Result<HttpResponse> {
         let (problem, status) = match error {
             Error::LastAdministrator => (
                 "Nobody would be left among the administrators. Nothing was changed.".to_owned(),
@@ -147,12 +170,10 @@ impl Target {
             ),
             other => return Err(other),
         };
-        let mut again = user_page(
-            &self.by,
-            &self.vendor,
-            &self.account,
-            (None, &Faults::none()),
-        );
+        // Of the forms of this page only one has fields.
+        let form = self.form.get(ADMINISTRATOR).is_some().then_some(&self.form);
+        let whose = (&*self.vendor, &self.account);
+        let mut again = user_page(app, &self.by, whose, (form, &Faults::none())).await?;
         again.problem = Some(problem);
         page(status, &again)
     }
@@ -177,7 +198,8 @@ pub async fn set_groups(
     }
     if !faults.is_empty() {
         let sent = (Some(&target.form), &faults);
-        let again = user_page(&target.by, &target.vendor, &target.account, sent);
+        let whose = (&*target.vendor, &target.account);
+        let again = user_page(&app, &target.by, whose, sent).await?;
         return page(StatusCode::UNPROCESSABLE_ENTITY, &again);
     }
     let changes = Changes {
@@ -186,7 +208,7 @@ pub async fn set_groups(
     };
     match target.update(&app, changes).await {
         Ok(_) => Ok(target.done("user-changed")),
-        Err(error) => target.refused(error),
+        Err(error) => target.refused(&app, error).await,
     }
 }
 
@@ -205,7 +227,7 @@ pub async fn reset_password(
     };
     match target.update(&app, changes).await {
         Ok(account) => shown(&password_page(&target.by, &target.vendor, &account, &made)),
-        Err(error) => target.refused(error),
+        Err(error) => target.refused(&app, error).await,
     }
 }
 
@@ -228,8 +250,31 @@ pub async fn set_access(
     }
     match target.update(&app, changes).await {
         Ok(_) => Ok(target.done("user-changed")),
-        Err(error) => target.refused(error),
+        Err(error) => target.refused(&app, error).await,
     }
+}
+
+/// `POST /console/vendors/{namespace}/users/{user}/sessions/{session}/end`.
+pub async fn end_session(
+    app: web::Data<App>,
+    sent: MemberAct,
+    namespace: NamespacePath,
+    path: UserSessionPath,
+) -> Result<HttpResponse> {
+    let UserSessionPath(user, session) = path;
+    let target = Target::of(&app, sent, &namespace, &user).await?;
+    target.end(&app, Which::One(session)).await
+}
+
+/// `POST /console/vendors/{namespace}/users/{user}/sessions/end`: all of them.
+pub async fn end_sessions(
+    app: web::Data<App>,
+    sent: MemberAct,
+    namespace: NamespacePath,
+    path: UserPath,
+) -> Result<HttpResponse> {
+    let target = Target::of(&app, sent, &namespace, &path).await?;
+    target.end(&app, Which::All).await
 }
 
 /// `POST /console/vendors/{namespace}/users/{user}/remove`.
@@ -249,6 +294,6 @@ pub async fn remove(
             "/console/vendors/{}/users?done=user-removed",
             namespace.0
         ))),
-        Err(error) => target.refused(error),
+        Err(error) => target.refused(&app, error).await,
     }
 }
