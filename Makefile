@@ -22,9 +22,9 @@ build: ## Builds the program, target/debug/gatehouse
 run: run-tools build ## Starts OpenBao, PostgreSQL and the service on this machine
 	@exec target/debug/gatehouse dev
 
-# A test waits for its servers half of the time, so there is room for more of them at once than there are cores.
+# A test waits for its servers half of the time, so there is room for twice as many at once as there are cores.
 test: tools ## Runs every test against real servers
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) + 1))} $(CARGO) test --locked
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))} $(CARGO) test --locked
 
 drill: tools ## Repeats what takes many minutes: processes killed again and again, millions of rows
 	DRILL_KILLS=50 $(CARGO) test --locked --test api -- killed_ --skip webhooks_kills --skip step_kills --nocapture

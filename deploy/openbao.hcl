@@ -27,7 +27,8 @@ listener "tcp" {
 # Every request and every answer, one JSON object a line. It can be declared here only, not by the API. Values are
 # hashed; accessors stand in clear, as they name a token and cannot be used as one: with them a line here is joined to
 # Gatehouse's record of who asked for that token. When the disk is full OpenBao answers nothing, so rotate this file
-# (and send SIGHUP), and watch the disk. A second device on another disk keeps it answering.
+# (and send SIGHUP), and watch the disk. A second device on another disk keeps it answering. Where `gatehouse audit-ship`
+# reads it as a member of OpenBao's group, the mode is 0640.
 audit "file" "file" {
   options {
     file_path     = "/openbao/logs/audit.log"

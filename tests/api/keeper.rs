@@ -98,17 +98,18 @@ async fn short_lived_app_tokens_are_followed_by_others_without_a_failed_request(
         &place,
         Method::POST,
         "auth/approle/role/gatehouse-issuer",
-        json!({ "token_ttl": 10, "token_max_ttl": 60 }),
+        json!({ "token_ttl": 10, "token_max_ttl": 24 }),
     )
     .await;
     let test = TestApp::start_at(place, config).await;
     let vendor = test.vendor("gravityview").await;
     let first = states(&test).await[0].clone();
     assert_eq!(first["token"]["creation_ttl"], 10, "{first}");
-    let time = Duration::from_secs(125);
+    // Two whole lives, and a little.
+    let time = Duration::from_secs(52);
     let (one, two) = tokio::join!(traffic(&test, &vendor, time), traffic(&test, &vendor, time));
     assert_eq!((one.0, two.0), (Vec::new(), Vec::new()), "failed requests");
-    assert!(one.1 + two.1 > 500, "{} requests", one.1 + two.1);
+    assert!(one.1 + two.1 > 200, "{} requests", one.1 + two.1);
     let last = states(&test).await[0].clone();
     let number = |name: &str| last[name].as_u64().unwrap();
     assert!(number("logins") >= 2, "{last}");
@@ -213,12 +214,12 @@ async fn turns_unready_before_its_end(test: &TestApp, token: &str, limit: Durati
 async fn static_token_that_cannot_be_renewed_makes_us_unready_before_its_end() {
     let place = Place::shared().await;
     let config = place.config().await;
-    let life = json!({ "ttl": "30s", "renewable": false });
+    let life = json!({ "ttl": "20s", "renewable": false });
     let token = saas_token(&place, life).await;
     let config = one(config, TokenSource::Token(Secret::new(token.clone())));
     let test = TestApp::start_at(place, config).await;
     test.keep_secret(&token);
-    turns_unready_before_its_end(&test, &token, Duration::from_secs(35)).await;
+    turns_unready_before_its_end(&test, &token, Duration::from_secs(25)).await;
     assert!(states(&test).await[0]["failures"].as_u64().unwrap() > 0);
 }
 
@@ -226,13 +227,13 @@ async fn static_token_that_cannot_be_renewed_makes_us_unready_before_its_end() {
 async fn life_that_stops_growing_is_noticed() {
     let place = Place::shared().await;
     let config = place.config().await;
-    let life = json!({ "ttl": "8s", "explicit_max_ttl": "40s" });
+    let life = json!({ "ttl": "8s", "explicit_max_ttl": "24s" });
     let token = saas_token(&place, life).await;
     let config = one(config, TokenSource::Token(Secret::new(token.clone())));
     let log_start = logs::len();
     let test = TestApp::start_at(place, config).await;
     test.keep_secret(&token);
-    turns_unready_before_its_end(&test, &token, Duration::from_secs(45)).await;
+    turns_unready_before_its_end(&test, &token, Duration::from_secs(29)).await;
     let said = logs::lines_with(log_start, "cannot be renewed any further");
     assert!(!said.is_empty());
     // And it stays so when the token is dead: a life of no seconds is not one without an end.
