@@ -198,6 +198,8 @@ async fn users_are_looked_after_in_a_real_browser() {
         browser.click("main a.button").await;
         browser.heading("sam").await;
         browser.inspect("user").await;
+        let session = test.user_session(&admin).await;
+        test.user_token(&session).await;
         browser.open(&format!("{}{USERS}/ada", test.url)).await;
         browser.heading("ada").await;
         browser

@@ -49,7 +49,11 @@ pub async fn rows(
             None => "Session".to_owned(),
         },
         address: session.address,
-        user_agent: session.user_agent,
+        user_agent: if session.user_agent.is_empty() {
+            "not said".to_owned()
+        } else {
+            session.user_agent
+        },
         created: moment(&session.created_at),
         last_used: moment_or(session.last_used_at.as_ref(), "never"),
         expires: moment(&session.expires_at),
