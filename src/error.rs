@@ -17,12 +17,13 @@ pub use field::{FieldError, LineError};
 pub use oauth::OAuthError;
 pub use table::Entry;
 
+use actix_web::http::StatusCode;
+
 use crate::federation::Refusal;
 use crate::idempotency::Refused;
 use crate::tokens::budget::Exhausted;
 use crate::types::Namespace;
 use crate::{db, vault};
-use actix_web::http::StatusCode;
 
 /// Result of a request.
 pub type Result<T> = std::result::Result<T, Error>;

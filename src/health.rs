@@ -12,13 +12,13 @@ use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use tokio::sync::Mutex;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::clock::Reading;
 use crate::error::{Error, Result};
 use crate::http::Answer;
 use crate::vault::{system, tokens};
-use utoipa::ToSchema;
 
 const PATIENCE: Duration = Duration::from_secs(1);
 

@@ -1,12 +1,12 @@
 //! How far long work has come, for whoever sits at a terminal: scripts, and files that are written to the terminal itself,
 //! see nothing of it.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::out;
+use super::table::plain;
 
 /// How often it moves where nothing comes.
 const TICK: Duration = Duration::from_millis(120);
@@ -20,9 +20,12 @@ impl Progress {
         Self::new(None, "{spinner} {msg} {elapsed}", what)
     }
 
-    /// Of a file that comes: how much of it is here.
+    /// Of a file that comes: how much of it is here. It shows where standard output is a file, and not where somebody reads
+    /// along, by a pager as well.
     pub fn of_file() -> Self {
-        if std::io::stdout().is_terminal() {
+        let to = rustix::fs::fstat(std::io::stdout());
+        let is_file = to.is_ok_and(|to| rustix::fs::FileType::from_raw_mode(to.st_mode).is_file());
+        if !is_file {
             return Self(ProgressBar::hidden());
         }
         Self::new(None, "{spinner} {bytes} in {elapsed}, {bytes_per_sec}", "")
@@ -59,14 +62,14 @@ impl Progress {
     }
 
     /// So far it has come, and this is being done.
-    pub fn at(&self, step: usize, what: String) {
+    pub fn at(&self, step: usize, what: &str) {
         self.0.set_position(u64::try_from(step).unwrap_or(u64::MAX));
-        self.0.set_message(what);
+        self.0.set_message(plain(what));
     }
 
     /// What is being done.
-    pub fn say(&self, what: String) {
-        self.0.set_message(what);
+    pub fn say(&self, what: &str) {
+        self.0.set_message(plain(what));
     }
 
     /// Writes something else meanwhile.

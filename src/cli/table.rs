@@ -121,7 +121,7 @@ fn cell(value: &Value) -> String {
 }
 
 /// Text that cannot move the cursor, hide itself, or turn the line around.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() || is_invisible(c) {

@@ -20,6 +20,8 @@ pub fn notice(done: &str) -> Option<&'static str> {
         "replayed" => "The message is sent again.",
         "password" => "Your password is changed. Your other sessions have ended.",
         "totp" => "Your second factor is set up.",
+        "one-ended" => "It has ended.",
+        "all-ended" => "They have ended.",
         "session-ended" => "The session has ended.",
         "signed-out" => "You are signed out.",
         "task-run" => "The task has made a pass.",

@@ -43,7 +43,9 @@ pub struct CredentialView {
     #[serde(rename = "inserted_at")]
     inserted_at: Timestamp,
     updated_at: Timestamp,
+    #[schema(required)]
     rotate_by: Option<Timestamp>,
+    #[schema(required)]
     last_used_at: Option<Timestamp>,
 }
 

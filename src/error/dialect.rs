@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Entry, Error};
 use crate::federation::Reason;
-use utoipa::ToSchema;
 
 /// Whose errors an answer's look like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use actix_web::http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::{Entry, Error};
-use utoipa::ToSchema;
 
 /// What is wrong with one field. The value is never repeated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]

@@ -4,11 +4,11 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Dialect, Entry, Error, FieldError, LineError, cause_chain, dialect};
 use crate::console;
 use crate::types::Namespace;
-use utoipa::ToSchema;
 
 impl Error {
     /// The answer with the request id in it. 5xx are logged here with their cause, and nowhere else.
@@ -136,8 +136,8 @@ pub(super) struct Problem<'a> {
     /// What is wrong with lines of a file.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     lines: &'a [LineError],
-    #[serde(skip_serializing_if = "Option::is_none")]
     /// Seconds, as `Retry-After`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, web};
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::exchange::{Exchanged, Wanted, exchange};
 use super::policies::Gives;
@@ -20,7 +21,6 @@ use crate::http::{Form, client_address, in_background};
 use crate::tokens::http::Place;
 use crate::types::{IssuanceId, Namespace, Secret, TrustPolicyId};
 use crate::vendors::Vendor;
-use utoipa::ToSchema;
 
 /// `grant_type` of token exchange.
 pub const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::patterns::{ClaimPlace, Pattern, Patterns};
 use crate::auth::jwt::Fault;
 use crate::types::is_invisible;
-use utoipa::ToSchema;
 
 /// Characters of a text that are repeated.
 const SHOWN: usize = 128;
@@ -148,6 +148,7 @@ pub struct Reason {
     /// What would match.
     pub wanted: Vec<String>,
     /// What the token says, where that is a text.
+    #[schema(required)]
     pub found: Option<String>,
 }
 

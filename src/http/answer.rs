@@ -26,13 +26,16 @@ impl<T> Answer<T> {
     pub fn written(text: String) -> Self {
         let mut answer = HttpResponse::Ok();
         answer.content_type("application/json");
-        answer.body(text).into()
+        Self::other(answer.body(text))
     }
 
     /// The same in another form than JSON, or nothing of it.
     #[must_use]
     pub fn other(response: HttpResponse) -> Self {
-        response.into()
+        Self {
+            response,
+            of: PhantomData,
+        }
     }
 
     /// With a header.
@@ -52,7 +55,7 @@ impl<T: Serialize> Answer<T> {
     /// With a status.
     #[must_use]
     pub fn new(status: StatusCode, view: T) -> Self {
-        HttpResponse::build(status).json(view).into()
+        Self::other(HttpResponse::build(status).json(view))
     }
 
     /// 200.
@@ -74,15 +77,6 @@ impl<T: Serialize> Answer<T> {
     }
 }
 
-impl<T> From<HttpResponse> for Answer<T> {
-    fn from(response: HttpResponse) -> Self {
-        Self {
-            response,
-            of: PhantomData,
-        }
-    }
-}
-
 impl<T> From<Answer<T>> for HttpResponse {
     fn from(answer: Answer<T>) -> Self {
         answer.response
@@ -96,7 +90,7 @@ impl<T> Responder for Answer<T> {
     }
 }
 
-/// What some dialects have around what they answer.
+/// What RPort's dialect, and credentials as the workers' SDK reads them, have around what is answered.
 #[derive(Serialize)]
 pub struct Data<T> {
     /// The answer.
@@ -121,30 +115,40 @@ impl<T: ToSchema> ToSchema for Data<T> {
     }
 }
 
-/// Something was deleted, or is to be.
+/// Something is gone.
 #[derive(Serialize, ToSchema)]
 pub struct Deleted {
-    /// Whether it is gone.
-    #[serde(rename = "deleted")]
-    is_gone: bool,
+    deleted: bool,
+}
+
+impl Deleted {
+    /// It is.
+    pub const DONE: Self = Self { deleted: true };
+}
+
+/// A site, or what is kept for one, is gone, or is to go.
+#[derive(Serialize, ToSchema)]
+pub struct Removed {
+    /// Whether it was there and is gone; of this service's own calls, whether it is gone.
+    deleted: bool,
     /// `true` where OpenBao is still to follow.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     queued: bool,
-    /// Why there was nothing to delete, in TrustedLogin's dialect.
+    /// Why there was nothing to remove, in TrustedLogin's dialect.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
 }
 
-impl Deleted {
+impl Removed {
     /// It is gone.
     pub const DONE: Self = Self {
-        is_gone: true,
+        deleted: true,
         queued: false,
         reason: None,
     };
     /// It is to go.
     pub const QUEUED: Self = Self {
-        is_gone: false,
+        deleted: false,
         queued: true,
         reason: None,
     };
@@ -153,14 +157,14 @@ impl Deleted {
     #[must_use]
     pub const fn nothing(reason: &'static str) -> Self {
         Self {
-            is_gone: false,
+            deleted: false,
             queued: false,
             reason: Some(reason),
         }
     }
 }
 
-/// A password was changed.
+/// What was to be changed is.
 #[derive(Serialize, ToSchema)]
 pub struct Changed {
     changed: bool,

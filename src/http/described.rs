@@ -1,5 +1,5 @@
-//! What a handler takes and answers, for the API description: read from the types of its arguments and of its result, so
-//! that it cannot say anything else.
+//! What a handler takes and answers, for the API description: read from the types of its arguments and of its result.
+//! Only what an [`Answer`] holds in another form than JSON, or was written elsewhere, is held against it by the tests alone.
 
 use actix_web::{Handler, HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};

@@ -14,7 +14,7 @@ mod path;
 pub mod tls;
 
 pub use address::client_address;
-pub use answer::{Answer, Changed, Data, Deleted};
+pub use answer::{Answer, Changed, Data, Deleted, Removed};
 pub use decided::Decided;
 pub use described::{
     Answered, Answers, Body, Described, Named, Parameter, Taken, answered_by, taken_by,

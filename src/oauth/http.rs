@@ -7,6 +7,7 @@
 
 use actix_web::{HttpRequest, web};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::issue::{self, LIVES};
 use super::keys;
@@ -17,10 +18,10 @@ use crate::federation;
 use crate::federation::http::ExchangedView;
 use crate::http::{Answer, Form};
 use crate::types::Secret;
-use utoipa::ToSchema;
 
 /// An access token (RFC 6749, 5.1).
 #[derive(Serialize, ToSchema)]
+// Says in the description that it has no other fields: then it is not taken for an exchanged token.
 #[serde(deny_unknown_fields)]
 #[schema(as = AccessToken)]
 pub struct TokenView {

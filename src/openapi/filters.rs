@@ -1,26 +1,61 @@
-//! What the queries of access logs and of the ledger may hold, in the API description.
+//! What the queries of those operations may hold that read them themselves, in the API description.
 
 use serde_json::{Value, json};
 
+use super::described;
+use crate::http::PageRequest;
 use crate::routes::Route;
 
-/// What the query of an operation may hold, beside what stands in its path.
+/// What the query of an operation may hold whose handler reads it itself.
 pub fn query(route: &Route) -> Vec<Value> {
-    let mut all = match route.path {
-        path if path.ends_with("/access-logs") => access_log_filters(path),
-        path if path.ends_with("/issuances") => issuance_filters(),
+    let mut all = match (route.method, route.path) {
+        (_, path) if path.ends_with("/access-logs") => access_log_filters(path),
+        ("GET", path) if path.ends_with("/issuances") => issuance_filters(),
+        ("GET", "/api/lockbox/entries") => {
+            let mut all = entry_filters();
+            all.push(parameter("q", "what a field holds", &text()));
+            all
+        }
+        ("GET", "/api/v1/vault") => return entry_filters(),
+        ("POST", "/api/credential-file") => {
+            let says = "only says what it would do";
+            return vec![parameter("dryRun", says, &json!({ "type": "boolean" }))];
+        }
+        ("POST", "/api/lockbox/restore") => {
+            let says = "in place of what the lockbox holds";
+            return vec![parameter("replace", says, &json!({ "type": "boolean" }))];
+        }
+        ("GET", path) if path.ends_with("/messages") => {
+            let seconds = json!({ "type": "integer", "minimum": 0 });
+            return vec![parameter("since", "Unix seconds", &seconds)];
+        }
         _ => return Vec::new(),
     };
-    all.push(parameter(
-        "limit",
-        "1 to 100, default 50",
-        &json!({ "type": "integer", "minimum": 1, "maximum": 100 }),
-    ));
-    all.push(parameter(
-        "cursor",
-        "`nextCursor` of the page before",
-        &text(),
-    ));
+    all.extend(described::<PageRequest>());
+    all
+}
+
+fn entry_filters() -> Vec<Value> {
+    const FIELDS: [&str; 5] = ["id", "client_id", "created_by", "created_at", "key"];
+    let sorts: Vec<String> = FIELDS
+        .iter()
+        .flat_map(|field| [(*field).to_owned(), format!("-{field}")])
+        .collect();
+    let says =
+        "a field, or with a hyphen before it the other way round; can be given several times";
+    let mut all = vec![parameter(
+        "sort",
+        says,
+        &json!({ "type": "array", "items": { "type": "string", "enum": sorts } }),
+    )];
+    all.extend(FIELDS.map(|field| {
+        let name = format!("filter[{field}]");
+        parameter(
+            &name,
+            "one of these values, with commas between them",
+            &text(),
+        )
+    }));
     all
 }
 

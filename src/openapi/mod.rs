@@ -7,6 +7,7 @@
 mod answers;
 mod filters;
 pub mod http;
+mod objects;
 pub mod operations;
 pub mod page;
 mod paths;
@@ -16,7 +17,7 @@ use utoipa::openapi::{RefOr, Schema};
 
 use crate::credentials::models;
 use crate::error::{Dialect, Error, Result};
-use crate::http::Named;
+use crate::http::{Described, Named, Parameter, Taken};
 use crate::routes::{Caller, ROUTES, Route, paths};
 
 /// Of this program, known when it is built.
@@ -70,12 +71,7 @@ fn operation(route: &Route, path: &str) -> Value {
         })
         .collect();
     let taken = (route.takes)();
-    parameters.extend(taken.query.iter().map(|parameter| {
-        json!({
-            "name": parameter.name, "in": "query", "required": parameter.is_required,
-            "description": parameter.says, "schema": parameter.schema,
-        })
-    }));
+    parameters.extend(taken.query.iter().map(in_query));
     parameters.extend(filters::query(route));
     if route.replay.is_some() {
         parameters.push(json!({ "$ref": "#/components/parameters/IdempotencyKey" }));
@@ -104,6 +100,20 @@ fn operation(route: &Route, path: &str) -> Value {
         });
     }
     operation
+}
+
+fn in_query(parameter: &Parameter) -> Value {
+    json!({
+        "name": parameter.name, "in": "query", "required": parameter.is_required,
+        "description": parameter.says, "schema": parameter.schema,
+    })
+}
+
+/// What an extractor reads of the query.
+fn described<T: Described>() -> Vec<Value> {
+    let mut taken = Taken::default();
+    T::describe(&mut taken);
+    taken.query.iter().map(in_query).collect()
 }
 
 /// Whether a body must have anything in it: an empty one counts as `{}`.

@@ -1,11 +1,11 @@
 //! The description as a page for people.
 
-use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use askama::Template;
 use serde_json::Value;
 
+use super::objects::{Object, fields, object, objects};
 use crate::console::layout::Frame;
 use crate::error::Result;
 
@@ -37,22 +37,15 @@ struct Answer {
     object: Option<String>,
 }
 
-/// What answers hold.
-struct Object {
-    name: String,
-    says: String,
-    fields: Vec<Field>,
-}
-
 /// A parameter, or a field of a body or of an answer.
-struct Field {
-    name: String,
-    place: String,
-    is_required: bool,
-    rule: String,
-    says: String,
+pub(super) struct Field {
+    pub(super) name: String,
+    pub(super) place: String,
+    pub(super) is_required: bool,
+    pub(super) rule: String,
+    pub(super) says: String,
     /// What of the other objects it holds.
-    object: Option<String>,
+    pub(super) object: Option<String>,
 }
 
 /// The page.
@@ -128,7 +121,7 @@ fn operation(document: &Value, method: &str, path: &str, one: &Value) -> Operati
             name: text(&parameter["name"]),
             place: text(&parameter["in"]),
             is_required: parameter["required"] == true,
-            rule: rule(resolved(document, &parameter["schema"])),
+            rule: rule(document, &parameter["schema"]),
             says: text(&parameter["description"]),
             object: None,
         }
@@ -137,15 +130,19 @@ fn operation(document: &Value, method: &str, path: &str, one: &Value) -> Operati
     let body = body.and_then(|content| content.iter().next());
     let fields = body.map(|(_, content)| fields(document, &content["schema"]));
     let (mut answers, mut errors) = (Vec::new(), Vec::new());
-    for (status, answer) in one["responses"].as_object().into_iter().flatten() {
-        if status.starts_with('2') {
+    let responses = || one["responses"].as_object().into_iter().flatten();
+    let of = |answer: &Value| object(document, &answer["content"]["application/json"]["schema"]);
+    let done = responses().find(|(status, _)| status.starts_with('2'));
+    let done = done.and_then(|(_, answer)| of(answer));
+    for (status, answer) in responses() {
+        // What is said of the readiness is the same, whatever is found.
+        if status.starts_with('2') || (done.is_some() && of(answer) == done) {
             let types = answer["content"].as_object().into_iter().flatten();
             let types: Vec<_> = types.map(|(media_type, _)| media_type.clone()).collect();
-            let schema = &answer["content"]["application/json"]["schema"];
             answers.push(Answer {
                 status: status.clone(),
                 media_types: types.join(", "),
-                object: object(document, schema),
+                object: of(answer),
             });
         } else {
             errors.push(status.as_str());
@@ -165,91 +162,20 @@ fn operation(document: &Value, method: &str, path: &str, one: &Value) -> Operati
     }
 }
 
-/// All that an answer holds, or what it holds does.
-fn objects(document: &Value) -> Vec<Object> {
-    let mut names = BTreeSet::new();
-    let paths = document["paths"].as_object().into_iter().flatten();
-    for (_, operation) in paths.filter_map(|(_, item)| item.as_object()).flatten() {
-        let answers = operation["responses"].as_object().into_iter().flatten();
-        for (_, content) in answers
-            .filter_map(|(_, answer)| answer["content"].as_object())
-            .flatten()
-        {
-            names.extend(object(document, &content["schema"]));
-        }
-    }
-    let mut rest: Vec<String> = names.iter().cloned().collect();
-    let mut objects = Vec::new();
-    while let Some(name) = rest.pop() {
-        let schema = &document["components"]["schemas"][&name];
-        let fields = fields(document, schema);
-        let inner = fields.iter().filter_map(|field| field.object.clone());
-        rest.extend(inner.filter(|inner| names.insert(inner.clone())));
-        objects.push(Object {
-            says: text(&schema["description"]),
-            name,
-            fields,
-        });
-    }
-    objects.sort_by(|one, other| one.name.cmp(&other.name));
-    objects
-}
-
-/// The name of the object that a schema refers to, by itself or by its parts.
-fn object(document: &Value, schema: &Value) -> Option<String> {
-    if let Some(to) = schema["$ref"].as_str() {
-        let found = resolved(document, schema);
-        let is_object = [
-            "properties",
-            "allOf",
-            "oneOf",
-            "items",
-            "additionalProperties",
-        ]
-        .iter()
-        .any(|word| found.get(word).is_some());
-        let name = to.rsplit('/').next().filter(|_| is_object);
-        return name.map(str::to_owned);
-    }
-    let alternatives = schema["oneOf"].as_array().into_iter().flatten();
-    [&schema["items"], &schema["additionalProperties"]]
-        .into_iter()
-        .chain(alternatives)
-        .filter(|part| part.is_object())
-        .find_map(|part| object(document, part))
-}
-
-/// The fields of an object, with those of its parts.
-fn fields(document: &Value, schema: &Value) -> Vec<Field> {
-    let schema = resolved(document, schema);
-    let parts = ["allOf", "oneOf"]
-        .into_iter()
-        .filter_map(|word| schema[word].as_array());
-    let of_parts = parts.flatten().flat_map(|part| fields(document, part));
-    let mut all: Vec<Field> = of_parts.collect();
-    let required = schema["required"].as_array();
-    let is_required = |name: &str| required.is_some_and(|all| all.iter().any(|one| one == name));
-    let properties = schema["properties"].as_object().into_iter().flatten();
-    let field = |(name, property): (&String, &Value)| Field {
-        name: name.clone(),
-        place: String::new(),
-        is_required: is_required(name),
-        rule: rule(resolved(document, property)),
-        says: text(&property["description"]),
-        object: object(document, property),
-    };
-    all.extend(properties.map(field));
-    all
-}
-
 /// What a reference refers to, or the value itself.
-fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+pub(super) fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let pointer = value["$ref"].as_str().and_then(|to| to.strip_prefix('#'));
     pointer.and_then(|to| document.pointer(to)).unwrap_or(value)
 }
 
 /// What a schema demands, in a line.
-fn rule(schema: &Value) -> String {
+pub(super) fn rule(document: &Value, schema: &Value) -> String {
+    let schema = resolved(document, schema);
+    if let Some(alternatives) = schema["oneOf"].as_array() {
+        let rules = alternatives.iter().map(|one| rule(document, one));
+        let rules: Vec<_> = rules.filter(|rule| !rule.is_empty()).collect();
+        return rules.join(" or ");
+    }
     let kind = match &schema["type"] {
         Value::String(kind) => kind.clone(),
         Value::Array(kinds) => {
@@ -308,6 +234,6 @@ fn caller(name: &str) -> String {
     words.to_owned()
 }
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }

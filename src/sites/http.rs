@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::auth::{self, Operator, Remover, StorerOrBody, VendorCaller};
 use crate::error::{Error, Result};
 use crate::http::{
-    Answer, Deleted, Json, NamespacePath, NamespaceSitePath, Page, PageRequest, SiteId,
+    Answer, Json, NamespacePath, NamespaceSitePath, Page, PageRequest, Removed, SiteId,
 };
 use crate::telemetry;
 use crate::types::{AccessKey, Namespace, SecretId, VendorId};
@@ -31,13 +31,16 @@ use crate::vendors::{self, Vendor};
 #[schema(as = Site)]
 pub struct SiteView {
     secret_id: SecretId,
+    #[schema(required)]
     site_url: Option<String>,
     store: String,
     /// The path below `/v1/` where its secret lies.
     path: String,
     /// The caller's labels, as they were sent: an object, or `[]` of clients in PHP.
     metadata: serde_json::Value,
+    #[schema(required)]
     created_at: Option<Timestamp>,
+    #[schema(required)]
     expires_at: Option<Timestamp>,
 }
 
@@ -179,7 +182,7 @@ pub async fn delete(
     caller: Remover,
     request: HttpRequest,
     id: SiteId,
-) -> Result<Answer<Deleted>> {
+) -> Result<Answer<Removed>> {
     let (vendor, secret_id, actor) = match caller {
         Remover::Known(caller) => {
             let secret_id = SecretId::parse(&id.0).map_err(|_| Error::NotFound)?;
@@ -210,16 +213,16 @@ pub async fn delete_for_operator(
     app: web::Data<App>,
     operator: Operator,
     path: NamespaceSitePath,
-) -> Result<Answer<Deleted>> {
+) -> Result<Answer<Removed>> {
     let vendor = vendors::create::named(&app, &path.0).await?;
     let removal = remove::remove(&app, &vendor, &path.1, &operator.actor()).await?;
     Ok(removal_answer(removal))
 }
 
-fn removal_answer(removal: Removal) -> Answer<Deleted> {
+fn removal_answer(removal: Removal) -> Answer<Removed> {
     match removal {
-        Removal::Done => Answer::ok(Deleted::DONE),
-        Removal::Queued => Answer::accepted(Deleted::QUEUED),
+        Removal::Done => Answer::ok(Removed::DONE),
+        Removal::Queued => Answer::accepted(Removed::QUEUED),
     }
 }
 

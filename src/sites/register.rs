@@ -64,6 +64,7 @@ pub struct RegisteredView {
     /// The secret id.
     pub site_id: SecretId,
     /// When it is removed by itself.
+    #[schema(required)]
     pub expires_at: Option<Timestamp>,
     /// A write token for this site, where one was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -8,6 +8,8 @@
 use std::collections::BTreeMap;
 
 use actix_web::web;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::auth::Operator;
@@ -16,8 +18,6 @@ use crate::events::Event;
 use crate::http::{Answer, TaskPath, in_background};
 use crate::tasks::{LastPass, Task};
 use crate::vault::AppTokenState;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 /// The background tasks.
 #[derive(Serialize, ToSchema)]

@@ -35,12 +35,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::error::Result;
 use crate::events::Event;
 use crate::{db, kill_point};
-use utoipa::ToSchema;
 
 /// What a pass did, for operators to read.
 pub type Report = anyhow::Result<Value>;
@@ -180,7 +180,7 @@ pub struct LastPass {
     /// Seconds it took.
     pub seconds: f64,
     /// What it did; `null` where it failed.
-    #[schema(value_type = Option<Object>)]
+    #[schema(required, value_type = Option<Object>)]
     pub report: Option<Value>,
     /// Whether it failed. The cause is in the log.
     pub failed: bool,

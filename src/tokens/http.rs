@@ -133,6 +133,7 @@ pub struct AuthView<'a> {
     accessor: &'a str,
     policies: &'a [String],
     token_policies: &'a [String],
+    #[schema(required)]
     metadata: Option<&'a BTreeMap<String, String>>,
     lease_duration: u64,
     renewable: bool,

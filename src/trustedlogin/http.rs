@@ -7,6 +7,7 @@
 
 use actix_web::web;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::fields::Body;
 use super::{connector, own_account, subscribed};
@@ -16,7 +17,6 @@ use crate::error::{Error, Result};
 use crate::http::{Answer, Json};
 use crate::tokens::{self, http::read_grant};
 use crate::vendors::VendorView;
-use utoipa::ToSchema;
 
 /// What the support plugins of 2019 read of an account.
 #[derive(Serialize, ToSchema)]
@@ -65,6 +65,7 @@ pub struct ConnectorAccountView<'a> {
     id: i64,
     name: &'a str,
     status: &'a str,
+    #[schema(required)]
     public_key: Option<&'a str>,
     namespace: &'a str,
 }

@@ -10,13 +10,13 @@ use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::Notify;
+use utoipa::ToSchema;
 
 use super::client::{Connection, Handle};
 use super::fitness::Unfit;
 use super::tokens::TokenInfo;
 use super::{Error, Kubernetes, Result, WrappedSecretId, approle};
 use crate::types::Secret;
-use utoipa::ToSchema;
 
 /// How long a refused call waits for the keeper, which logs in meanwhile where the token is lost. Where it is not, or
 /// where the keeper fails, its word comes at once.
@@ -148,10 +148,13 @@ pub struct AppTokenState {
     /// `issuer`, `revoker`, `provisioner`, or `saas` for one token with all rights.
     pub name: &'static str,
     /// Seconds left, `null` without a token or an end.
+    #[schema(required)]
     pub ttl_seconds: Option<u64>,
     /// When it was renewed or fetched last.
+    #[schema(required)]
     pub last_renewal: Option<Timestamp>,
     /// When it is renewed next.
+    #[schema(required)]
     pub next_renewal: Option<Timestamp>,
     /// Successful renewals since the start.
     pub renewals: u64,
@@ -160,6 +163,7 @@ pub struct AppTokenState {
     /// Failed attempts since the start.
     pub failures: u64,
     /// What `lookup-self` says, without `id`. `null` while no token is held.
+    #[schema(required)]
     pub token: Option<TokenInfo>,
 }
 

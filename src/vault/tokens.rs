@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Error;
 use super::call::Call;
@@ -11,7 +12,6 @@ use super::client::Handle;
 use super::watch::watched;
 use crate::kill_point::kill_point;
 use crate::types::Secret;
-use utoipa::ToSchema;
 
 /// The body of `auth/token/create/<role>`, as the seed's calls send it.
 #[derive(Clone, Debug, Serialize)]

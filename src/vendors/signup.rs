@@ -11,6 +11,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use super::account;
 use super::create::{self, Who};
@@ -27,7 +28,6 @@ use crate::events::Event;
 use crate::kill_point::kill_point;
 use crate::types::{Email, KeyId, Name, Namespace, VendorId};
 use crate::webhooks::MessageType;
-use utoipa::ToSchema;
 
 /// How far the sender's clock may be ahead.
 const AHEAD: SignedDuration = SignedDuration::from_mins(5);

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::cancel::Progress;
 use super::{Level, Vendor};
-use utoipa::ToSchema;
 
 /// A vendor as answers show it. Holds no key but, where the caller may have it, the public one.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
@@ -23,23 +23,26 @@ pub struct VendorView {
     /// The mount of its store.
     pub store: String,
     /// Plan.
+    #[schema(required)]
     pub plan: Option<String>,
     /// `active`, `trial` or `unpaid`.
     pub subscription: String,
     /// Whether the billing system has a card to charge.
     #[serde(default)]
+    #[schema(required)]
     pub has_card: bool,
     /// Whether its mounts and policies in OpenBao are complete.
     pub provisioned: bool,
     /// How long its logs are kept, in days; `null`: as long as the service's own.
     #[serde(default)]
+    #[schema(required)]
     pub log_retention_days: Option<i32>,
     /// When it signed up.
     pub created_at: Timestamp,
     /// The current public key. Never stored: it is derived again for each answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_key: Option<String>,
-    /// How far its cancellation has come, where it was cancelled. Never stored.
+    /// How far its cancellation has come, where it was cancelled. Never stored: what is kept of a sign-up has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancellation: Option<Progress>,
 }

@@ -28,7 +28,9 @@ pub struct WebhookView {
     types: Types,
     enabled: bool,
     /// Until when the secret before the newest signs too.
+    #[schema(required)]
     former_secret_ends_at: Option<Timestamp>,
+    #[schema(required)]
     disabled_at: Option<Timestamp>,
     created_at: Timestamp,
     updated_at: Timestamp,

@@ -1,9 +1,9 @@
 //! What messages can be about.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Owner;
-use utoipa::ToSchema;
 
 /// Whose webhooks may hear of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -237,25 +237,36 @@ async fn what_a_user_began_is_ended_by_an_administrator() {
     let named = list["items"].as_array().unwrap().iter();
     let mut named = named.filter(|one| one["kind"] == "token");
     let id = named.next().unwrap()["id"].as_str().unwrap().to_owned();
-    let done = format!("{sam}?done=session-ended");
+    let done = format!("{sam}?done=one-ended");
     let end = format!("{sam}/sessions/{id}/end");
-    browser.post(&end, &[]).await.expect_sent(&done);
+    // Pressed twice, it has ended all the same.
+    for _ in 0..2 {
+        browser.post(&end, &[]).await.expect_sent(&done);
+    }
     assert_eq!(test.bearer_status(&token).await, 401);
     assert_eq!(test.bearer_status(&session).await, 200);
-    // What is no session of this user is none here, though it is the administrator's own.
-    let own = browser.get("/console/account").await;
-    own.expect(200, "this one");
+    // What is not this user's is not ended by its page, though it is the administrator's own.
     let other = test.user_session(&admin).await;
     let ids = test.as_bearer(&other, Method::GET, "/user/sessions", json!(null));
     let ids = ids.await.json;
-    for one in ids["items"].as_array().unwrap() {
+    let ids = ids["items"].as_array().unwrap();
+    assert_eq!(ids.len(), 2, "{ids:?}");
+    for one in ids {
         let end = format!("{sam}/sessions/{}/end", one["id"].as_str().unwrap());
-        browser.post(&end, &[]).await.expect(404, "Nothing is here");
+        browser.post(&end, &[]).await.expect_sent(&done);
     }
-    browser.post(&end, &[]).await.expect(404, "Nothing is here");
-    let end = format!("{sam}/sessions/end");
-    browser.post(&end, &[]).await.expect_sent(&done);
+    assert_eq!(test.bearer_status(&other).await, 200);
+    let all = format!("{sam}/sessions/end");
+    let done = format!("{sam}?done=all-ended");
+    browser.post(&all, &[]).await.expect_sent(&done);
     assert_eq!(test.bearer_status(&session).await, 401);
     browser.get(&sam).await.expect(200, nowhere);
-    assert_eq!(test.bearer_status(&other).await, 200);
+    // On one's own page it ends all others, and says so.
+    let ada = format!("{USERS}/ada");
+    browser.get(&ada).await.expect(200, "End all others");
+    let end = format!("{ada}/sessions/end");
+    let done = format!("{ada}?done=all-ended");
+    browser.post(&end, &[]).await.expect_sent(&done);
+    assert_eq!(test.bearer_status(&other).await, 401);
+    browser.get(&ada).await.expect(200, "this one");
 }

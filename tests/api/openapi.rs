@@ -200,6 +200,14 @@ async fn people_read_the_description_as_a_page() {
     }
     assert!(page.text.contains("Makes a credential. By the vendor."));
     assert!(page.text.contains("<a href=\"#object-CredentialData\">"));
+    // What answers are made of: lists, alternatives, and what is not always there.
+    for said in [
+        "A list of <a href=\"#object-TrustedLoginMessage\">",
+        "One of them is <a href=\"#object-AccessToken\">",
+        "<code>claimToken</code> <span class=\"muted\">(not always)</span>",
+    ] {
+        assert!(page.text.contains(said), "{said}");
+    }
     // Each place of the contents is there, once.
     let ids: Vec<&str> = page
         .text

@@ -22,9 +22,13 @@ use crate::http::{Answer, Json};
 #[schema(as = AuditNode)]
 pub struct NodeView {
     node: String,
+    #[schema(required)]
     checked_at: Option<Timestamp>,
+    #[schema(required)]
     failing_since: Option<Timestamp>,
+    #[schema(required)]
     problem: Option<String>,
+    #[schema(required)]
     newest_at: Option<Timestamp>,
     lines: i64,
     malformed: i64,

@@ -13,6 +13,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
+use utoipa::ToSchema;
 
 use super::export::{self, Format, Piece};
 use super::filter::{Asked, is_storable};
@@ -24,7 +25,6 @@ use crate::error::{Error, Result};
 use crate::http::{Answer, Cursor, NamespacePath, NamespaceSitePath, PageRequest, SiteId};
 use crate::types::SecretId;
 use crate::vendors::{self, Vendor};
-use utoipa::ToSchema;
 
 /// A page as answers show it.
 #[derive(Serialize, ToSchema)]
@@ -33,6 +33,7 @@ use utoipa::ToSchema;
 pub struct PageView {
     items: Vec<Item>,
     /// `null` at the end only: a page may be short, or empty, before it.
+    #[schema(required)]
     next_cursor: Option<String>,
     openbao: OpenBao,
 }

@@ -23,10 +23,10 @@ mod view;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::types::{SecretId, VendorId};
 use filter::Filter;
-use utoipa::ToSchema;
 
 pub use status::OpenBao;
 pub use view::Item;

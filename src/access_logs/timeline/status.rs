@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::access_logs::nodes::store::{self, Node};
 use crate::db::GenericClient;
 use crate::error::Result;
-use utoipa::ToSchema;
 
 /// Whether OpenBao's half is there.
 #[derive(Debug, Serialize, ToSchema)]
@@ -16,11 +16,13 @@ pub struct OpenBao {
     /// Whether each node's audit log is being read.
     pub complete: bool,
     /// Up to when all of them were.
+    #[schema(required)]
     pub read_until: Option<Timestamp>,
     /// The nodes; operators see them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nodes: Option<Vec<NodeView>>,
     /// What is wrong.
+    #[schema(required)]
     pub problem: Option<&'static str>,
 }
 
@@ -30,8 +32,11 @@ pub struct OpenBao {
 #[schema(as = AccessLogNode)]
 pub struct NodeView {
     node: String,
+    #[schema(required)]
     checked_at: Option<Timestamp>,
+    #[schema(required)]
     failing_since: Option<Timestamp>,
+    #[schema(required)]
     problem: Option<String>,
 }
 

@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::known::{Known, PurposeRow, TokenRow};
 use super::{Reading, Row, Source, Viewer};
 use crate::tokens::Kind;
-use utoipa::ToSchema;
 
 /// An item of a timeline.
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,24 +30,34 @@ pub struct Item {
     /// `done`, `refused` or `failed`.
     pub outcome: String,
     /// Why not.
+    #[schema(required)]
     pub code: Option<String>,
     /// Who.
+    #[schema(required)]
     pub caller: Option<CallerView>,
     /// Which site.
+    #[schema(required)]
     pub secret_id: Option<String>,
     /// Which credential.
+    #[schema(required)]
     pub credential: Option<String>,
     /// By, or about, which token.
+    #[schema(required)]
     pub token: Option<TokenView>,
     /// Whom Gatehouse made the call for.
+    #[schema(required)]
     pub purpose: Option<PurposeView>,
     /// From where.
+    #[schema(required)]
     pub address: Option<String>,
     /// What sent the request, as it said.
+    #[schema(required)]
     pub user_agent: Option<String>,
     /// The request to Gatehouse.
+    #[schema(required)]
     pub request_id: Option<String>,
     /// OpenBao's id of the call.
+    #[schema(required)]
     pub openbao_request_id: Option<String>,
     /// More, by action.
     #[schema(value_type = Object)]
@@ -61,6 +71,7 @@ pub struct CallerView {
     /// `public-key`, `vendor`, `worker`, `user`, `operator`, …
     pub kind: String,
     /// Which of them, where there are several.
+    #[schema(required)]
     pub name: Option<String>,
 }
 
@@ -80,6 +91,7 @@ pub struct TokenView {
     /// The end of its life, as far as it is known.
     pub expires_at: Timestamp,
     /// When it was revoked, if it was.
+    #[schema(required)]
     pub revoked_at: Option<Timestamp>,
 }
 
@@ -93,6 +105,7 @@ pub struct PurposeView {
     /// For whom.
     pub caller: CallerView,
     /// By which request to Gatehouse.
+    #[schema(required)]
     pub request_id: Option<String>,
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -12,6 +13,8 @@ use crate::vendors::cancel::Stage;
 
 /// How often it is looked how far it is.
 const EVERY: Duration = Duration::from_millis(500);
+/// So many looks in a row may fail: a replica that restarts is back before.
+const PATIENCE: u32 = 60;
 
 /// Cancels the vendor and, where that is wanted, waits until nothing is left of it. Gives what is shown of it then.
 ///
@@ -29,16 +32,26 @@ pub async fn run(
         return Ok(vendor);
     }
     let progress = Progress::of_steps(Stage::ALL.len() - 1, "cancelled");
+    let mut failed = 0;
     loop {
         let cancellation = &vendor["cancellation"];
-        if !cancellation["finishedAt"].is_null() {
+        let stage = cancellation["stage"].as_str();
+        let stage = stage.context("the service does not say how far the cancellation is")?;
+        if stage == Stage::Done.as_str() {
             return Ok(vendor);
         }
-        let stage = cancellation["stage"].as_str().unwrap_or_default();
         let step = Stage::ALL.iter().position(|one| one.as_str() == stage);
-        progress.at(step.unwrap_or(0), told(stage, cancellation));
+        progress.at(step.unwrap_or(0), &told(stage, cancellation));
         tokio::time::sleep(EVERY).await;
-        vendor = remote.call(Method::GET, &path, None).await?;
+        match remote.call(Method::GET, &path, None).await {
+            Ok(shown) => (vendor, failed) = (shown, 0),
+            Err(error) if failed == PATIENCE => {
+                return Err(
+                    error.context("the vendor is cancelled, and how far it is cannot be told")
+                );
+            }
+            Err(_) => failed += 1,
+        }
     }
 }
 

@@ -38,7 +38,7 @@ pub async fn run(remote: &Remote, one: Option<&Namespace>, dry_run: bool) -> any
                 continue;
             }
             let namespace = vendor["namespace"].as_str().unwrap_or_default();
-            progress.say(format!(
+            progress.say(&format!(
                 "{namespace}; {done} vendors done, {left} not whole;"
             ));
             match repaired(namespace).await {

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
+use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{read, refuse_taken};
 use crate::app::App;
@@ -22,8 +24,6 @@ use crate::credentials::{Record, read as one, store};
 use crate::error::{Error, Result, cause_chain};
 use crate::http::{Answer, FileBody, in_background};
 use crate::types::CredentialKey;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 /// Rows of one look into the database.
 const CHUNK: i64 = 100;

@@ -34,6 +34,7 @@ pub struct Outcome {
     /// Whether every step was passed.
     pub ok: bool,
     /// The step that was not.
+    #[schema(required)]
     pub failed: Option<Step>,
     /// What happened, in words.
     pub detail: String,

@@ -27,6 +27,7 @@ pub struct VersionView {
     /// RFC 3339.
     created_at: String,
     /// RFC 3339; `null` while it can be read.
+    #[schema(required)]
     deleted_at: Option<String>,
     /// Whether it is gone for good.
     destroyed: bool,

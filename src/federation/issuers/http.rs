@@ -30,6 +30,7 @@ pub struct IssuerView {
     id: IssuerId,
     issuer: IssuerUrl,
     /// `null`: where the issuer says itself.
+    #[schema(required)]
     key_set_url: Option<KeySetUrl>,
     algorithms: Vec<Algorithm>,
     workload_claims: Vec<ClaimPlace>,

@@ -36,9 +36,11 @@ pub struct TrustPolicyView {
     grant: GrantView,
     ttl: Ttl,
     once: bool,
+    #[schema(required)]
     ends_at: Option<Timestamp>,
     created_at: Timestamp,
     updated_at: Timestamp,
+    #[schema(required)]
     last_used_at: Option<Timestamp>,
 }
 

@@ -12,6 +12,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::BACKUP_LIMIT;
 use super::Backup;
@@ -20,7 +21,6 @@ use crate::auth::Administrator;
 use crate::error::{Error, Result};
 use crate::http::{Answer, FileBody, in_background, parse_json};
 use crate::types::Secret;
-use utoipa::ToSchema;
 
 /// `GET /api/lockbox/backup`: the lockbox as a file, `application/x-ndjson`, line by line. A file without its last line
 /// is refused when it is restored.

@@ -16,11 +16,11 @@ pub use draft::{Draft, Given};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::auth::User;
 use crate::error::{Error, Result};
 use crate::types::Secret;
-use utoipa::ToSchema;
 
 /// Names an entry within its lockbox, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]

@@ -8,6 +8,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Body, check_length, entry_id, query};
 use crate::app::App;
@@ -19,7 +20,6 @@ use crate::lockbox::entries::{Entry, EntryId, Kind, Opened, create, list, read};
 use crate::lockbox::throttle::Patience;
 use crate::lockbox::unlock::{self, Status};
 use crate::lockbox::{password, settings};
-use utoipa::ToSchema;
 
 /// How it stands with the lockbox.
 #[derive(Serialize, ToSchema)]
@@ -48,6 +48,11 @@ pub struct ListedView {
     created_at: Timestamp,
     key: String,
 }
+
+/// All of them.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RPortEntries)]
+pub struct ListView(Vec<ListedView>);
 
 impl From<Entry> for ListedView {
     fn from(entry: Entry) -> Self {
@@ -151,13 +156,15 @@ pub async fn list(
     app: web::Data<App>,
     by: User,
     request: HttpRequest,
-) -> Result<Answer<Data<Vec<ListedView>>>> {
+) -> Result<Answer<Data<ListView>>> {
     let query = query(request.query_string())?;
     let entries = in_background(&app, move |app| async move {
         list::list(&app, &by, &query, None).await
     });
-    let data: Vec<ListedView> = entries.await?.into_iter().map(ListedView::from).collect();
-    Ok(Answer::ok(Data { data }))
+    let data = entries.await?.into_iter().map(ListedView::from).collect();
+    Ok(Answer::ok(Data {
+        data: ListView(data),
+    }))
 }
 
 /// `POST /api/v1/vault`. 201.

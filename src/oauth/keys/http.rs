@@ -9,14 +9,14 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::{CACHED_FOR, Keys, rotate};
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::Result;
 use crate::http::{Answer, in_background};
-use serde_json::{Map, Value};
-use utoipa::ToSchema;
 
 /// A JWK Set (RFC 7517, 5).
 #[derive(Serialize, ToSchema)]
@@ -57,6 +57,7 @@ pub struct KeyView<'a> {
     created_at: Timestamp,
     signs_from: Timestamp,
     signs: bool,
+    #[schema(required)]
     ends_at: Option<Timestamp>,
 }
 

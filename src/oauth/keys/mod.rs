@@ -121,7 +121,7 @@ impl Keys {
         found.map(|version| &version.public)
     }
 
-    /// The key set (RFC 7517).
+    /// The keys of the set (RFC 7517).
     pub fn published(&self) -> impl Iterator<Item = &Map<String, Value>> {
         self.0.iter().map(|version| &version.jwk)
     }

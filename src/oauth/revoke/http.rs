@@ -7,6 +7,8 @@
 
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Revoker;
 use crate::app::App;
@@ -14,8 +16,6 @@ use crate::auth::{Client, VendorAdmin, read_access_token, refused};
 use crate::error::{Error, OAuthError, Result};
 use crate::http::{Answer, Form, in_background};
 use crate::types::Secret;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 /// `POST /oauth/revoke` (RFC 7009): 200 whatever the token was.
 pub async fn revoke(app: web::Data<App>, request: HttpRequest, form: Form) -> Result<HttpResponse> {

@@ -30,12 +30,15 @@ pub struct KeyView<'a> {
     name: &'a str,
     algorithm: Algorithm,
     /// A JWK.
-    #[schema(value_type = Option<Object>)]
+    #[schema(required, value_type = Option<Object>)]
     public_key: Option<&'a Map<String, Value>>,
+    #[schema(required)]
     jwks_url: Option<&'a str>,
     issuer: &'a str,
     audience: &'a str,
+    #[schema(required)]
     ends_at: Option<Timestamp>,
+    #[schema(required)]
     last_used_at: Option<Timestamp>,
     created_at: Timestamp,
     updated_at: Timestamp,

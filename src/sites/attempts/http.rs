@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use actix_web::web;
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Reported, store};
 use crate::app::App;
@@ -17,7 +18,6 @@ use crate::auth::VendorAdmin;
 use crate::error::{Error, Result};
 use crate::http::{Answer, Page, PageRequest, SiteId};
 use crate::types::{AttemptId, SecretId, SiteUrl};
-use utoipa::ToSchema;
 
 /// A log-in that failed, or a lockdown, as answers show it.
 #[derive(Serialize, ToSchema)]
@@ -28,15 +28,21 @@ pub struct AttemptView {
     /// When the report came.
     reported_at: Timestamp,
     /// When it happened, by the client's clock.
+    #[schema(required)]
     attempted_at: Option<Timestamp>,
     /// `null` for a lockdown of a site that is not known.
+    #[schema(required)]
     secret_id: Option<SecretId>,
+    #[schema(required)]
     site_url: Option<SiteUrl>,
     code: String,
+    #[schema(required)]
     reason: Option<String>,
-    #[schema(value_type = Option<String>)]
+    #[schema(required, value_type = Option<String>)]
     address: Option<IpAddr>,
+    #[schema(required)]
     user_agent: Option<String>,
+    #[schema(required)]
     identifier_hash: Option<String>,
 }
 

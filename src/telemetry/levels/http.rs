@@ -34,7 +34,9 @@ pub struct LogLevelsRequest {
 #[schema(as = LogLevelsInForce)]
 pub struct LevelsView {
     usual: String,
+    #[schema(required)]
     levels: Option<LogLevels>,
+    #[schema(required)]
     until: Option<Timestamp>,
 }
 

@@ -36,9 +36,11 @@ pub struct HolderView {
     /// What holds.
     cap: u32,
     /// What an operator said, if anything.
+    #[schema(required)]
     own_cap: Option<u32>,
     /// How many of them public keys may bring it to.
     public_cap: u32,
+    #[schema(required)]
     next_end: Option<Timestamp>,
 }
 

@@ -101,6 +101,7 @@ pub struct ExplainView {
     /// The rules that let it pass, in the order they are asked.
     passed: Vec<&'static str>,
     /// What would be handed out; `null` where nothing would.
+    #[schema(required)]
     token: Option<TokenView>,
 }
 
@@ -134,8 +135,10 @@ pub struct TokenView {
     /// Longest life, seconds.
     max_ttl: u32,
     /// How many calls it would be good for; `null`: any number.
+    #[schema(required)]
     uses: Option<u32>,
     /// From where it would work; `null`: from everywhere.
+    #[schema(required)]
     bound_cidrs: Option<Vec<String>>,
     renewable: bool,
 }

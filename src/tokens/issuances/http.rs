@@ -11,97 +11,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::revoke::{self, Asker, Counts};
+use super::view::IssuanceView;
 use super::{Addresses, CallerName, Filter, Issuance, Moment, REACH, State, Stretch, store};
 use crate::app::App;
 use crate::auth::{Operator, VendorAdmin};
 use crate::error::{Error, Result};
 use crate::http::{Answer, IssuancePath, Json, Page, PageRequest, in_background};
 use crate::tokens::Kind;
-use crate::types::{IssuanceId, SecretId, VendorId};
-
-/// A token as answers show it.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Issuance)]
-pub struct IssuanceView {
-    issuance_id: IssuanceId,
-    /// For operators: whose.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    vendor: Option<String>,
-    /// For operators: who knows it can look the token up in OpenBao, and end it there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    accessor: Option<String>,
-    kind: String,
-    /// `live`, `ending`, `revoked` or `expired`.
-    state: &'static str,
-    secret_id: Option<String>,
-    caller: String,
-    issued_at: Timestamp,
-    expires_at: Timestamp,
-    max_expires_at: Timestamp,
-    ttl: Option<i32>,
-    uses: Option<i32>,
-    bound_cidrs: Option<Vec<String>>,
-    last_used_at: Option<Timestamp>,
-    client_address: Option<String>,
-    request_id: String,
-    worker: Option<String>,
-    /// The key of the one credential that it reads.
-    credential: Option<String>,
-    revoke: Option<RevokeView>,
-}
-
-/// The end that it was brought to.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = IssuanceRevocation)]
-pub struct RevokeView {
-    reason: Option<String>,
-    by: Option<String>,
-    asked_at: Option<Timestamp>,
-    revoked_at: Option<Timestamp>,
-}
-
-impl IssuanceView {
-    fn new(issuance: Issuance, now: Timestamp, for_operator: bool) -> Self {
-        Self {
-            issuance_id: issuance.id,
-            state: issuance.state(now).as_str(),
-            vendor: for_operator.then_some(issuance.namespace),
-            accessor: for_operator.then_some(issuance.accessor),
-            kind: issuance.kind,
-            secret_id: issuance.secret_id,
-            caller: named(issuance.caller, for_operator),
-            issued_at: issuance.issued_at,
-            expires_at: issuance.expires_at,
-            max_expires_at: issuance.max_expires_at,
-            ttl: issuance.ttl,
-            uses: issuance.uses,
-            bound_cidrs: issuance.bound_cidrs,
-            last_used_at: issuance.last_used_at,
-            client_address: issuance.client_address,
-            request_id: issuance.request_id,
-            worker: issuance.worker.map(|id| id.to_string()),
-            credential: issuance.credential,
-            revoke: issuance.revoke.map(|revoke| RevokeView {
-                reason: revoke.reason,
-                by: revoke.by.map(|by| named(by, for_operator)),
-                asked_at: revoke.asked_at,
-                revoked_at: revoke.revoked_at,
-            }),
-        }
-    }
-}
-
-/// Who did something, as a vendor or an operator is told: vendors, that it was an operator, not which.
-#[must_use]
-pub fn named(actor: String, for_operator: bool) -> String {
-    if !for_operator && actor.starts_with("operator:") {
-        "operator".to_owned()
-    } else {
-        actor
-    }
-}
+use crate::types::{SecretId, VendorId};
 
 fn read_query(request: &HttpRequest) -> Result<(Filter, PageRequest)> {
     let mut filter = Filter::default();
@@ -321,15 +238,16 @@ impl RevokeRequest {
 #[schema(as = RevokedCounts)]
 pub struct CountsView {
     matched: usize,
-    /// How many are dead now.
+    /// How many are dead now. Not of a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     revoked: Option<usize>,
-    /// How many follow.
+    /// How many follow. Not of a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     queued: Option<usize>,
     /// Of a dry run: how many are to end already.
     #[serde(skip_serializing_if = "Option::is_none")]
     ending: Option<usize>,
+    /// `true` of a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     dry_run: Option<bool>,
 }

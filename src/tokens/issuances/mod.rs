@@ -3,6 +3,7 @@
 pub mod http;
 pub mod revoke;
 pub mod store;
+pub mod view;
 
 use std::net::IpAddr;
 

@@ -28,11 +28,15 @@ use url::Url;
 #[schema(as = Connector)]
 pub struct ConnectorView {
     /// The beginning of its REST API; `null` where it is not known.
+    #[schema(required)]
     endpoint: Option<String>,
     /// The key that was seen there last, in hexadecimal digits.
+    #[schema(required)]
     signature_key: Option<String>,
+    #[schema(required)]
     key_seen_at: Option<Timestamp>,
     /// Where clients are told to send webhooks of their own.
+    #[schema(required)]
     client_webhook_url: Option<String>,
     /// Why it could not be asked for its key just now.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -8,6 +8,7 @@
 use actix_web::{HttpRequest, web};
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::super::fields::Body;
 use super::super::own_account;
@@ -16,9 +17,8 @@ use crate::app::App;
 use crate::auth::{ConnectorVendor, PluginOrVendor};
 use crate::error::{Error, Result};
 use crate::http::limit::Report;
-use crate::http::{Answer, Deleted, Json, client_address};
+use crate::http::{Answer, Json, Removed, client_address};
 use crate::types::VendorId;
-use utoipa::ToSchema;
 
 /// Of one answer.
 const MOST: i64 = 500;
@@ -38,7 +38,9 @@ pub struct MessageView {
     key_fingerprint: String,
     action: String,
     #[serde(rename = "ref")]
+    #[schema(required)]
     reference: Option<String>,
+    #[schema(required)]
     access_key_fingerprint: Option<String>,
     /// Unix seconds.
     created_at: i64,
@@ -119,14 +121,14 @@ pub async fn delete(
     app: web::Data<App>,
     caller: ConnectorVendor,
     path: web::Path<(String, String)>,
-) -> Result<Answer<Deleted>> {
+) -> Result<Answer<Removed>> {
     let (account, id) = path.into_inner();
     own_account(&caller.0, &account)?;
     let id = id.parse().map_err(|_| Error::NotFound)?;
     let answer = if super::delete(&app, &caller.0, id).await? {
-        Deleted::DONE
+        Removed::DONE
     } else {
-        Deleted::nothing("unknown_message_id")
+        Removed::nothing("unknown_message_id")
     };
     Ok(Answer::ok(answer))
 }

@@ -6,6 +6,8 @@
 )]
 
 use actix_web::{HttpRequest, web};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::super::fields::Body;
 use super::read;
@@ -16,8 +18,6 @@ use crate::http::limit::Report;
 use crate::http::{Answer, Json, SiteId, client_address, in_background};
 use crate::sites::attempts;
 use crate::types::{AttemptId, SecretId};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 /// A lockdown was noted.
 #[derive(Serialize, ToSchema)]

@@ -8,11 +8,11 @@
 use actix_web::web;
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::error::Result;
 use crate::http::Answer;
-use utoipa::ToSchema;
 
 /// No other name may end in `publicKey`: scripts that set Connectors up cut the last one out of the text.
 #[derive(Serialize, ToSchema)]

@@ -8,6 +8,8 @@
 use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::super::fields::Body;
 use super::super::{own_account, subscribed};
@@ -15,15 +17,13 @@ use super::{Opening, new_site, open};
 use crate::app::App;
 use crate::auth::{self, ConnectorVendor, PluginOrVendor, Remover};
 use crate::error::{Error, Result};
-use crate::http::{Answer, Deleted, Json, SiteId};
+use crate::http::{Answer, Json, Removed, SiteId};
 use crate::sites::envelope::put;
 use crate::sites::remove::{self, Removal};
 use crate::sites::search::{Found, MOST, bad_number, search};
 use crate::sites::{State, store};
 use crate::telemetry;
 use crate::types::{AccessKey, HookUrl, SecretId};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 /// An envelope was stored.
 #[derive(Serialize, ToSchema)]
@@ -89,12 +89,12 @@ pub async fn delete(
     caller: Remover,
     request: HttpRequest,
     id: SiteId,
-) -> Result<Answer<Deleted>> {
+) -> Result<Answer<Removed>> {
     // A delete key is the plugins' of 2019.
     let Remover::Known(caller) = caller else {
         return Err(auth::refused(&app, &request));
     };
-    let unknown = || Ok(Answer::ok(Deleted::nothing("unknown_secret_id")));
+    let unknown = || Ok(Answer::ok(Removed::nothing("unknown_secret_id")));
     let Ok(id) = SecretId::parse(&id.0) else {
         return unknown();
     };
@@ -107,8 +107,8 @@ pub async fn delete(
     }
     Ok(
         match remove::remove(&app, vendor, &id, caller.actor()).await? {
-            Removal::Done => Answer::created(Deleted::DONE),
-            Removal::Queued => Answer::accepted(Deleted::QUEUED),
+            Removal::Done => Answer::created(Removed::DONE),
+            Removal::Queued => Answer::accepted(Removed::QUEUED),
         },
     )
 }

@@ -139,6 +139,7 @@ pub struct OwnView {
     /// Whether the password must be changed first.
     password_temporary: bool,
     password_changed_at: Timestamp,
+    #[schema(required)]
     last_login_at: Option<Timestamp>,
     created_at: Timestamp,
 }

@@ -18,13 +18,13 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{Vendor, create};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::events::Event;
 use store::Open;
-use utoipa::ToSchema;
 
 /// Of one pass.
 const LONGEST: Duration = Duration::from_secs(8);

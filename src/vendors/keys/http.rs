@@ -39,8 +39,11 @@ pub struct PairView {
     claimed: bool,
     created_at: Timestamp,
     /// `null`: it has no end.
+    #[schema(required)]
     ends_at: Option<Timestamp>,
+    #[schema(required)]
     public_key_used_at: Option<Timestamp>,
+    #[schema(required)]
     private_key_used_at: Option<Timestamp>,
 }
 

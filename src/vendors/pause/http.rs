@@ -27,6 +27,7 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(365 * 24);
 pub struct PauseView {
     paused: bool,
     /// Its end; `null` where support is not paused.
+    #[schema(required)]
     until: Option<Timestamp>,
     pause_on_lockdown: bool,
     lockdown_pause_minutes: i32,

@@ -7,6 +7,7 @@
 
 use actix_web::web;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Drift, Finding, examine, repair, store};
 use crate::app::App;
@@ -14,7 +15,6 @@ use crate::auth::Operator;
 use crate::error::Result;
 use crate::http::{Answer, NamespacePath, Page, PageRequest, in_background};
 use crate::vendors::create;
-use utoipa::ToSchema;
 
 /// What was found of a vendor.
 #[derive(Serialize, ToSchema)]

@@ -19,12 +19,13 @@ use serde_json::json;
 pub use platform::pass as platform_pass;
 pub use store::findings;
 
+use utoipa::ToSchema;
+
 use super::{Level, Status, Vendor, create};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::types::VendorId;
-use utoipa::ToSchema;
 use wanted::Wanted;
 
 /// Each vendor is compared this often.
@@ -75,6 +76,7 @@ pub struct Finding {
     /// As OpenBao names it.
     pub name: String,
     /// In whose place it stands, if in a vendor's.
+    #[schema(required)]
     pub namespace: Option<String>,
     /// What is wrong with it.
     pub says: String,

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use actix_web::web;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Changes, KindSettings, TokenSettings};
 use crate::app::App;
@@ -17,7 +18,6 @@ use crate::error::{Error, Result};
 use crate::http::{Answer, Json};
 use crate::tokens::Kind;
 use crate::tokens::terms::{MOST_USES, SHORTEST, Terms};
-use utoipa::ToSchema;
 
 /// What a vendor says, and what comes of it.
 #[derive(Serialize, ToSchema)]
@@ -36,6 +36,7 @@ pub struct SettingsView {
 pub struct KindView {
     ttl: u32,
     max_ttl: u32,
+    #[schema(required)]
     uses: Option<u32>,
     said: SaidView,
     least_ttl: u32,
@@ -48,8 +49,11 @@ pub struct KindView {
 #[serde(rename_all = "camelCase")]
 #[schema(as = SaidTokenSettings)]
 pub struct SaidView {
+    #[schema(required)]
     ttl: Option<u32>,
+    #[schema(required)]
     max_ttl: Option<u32>,
+    #[schema(required)]
     uses: Option<u32>,
 }
 

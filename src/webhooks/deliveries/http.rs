@@ -8,6 +8,7 @@
 use actix_web::web;
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Delivery, store};
 use crate::app::App;
@@ -15,7 +16,6 @@ use crate::auth::WebhookAdmin;
 use crate::error::{Error, Result};
 use crate::http::{Answer, DeliveryPath, Page, PageRequest, WebhookPath};
 use crate::types::DeliveryId;
-use utoipa::ToSchema;
 
 /// A message as answers show it.
 #[derive(Serialize, ToSchema)]
@@ -28,12 +28,18 @@ pub struct DeliveryView {
     /// `waiting`, `delivered` or `dead`.
     state: &'static str,
     attempts: i32,
+    #[schema(required)]
     last_status: Option<i32>,
+    #[schema(required)]
     last_problem: Option<String>,
     created_at: Timestamp,
+    #[schema(required)]
     last_attempt_at: Option<Timestamp>,
+    #[schema(required)]
     next_attempt_at: Option<Timestamp>,
+    #[schema(required)]
     delivered_at: Option<Timestamp>,
+    #[schema(required)]
     dead_at: Option<Timestamp>,
 }
 

@@ -48,6 +48,11 @@ struct UserPage {
 }
 
 impl UserPage {
+    /// Whether the session that asks is among them.
+    fn has_current(&self) -> bool {
+        self.sessions.iter().any(|session| session.is_current)
+    }
+
     fn sessions_address(&self) -> String {
         let (namespace, name) = (&self.namespace, &self.user.name);
         format!("/console/vendors/{namespace}/users/{name}/sessions")
@@ -139,14 +144,20 @@ impl Target {
         .await
     }
 
+    /// What is over already, as it was pressed twice, is over.
     async fn end(self, app: &web::Data<App>, which: Which) -> Result<HttpResponse> {
-        let done = self.done("session-ended");
-        in_background(app, move |app| async move {
+        let done = self.done(match which {
+            Which::One(_) => "one-ended",
+            Which::All | Which::Others(_) => "all-ended",
+        });
+        let ended = in_background(app, move |app| async move {
             let actor = self.admin.by.actor;
             revoke(&app, &self.account, which, &Revoker { actor: &actor }).await
-        })
-        .await?;
-        Ok(done)
+        });
+        match ended.await {
+            Ok(_) | Err(Error::NotFound) => Ok(done),
+            Err(error) => Err(error),
+        }
     }
 
     fn done(&self, word: &str) -> HttpResponse {
@@ -266,7 +277,7 @@ pub async fn end_session(
     target.end(&app, Which::One(session)).await
 }
 
-/// `POST /console/vendors/{namespace}/users/{user}/sessions/end`: all of them.
+/// `POST /console/vendors/{namespace}/users/{user}/sessions/end`: all of them, but the one that asks where it is among them.
 pub async fn end_sessions(
     app: web::Data<App>,
     sent: MemberAct,
@@ -274,7 +285,8 @@ pub async fn end_sessions(
     path: UserPath,
 ) -> Result<HttpResponse> {
     let target = Target::of(&app, sent, &namespace, &path).await?;
-    target.end(&app, Which::All).await
+    let asking = target.by.id();
+    target.end(&app, Which::Others(asking)).await
 }
 
 /// `POST /console/vendors/{namespace}/users/{user}/remove`.

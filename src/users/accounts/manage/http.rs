@@ -31,6 +31,7 @@ pub struct UserView {
     /// Whether a second factor is in force.
     totp: bool,
     password_changed_at: Timestamp,
+    #[schema(required)]
     last_login_at: Option<Timestamp>,
     created_at: Timestamp,
     updated_at: Timestamp,

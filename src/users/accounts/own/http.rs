@@ -32,6 +32,7 @@ pub struct OwnView {
     /// Whether this session is good for setting one up only.
     enrolling: bool,
     password_changed_at: Timestamp,
+    #[schema(required)]
     last_login_at: Option<Timestamp>,
     created_at: Timestamp,
 }

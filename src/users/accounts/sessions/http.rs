@@ -29,10 +29,12 @@ pub struct SessionView {
     /// `session` or `token`.
     kind: &'static str,
     /// Of an access token.
+    #[schema(required)]
     name: Option<String>,
     address: String,
     user_agent: String,
     created_at: Timestamp,
+    #[schema(required)]
     last_used_at: Option<Timestamp>,
     expires_at: Timestamp,
     /// Whether it is the one that asks.
