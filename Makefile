@@ -41,7 +41,7 @@ drill: tools ## Repeats what takes many minutes: processes killed again and agai
 	DRILL_VALUES=1000000 $(CARGO) test --locked --test api -- canonical_json --nocapture
 
 bench: tools ## Measures, side by side in one run
-	$(CARGO) bench --locked --bench shipping
+	$(CARGO) bench --locked --bench numbers
 
 test-sdk: tools build ## Tests the client SDKs against a service of their own
 	@CARGO="$(CARGO)" sh scripts/test-sdk.sh
