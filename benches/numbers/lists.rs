@@ -7,8 +7,8 @@ use crate::load::load;
 use crate::place::{Bench, ROUND, ROUNDS, vendor};
 use crate::report::{Bar, Report};
 use crate::support::app::TestVendor;
-use crate::support::servers;
 use crate::support::trustedlogin::ACCESS_KEY;
+use crate::support::{fill, servers};
 
 const FEW: i64 = 10_000;
 const MANY: i64 = 1_000_000;
@@ -52,18 +52,7 @@ where
 async fn filled(bench: &Bench, namespace: &str, sites: i64) -> TestVendor {
     let vendor = vendor(&bench.http, &bench.service.url, &bench.operator, namespace).await;
     let sql = servers::client(&bench.place.database_url).await;
-    let rows = "INSERT INTO sites (vendor_id, secret_id, generation, state, site_url, access_key_digest, created_at, \
-                    registered_at, touched_at) \
-                SELECT $1, 'site-' || lpad(n::text, 15, '0'), n, 'registered', 'https://customer.example/' || n, \
-                    sha256(n::text::bytea), now(), now() - n * interval '1 second', now() \
-                FROM generate_series($2::bigint, $3::bigint) AS n";
-    for first in (1..=sites).step_by(100_000) {
-        let last = (first + 99_999).min(sites);
-        sql.execute(rows, &[&vendor.id, &first, &last])
-            .await
-            .unwrap();
-    }
-    sql.batch_execute("ANALYZE sites").await.unwrap();
+    fill::sites(&sql, vendor.id, sites).await;
     let body = json!({ "secretId": "site-to-be-found-001", "accessKey": ACCESS_KEY });
     let call = bench.post("/sites", &vendor.public_key).json(&body);
     let made = call.send().await.unwrap();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{TestApp, TestVendor};
+use crate::support::{TestApp, TestVendor, fill};
 
 const FEW: i64 = 10_000;
 const FOUND: &str = "site-to-be-found-001";
@@ -15,19 +15,7 @@ const ACCESS_KEY: &str = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf
 async fn filled(sites: i64) -> (TestApp, TestVendor) {
     let test = TestApp::start().await;
     let vendor = test.vendor("vendor-a").await;
-    let sql = test.sql().await;
-    let others = "INSERT INTO sites (vendor_id, secret_id, generation, state, site_url, access_key_digest, created_at, \
-                      registered_at, touched_at) \
-                  SELECT $1, 'site-' || lpad(n::text, 15, '0'), n, 'registered', 'https://customer.example/' || n, \
-                      sha256(n::text::bytea), now(), now() - n * interval '1 second', now() \
-                  FROM generate_series($2::bigint, $3::bigint) AS n";
-    for first in (1..=sites).step_by(100_000) {
-        let last = (first + 99_999).min(sites);
-        sql.execute(others, &[&vendor.id, &first, &last])
-            .await
-            .unwrap();
-    }
-    sql.batch_execute("ANALYZE sites").await.unwrap();
+    fill::sites(&test.sql().await, vendor.id, sites).await;
     test.site(&vendor, FOUND, ACCESS_KEY).await;
     (test, vendor)
 }

@@ -8,6 +8,7 @@ pub mod connector;
 pub mod console;
 mod description;
 pub mod dump;
+pub mod fill;
 pub mod http;
 pub mod issuer;
 pub mod kills;
