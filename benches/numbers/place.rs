@@ -8,14 +8,13 @@ use gatehouse::db;
 use gatehouse::dev::openbao::{OpenBao, OpenBaoOptions};
 use gatehouse::dev::postgres::{Postgres, PostgresOptions};
 use gatehouse::dev::tools;
-use gatehouse::vault::Server;
 use gatehouse::vault::approle::Credentials;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
+use crate::support::Place;
 use crate::support::app::{SIGNUP_SECRET, TestVendor, vendor_of};
 use crate::support::process::{Process, serve, settings};
-use crate::support::{Place, servers};
 
 /// How many rounds a row has.
 pub const ROUNDS: usize = 5;
@@ -52,16 +51,7 @@ impl Bench {
         };
         let (postgres, openbao) = tokio::join!(Postgres::start(postgres), OpenBao::start(openbao));
         let (postgres, openbao) = (postgres.unwrap(), openbao.unwrap());
-        servers::migrate_template(&postgres.url).await;
-        let place = Place {
-            bao: Server {
-                addr: openbao.addr.clone(),
-                namespace: None,
-                ca_pem: None,
-            },
-            bao_root: openbao.root_token.clone(),
-            database_url: servers::with_database(&postgres.url, servers::TEMPLATE),
-        };
+        let place = Place::alone(&postgres, &openbao).await;
         bootstrap::prepare_openbao(&place.administrator())
             .await
             .unwrap();

@@ -82,6 +82,29 @@ async fn cancellation_is_waited_for_and_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn file_says_how_much_of_it_is_here_where_it_goes_to_one() {
+    let test = TestApp::start().await;
+    test.vendor("vendor-a").await;
+    let env = operator(&test);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("logs.ndjson");
+    let export = "access-log export vendor-a";
+    let output = at_a_terminal(&env, &format!("{export} > {}", file.display()));
+    assert!(output.status.success() && draws(&output), "{output:?}");
+    let written = std::fs::read_to_string(&file).unwrap();
+    assert!(written.contains("vendor.created"), "{written}");
+    assert!(!written.contains('\u{1b}'), "{written}");
+    // Somebody reads along, or a program does.
+    for line in [export.to_owned(), format!("{export} | cat")] {
+        let output = at_a_terminal(&env, &line);
+        assert!(
+            output.status.success() && !draws(&output),
+            "{line}: {output:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn repair_of_all_says_which_vendor_it_is_at() {
     let test = TestApp::start().await;
     for vendor in ["vendor-a", "vendor-b"] {

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use gatehouse::dev::openbao::OpenBao;
 use gatehouse::dev::postgres::Postgres;
-use gatehouse::vault::Server;
 use reqwest::Method;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -48,16 +47,7 @@ pub async fn own_servers(more: Vec<(String, String)>) -> (Own, Place) {
         .runtime
         .spawn(async move { servers::start(&at, more).await });
     let (postgres, openbao) = started.await.unwrap();
-    servers::migrate_template(&postgres.url).await;
-    let place = Place {
-        bao: Server {
-            addr: openbao.addr.clone(),
-            namespace: None,
-            ca_pem: None,
-        },
-        bao_root: openbao.root_token.clone(),
-        database_url: servers::with_database(&postgres.url, servers::TEMPLATE),
-    };
+    let place = Place::alone(&postgres, &openbao).await;
     let own = Own {
         folder,
         postgres,

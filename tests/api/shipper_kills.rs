@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use gatehouse::dev::postgres::{Postgres, PostgresOptions};
 use gatehouse::dev::tools;
-use gatehouse::vault::Server;
 use reqwest::Method;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -249,17 +248,8 @@ async fn killed_shipper_of_a_real_openbao_stores_all_it_wrote() {
     let runtime = &servers::shared().runtime;
     let started = runtime.spawn(async move { servers::start(&at, Vec::new()).await });
     let (postgres, openbao) = started.await.unwrap();
-    servers::migrate_template(&postgres.url).await;
-    let url = servers::with_database(&postgres.url, servers::TEMPLATE);
-    let place = Place {
-        bao: Server {
-            addr: openbao.addr.clone(),
-            namespace: None,
-            ca_pem: None,
-        },
-        bao_root: openbao.root_token.clone(),
-        database_url: url.clone(),
-    };
+    let place = Place::alone(&postgres, &openbao).await;
+    let url = place.database_url.clone();
     let config = place.config().await;
     let test = TestApp::start_at(place, config).await;
     let vendor = test.vendor("drill").await;

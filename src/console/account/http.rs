@@ -59,8 +59,8 @@ pub(super) async fn overview(
     } else {
         None
     };
+    let sessions = sessions::rows(&client, account, by.id(), now).await?;
     drop(client);
-    let sessions = sessions::rows(app, account, by.id(), now).await?;
     page(
         status,
         &AccountPage {

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::app::App;
 use crate::console::layout::{moment, moment_or};
+use crate::db::GenericClient;
 use crate::error::Result;
 use crate::users::accounts::Account;
 use crate::users::accounts::sessions::{self, MOST};
@@ -33,14 +33,13 @@ pub struct Row {
 /// # Errors
 /// Trouble with the database.
 pub async fn rows(
-    app: &App,
+    client: &impl GenericClient,
     account: &Account,
     current: Option<i64>,
     now: Timestamp,
 ) -> Result<Vec<Row>> {
-    let client = app.db.get().await?;
     let (vendor, user) = (account.vendor, account.id);
-    let rows = sessions::store::page(&client, vendor, user, None, 2 * MOST, now).await?;
+    let rows = sessions::store::page(client, vendor, user, None, 2 * MOST, now).await?;
     let row = |session: sessions::Session| Row {
         is_current: Some(session.id.0) == current,
         id: session.id.to_string(),

@@ -8,6 +8,8 @@ use gatehouse::app::App;
 use gatehouse::bootstrap::{self, Role};
 use gatehouse::config::{BaoConfig, Config, HttpConfig, LeaseCaps, LimitConfig, Rate};
 use gatehouse::db;
+use gatehouse::dev::openbao::OpenBao;
+use gatehouse::dev::postgres::Postgres;
 use gatehouse::egress;
 use gatehouse::server::{self, Running};
 use gatehouse::types::Secret;
@@ -91,6 +93,20 @@ impl Place {
             },
             bao_root: bao_root.to_owned(),
             database_url: servers::with_database(&shared.database_url, &database),
+        }
+    }
+
+    /// On servers that nothing else is on: the root namespace, and the one database.
+    pub async fn alone(postgres: &Postgres, openbao: &OpenBao) -> Self {
+        servers::migrate_template(&postgres.url).await;
+        Self {
+            bao: Server {
+                addr: openbao.addr.clone(),
+                namespace: None,
+                ca_pem: None,
+            },
+            bao_root: openbao.root_token.clone(),
+            database_url: servers::with_database(&postgres.url, servers::TEMPLATE),
         }
     }
 

@@ -65,7 +65,9 @@ async fn user_page(
     (vendor, account): (&Vendor, &Account),
     (form, faults): (Option<&Form>, &Faults),
 ) -> Result<UserPage> {
-    let sessions = sessions::rows(app, account, by.id(), app.clock.now()).await?;
+    let client = app.db.get().await?;
+    let sessions = sessions::rows(&client, account, by.id(), app.clock.now()).await?;
+    drop(client);
     let stored = account.groups.iter().map(GroupName::as_str);
     let stored: Vec<&str> = stored
         .filter(|group| *group != GroupName::ADMINISTRATORS)
