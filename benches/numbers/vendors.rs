@@ -1,5 +1,5 @@
 //! Many vendors: how quickly they are provisioned, how soon the service is ready with them, and what memory they take.
-//! `BENCH_VENDORS` says how many, 1,000 by itself.
+//! `BENCH_VENDORS` says how many beside the 500 of the rounds, 1,000 by itself.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +22,8 @@ const OF_ROUND: usize = 100;
 
 /// The rows of vendors.
 pub async fn run(mut bench: Bench, report: &mut Report) {
-    let wanted = std::env::var("BENCH_VENDORS").map_or(1_000, |text| text.parse().unwrap());
+    let wanted: usize = std::env::var("BENCH_VENDORS").map_or(1_000, |text| text.parse().unwrap());
+    assert!(wanted >= 10, "BENCH_VENDORS must be 10 or more");
     let next = AtomicUsize::new(0);
     let script = Arc::new(Script::of(&bench).await);
     let (mut own, mut plain) = (Vec::new(), Vec::new());
@@ -49,7 +50,9 @@ pub async fn run(mut bench: Bench, report: &mut Report) {
     let work = "vendors provisioned by sign-up, against a script that makes the same calls";
     report.row(work, "a second", &own, &plain, Bar::Least(0.8));
 
-    let (keys, took) = sign_ups(&bench, &next, wanted).await;
+    // Beside those of the rounds.
+    let (keys, took) = sign_ups(&bench, &next, OF_ROUND * ROUNDS + wanted).await;
+    let wanted = OF_ROUND * ROUNDS + wanted;
     let tenth = took.len() / 10;
     let early = median(&mut took[..tenth].to_vec());
     let late = median(&mut took[took.len() - tenth..].to_vec());
