@@ -5,7 +5,7 @@ CARGO_DENY = .tools/bin/cargo-deny
 CARGO_DENY_VERSION = 0.20.2
 
 .DEFAULT_GOAL := help
-.PHONY: help tools run-tools build run test drill bench test-sdk test-api check lint-deploy
+.PHONY: help tools run-tools build run test drill bench soak test-sdk test-api check lint-deploy
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -42,6 +42,9 @@ drill: tools ## Repeats what takes many minutes: processes killed again and agai
 
 bench: tools ## Measures, side by side in one run
 	$(CARGO) bench --locked --bench numbers
+
+soak: tools ## Overload, thousands of idle and slow connections, and half an hour of mixed load
+	BENCH_OVERLOAD_SECONDS=300 $(CARGO) bench --locked --bench numbers -- overload connections soak
 
 test-sdk: tools build ## Tests the client SDKs against a service of their own
 	@CARGO="$(CARGO)" sh scripts/test-sdk.sh

@@ -144,7 +144,7 @@ check "YAML: yamllint" $VENV/bin/yamllint --strict -d '{extends: default, rules:
     deploy/helm/gatehouse/Chart.yaml deploy/helm/gatehouse/values.yaml
 check "Helm chart: Helm's lint, schema and rendering" $VENV/bin/python scripts/lint-chart.py "$WORK/objects"
 check "Helm chart: Kubernetes' schemas of $KUBERNETES_VERSIONS" validate_objects
-check "scripts: shellcheck" $VENV/bin/shellcheck scripts/*.sh
+check "scripts: shellcheck" $VENV/bin/shellcheck scripts/*.sh deploy/*.sh
 
 cat <<'END'
 not checked here, as it takes more than a linter:

@@ -25,7 +25,7 @@ use crate::oauth::TokenKeys;
 use crate::tasks::Board;
 use crate::tokens::bound::Known;
 use crate::tokens::sweep::Foreign;
-use crate::tokens::{Brokered, Budget, Ledger};
+use crate::tokens::{Admission, Brokered, Budget, Ledger};
 use crate::trustedlogin::Signer;
 use crate::trustedlogin::connector::Keys;
 use crate::users::accounts::Passwords;
@@ -45,6 +45,8 @@ pub struct App {
     pub directory: Directory,
     /// Where each issued token is recorded before it is handed out.
     pub ledger: Ledger,
+    /// How many callers OpenBao works for at once.
+    pub admission: Admission,
     /// How many tokens live.
     pub budget: Budget,
     /// Roles of sets of networks that stand.
@@ -149,6 +151,7 @@ impl App {
             ledger: Ledger::default(),
             budget: Budget::default(),
             bound: Known::default(),
+            admission: Admission::default(),
             brokered: Brokered::default(),
             foreign: Foreign::default(),
             refusals: Refusals::default(),

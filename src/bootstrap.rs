@@ -156,7 +156,7 @@ pub async fn new_operator(
     let ring = key_ring(handle).await?;
     let id = new_id();
     let token = ring.new_access_token(id);
-    let mut client = pool.get().await?;
+    let mut client = pool.all().await?;
     let now = jiff::Timestamp::now();
     let transaction = client.transaction().await.map_err(db::Error::from)?;
     operators::store::lock_names(&transaction).await?;
@@ -184,7 +184,7 @@ pub async fn new_operator(
 /// # Errors
 /// Where the database does not answer.
 pub async fn operator_tokens(pool: &Pool) -> anyhow::Result<Vec<OperatorToken>> {
-    Ok(users::store::operator_tokens(&pool.get().await?).await?)
+    Ok(users::store::operator_tokens(&pool.all().await?).await?)
 }
 
 /// Ends all tokens of an operator, and gives how many those were.
@@ -192,7 +192,7 @@ pub async fn operator_tokens(pool: &Pool) -> anyhow::Result<Vec<OperatorToken>> 
 /// # Errors
 /// Where the database does not answer.
 pub async fn revoke_operator(pool: &Pool, name: &str) -> anyhow::Result<u64> {
-    let mut client = pool.get().await?;
+    let mut client = pool.all().await?;
     let now = jiff::Timestamp::now();
     let transaction = client.transaction().await.map_err(db::Error::from)?;
     let revoked = users::store::revoke_operator(&transaction, name, now).await?;

@@ -328,9 +328,9 @@ pub enum Error {
     /// The service has not read its keys yet.
     #[error("the service is starting")]
     Starting,
-    /// The queue of ledger rows is full.
-    #[error("the ledger is busy")]
-    LedgerBusy,
+    /// More callers want OpenBao, or rows of the ledger, than can be served.
+    #[error("too many callers at once")]
+    Busy,
     /// The site is being removed, and OpenBao is still to follow.
     #[error("the site is being removed")]
     RemovalPending,

@@ -2,7 +2,7 @@
 //!
 //! The real program and a real OpenBao and PostgreSQL of its own, durable as in production. What a row compares takes
 //! turns, round by round, so that what else the machine does falls on all of it; a row is the median of the rounds'
-//! ratios, with the least and the most. Names of rows as arguments run these alone.
+//! ratios, with the least and the most. Names of rows as arguments run these alone. Those of `make soak` are rows too.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,13 +11,17 @@
     reason = "a benchmark that cannot go on fails, and prints what it found"
 )]
 
+mod connections;
 mod envelopes;
 mod lists;
 mod load;
+mod overload;
+mod paced;
 mod place;
 mod refusals;
 mod report;
 mod shipping;
+mod soak;
 mod tokens;
 mod vendors;
 
@@ -47,7 +51,8 @@ fn main() {
         .into_iter()
         .filter(|name| !name.starts_with("--"))
         .collect();
-    let is_wanted = |name: &str| wanted.is_empty() || wanted.contains(&name);
+    let is_named = |name: &str| wanted.contains(&name);
+    let is_wanted = |name: &str| wanted.is_empty() || is_named(name);
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .unwrap();
@@ -76,6 +81,16 @@ fn main() {
         }
         if is_wanted("lists") {
             lists::run(&bench, &mut report).await;
+        }
+        // These take long, and must be asked for: `make soak`.
+        if is_named("overload") {
+            overload::run(&bench, &mut report).await;
+        }
+        if is_named("connections") {
+            connections::run(&bench, &mut report).await;
+        }
+        if is_named("soak") {
+            soak::run(&bench, &mut report).await;
         }
         if is_wanted("vendors") {
             vendors::run(bench, &mut report).await;

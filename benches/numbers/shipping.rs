@@ -50,7 +50,7 @@ pub async fn run(bench: &Bench, report: &mut Report) {
 async fn caught_up(pool: &db::Pool, bench: &Bench) {
     loop {
         let sql = "SELECT place FROM audit_positions WHERE node = $1";
-        let client = pool.get().await.unwrap();
+        let client = pool.all().await.unwrap();
         let row = client.query_opt(sql, &[&NODE]).await.unwrap();
         let read: i64 = row.map_or(0, |row| row.get("place"));
         let length = std::fs::metadata(&bench.openbao.audit_log).unwrap().len();

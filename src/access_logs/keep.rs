@@ -105,7 +105,7 @@ impl Keeper {
         }
         let mut to = batch.position(end);
         to.newest = from.newest.max(sum.newest);
-        let mut client = self.pool.get().await?;
+        let mut client = self.pool.all().await?;
         let transaction = client.transaction().await.map_err(db::Error::from)?;
         let node = &self.settings.node;
         let looked = (sum.counts, batch.at_end && is_last);
@@ -161,7 +161,7 @@ impl Keeper {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let client = self.pool.get().await?;
+        let client = self.pool.all().await?;
         Ok(self.waiting.write(&client).await?)
     }
 }

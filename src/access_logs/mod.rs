@@ -177,7 +177,7 @@ impl Shipper {
     async fn begin(&self) -> Result<(Tail, Position), ShipError> {
         let settings = &self.keeper.settings;
         let found = async {
-            let client = self.keeper.pool.get().await?;
+            let client = self.keeper.pool.all().await?;
             position::store::find(&client, &settings.node).await
         };
         let position = limited(found).await?;
@@ -206,7 +206,7 @@ impl Shipper {
         }
         self.problem = problem;
         let noted = async {
-            let client = self.keeper.pool.get().await?;
+            let client = self.keeper.pool.all().await?;
             position::store::note(&client, node, problem, Clock::default().now()).await
         };
         limited(noted).await?;

@@ -78,7 +78,7 @@ async fn of_worker(
     worker: WorkerId,
     key: i64,
 ) -> Result<Option<Known>> {
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     let now = app.clock.now();
     let worker = workers::keys::store::by_key(&client, vendor.id, worker, key, now).await?;
     Ok(worker.map(|worker| Known::Worker(vendor, Box::new(worker))))
@@ -90,7 +90,7 @@ async fn of_user(
     (session, edition): (SessionId, i32),
     origin: &Origin,
 ) -> Result<Option<Known>> {
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     let found = sessions::store::by_id(&client, USERS, session.0, app.clock.now()).await?;
     let found = found.filter(|found| {
         let account = &found.account;

@@ -105,7 +105,7 @@ impl Directory {
         let wanted =
             std::mem::take(&mut *self.wanted.lock().unwrap_or_else(PoisonError::into_inner));
         if !wanted.is_empty() {
-            let client = pool.get().await?;
+            let client = pool.all().await?;
             for id in vendors::store::vendors_of_keys(&client, &wanted).await? {
                 self.reload(&client, id).await?;
             }
@@ -214,7 +214,7 @@ impl Directory {
     /// # Errors
     /// Where the database does not answer.
     pub async fn newer_operator(&self, pool: &Pool, id: i64) -> Result<Option<Arc<OperatorToken>>> {
-        let client = pool.get().await?;
+        let client = pool.all().await?;
         self.reload_operators(&client).await?;
         Ok(self.operator(id))
     }
@@ -270,7 +270,7 @@ impl Directory {
     ) -> db::Result<()> {
         match heard {
             Heard::Connected => {
-                let client = pool.get().await?;
+                let client = pool.all().await?;
                 self.reload_all(&client).await?;
                 tracing::info!(vendors = self.len(), "Loaded vendors and keys");
             }
@@ -284,7 +284,7 @@ impl Directory {
                 others(&channel, &payload);
             }
             Heard::Notification { channel, payload } => {
-                let client = pool.get().await?;
+                let client = pool.all().await?;
                 match payload.parse() {
                     Ok(id) if channel == "gatehouse_vendors" => {
                         self.reload(&client, VendorId(id)).await?;

@@ -373,7 +373,7 @@ async fn note_first_use(
     key: KeyId,
     private: &KeyedDigest,
 ) -> Result<()> {
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     let now = app.clock.now();
     let is_current = store::mark_private_key_used(&client, vendor.id, key, private, now).await?;
     app.directory.reload(&client, vendor.id).await?;

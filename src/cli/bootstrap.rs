@@ -16,6 +16,9 @@ pub struct Args {
     /// Name of the first operator
     #[arg(long, default_value = "admin", value_parser = operator::name)]
     operator: UserName,
+    /// Give this role of PostgreSQL, which is there already, what `serve` needs, as `migrate` does
+    #[arg(long, value_name = "ROLE")]
+    service_role: Option<String>,
     /// Only bring policies, roles and schema up to date: make no credentials
     #[arg(long)]
     update: bool,
@@ -34,6 +37,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         .await
         .context("migrating the database")?;
     out::note(&format!("Database: {} migrations applied.", applied.len()));
+    super::migrate::let_serve(&pool, args.service_role.as_deref()).await?;
     bootstrap::prepare_openbao(&handle)
         .await
         .context("preparing OpenBao")?;

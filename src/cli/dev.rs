@@ -148,14 +148,21 @@ async fn prepare(
     servers: &Servers,
     folder: &Folder,
 ) -> anyhow::Result<(Config, Kept)> {
-    let settings = db::Settings {
-        url: Secret::new(servers.postgres.url.clone()),
+    let settings = |url: &str| db::Settings {
+        url: Secret::new(url.to_owned()),
         ca_pem: None,
         pool_size: 16,
     };
-    let (pool, _) = bootstrap::migrate(&settings)
+    let postgres = &servers.postgres;
+    let (owner, _) = bootstrap::migrate(&settings(&postgres.url))
         .await
         .context("migrating the database")?;
+    postgres
+        .let_serve(&owner)
+        .await
+        .context("letting the service's role into the database")?;
+    let settings = settings(&postgres.service_url);
+    let pool = db::Pool::new(&settings)?;
     let server = Server {
         addr: servers.openbao.addr.clone(),
         namespace: None,

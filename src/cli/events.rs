@@ -68,7 +68,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
 async fn vendor_of(pool: &Pool, namespace: &str) -> anyhow::Result<VendorId> {
     let namespace = Namespace::parse(namespace)?;
-    let client = pool.get().await?;
+    let client = pool.all().await?;
     vendors::store::id_of(&client, &namespace)
         .await?
         .with_context(|| format!("there is no vendor {namespace}"))

@@ -131,8 +131,10 @@ enum Command {
     #[command(after_help = AUDIT_HELP)]
     AuditShip,
     /// Bring the database's schema up to date
+    ///
+    /// Run it as the owner of the tables. Let another role serve, which owns nothing, and name it with --service-role.
     #[command(after_help = "Needs DATABASE_URL (or DATABASE_URL_FILE).")]
-    Migrate,
+    Migrate(migrate::Args),
     /// Prepare OpenBao and the database once, with an administrator's OpenBao token
     ///
     /// Writes the policies, the token roles, the key engine and the AppRoles, makes a first operator's token, and
@@ -244,7 +246,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve => serve::run().await,
         Command::Dev => dev::run().await,
         Command::AuditShip => audit_ship::run().await,
-        Command::Migrate => migrate::run().await,
+        Command::Migrate(args) => migrate::run(args).await,
         Command::Bootstrap(args) => bootstrap::run(args).await,
         Command::Events(args) => events::run(args).await,
         Command::Operator(args) => operator::run(args).await,

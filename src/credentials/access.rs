@@ -73,7 +73,7 @@ impl Caller {
             return Ok(CredentialsGrant::default());
         };
         if worker.written != worker.edition {
-            policy::follow(app, worker.id).await?;
+            policy::follow(app, self.vendor.id, worker.id).await?;
         }
         Ok(CredentialsGrant {
             scope: Scope::Worker(worker.id),
@@ -90,10 +90,10 @@ impl Caller {
         let Some(worker) = &self.worker else {
             return Ok(());
         };
-        let client = app.db.get().await?;
+        let client = app.db.of(self.vendor.id).await?;
         workers::store::forget_policy(&client, self.vendor.id, worker.id).await?;
         drop(client);
-        policy::follow(app, worker.id).await
+        policy::follow(app, self.vendor.id, worker.id).await
     }
 
     /// The same caller with its worker as it is now: where that may read other credentials since it called.
@@ -104,7 +104,7 @@ impl Caller {
         let Some(worker) = &self.worker else {
             return Ok(self.clone());
         };
-        let client = app.db.get().await?;
+        let client = app.db.of(self.vendor.id).await?;
         let now = workers::store::find(&client, self.vendor.id, worker.id).await?;
         Ok(Self {
             worker: Some(now.ok_or(Error::CredentialsInvalid)?),

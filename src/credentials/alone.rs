@@ -30,7 +30,7 @@ pub async fn claim(app: &App, by: &Caller, key: &CredentialKey) -> Result<Claime
     let claim = Uuid::now_v7();
     for _ in 0..TRIES {
         let id = read::record(app, by, key).await?.id;
-        let client = app.db.get().await?;
+        let client = app.db.of(by.vendor.id).await?;
         if store::claim(&client, by.vendor.id, id, claim).await? {
             drop(client);
             // As the writer before left it.
@@ -49,7 +49,7 @@ pub async fn settle<T>(app: &App, by: &Caller, claimed: &Claimed, outcome: &Resu
         return;
     }
     let released = async {
-        let client = app.db.get().await?;
+        let client = app.db.of(by.vendor.id).await?;
         store::release(&client, by.vendor.id, claimed.record.id, claimed.claim).await
     };
     if let Err(error) = released.await {

@@ -137,7 +137,7 @@ async fn note(
         type_name: change.value.type_name(),
         rotate_by: change.rotate_by,
     };
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     if !store::advance(&transaction, vendor, record.id, &new, claimed.claim, now).await? {
         return Err(Error::Conflict);

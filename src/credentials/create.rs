@@ -92,7 +92,7 @@ fn first_error(written: Vec<Written>) -> Error {
 
 async fn take<'a>(app: &App, by: &Caller, news: &'a [New], claim: Uuid) -> Result<Vec<Taken<'a>>> {
     let now = app.clock.now();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(by.vendor.id).await?;
     let transaction = client.transaction().await?;
     // In the order of the keys, so that two files do not wait for each other's.
     let mut in_order: Vec<&New> = news.iter().collect();
@@ -179,7 +179,7 @@ async fn show(
     written: &[Written],
     claim: Uuid,
 ) -> Result<()> {
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(by.vendor.id).await?;
     let transaction = client.transaction().await?;
     for (taken, outcome) in taken.iter().zip(written) {
         let Written::Done {
@@ -238,7 +238,7 @@ pub async fn undo_one(
     key: &CredentialKey,
     claim: Uuid,
 ) -> Result<()> {
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     let ours = store::keep_claim(&client, by.vendor.id, id, claim).await?;
     drop(client);
     if !ours {
@@ -253,6 +253,6 @@ pub async fn undo_one(
 }
 
 async fn give_up(app: &App, by: &Caller, id: CredentialId, claim: Uuid) -> Result<()> {
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     Ok(store::give_up(&client, by.vendor.id, id, claim).await?)
 }

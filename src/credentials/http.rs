@@ -113,7 +113,7 @@ pub async fn list(
     page: PageRequest,
 ) -> Result<Answer<Page<CredentialView>>> {
     let after: Option<CredentialKey> = page.cursor.map(|cursor| cursor.key()).transpose()?;
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     let rows = store::page(&client, by.vendor.id, after.as_ref(), page.limit).await?;
     let page = Page::from_rows(
         rows,

@@ -33,7 +33,7 @@ pub async fn read(
     version: Option<u32>,
 ) -> Result<Found> {
     let (found, openbao) = fetch(app, by, key, version).await?;
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     let now = app.clock.now();
     store::mark_used(&client, by.vendor.id, found.record.id, now).await?;
     let more = json!({ "version": found.version, "openbaoRequestId": openbao });
@@ -55,7 +55,7 @@ pub async fn fetch(
     version: Option<u32>,
 ) -> Result<(Found, String)> {
     by.refuse_key(key)?;
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     let record = store::find(&client, by.vendor.id, key).await?;
     drop(client);
     let record = record
@@ -81,7 +81,7 @@ pub async fn fetch(
 /// # Errors
 /// [`Error::NotFound`] where it is not there, or trouble with the database.
 pub async fn record(app: &App, by: &Caller, key: &CredentialKey) -> Result<Record> {
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     let record = store::find(&client, by.vendor.id, key).await?;
     record.ok_or(Error::NotFound)
 }

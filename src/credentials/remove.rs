@@ -120,7 +120,7 @@ async fn destroy_alone(app: &Arc<App>, by: &Caller, claimed: &Claimed) -> Result
     })
     .await?;
     let now = app.clock.now();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     if !store::mark_destroyed(&transaction, vendor, record.id, claimed.claim, now).await? {
         return Err(Error::Conflict);
@@ -154,7 +154,7 @@ async fn delete_policy(app: &App, by: &Caller, record: &Record) -> Result<()> {
         .provisioner
         .call(|handle| async move { policies::delete(&handle, name).await })
         .await?;
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     Ok(store::mark_policy(&client, by.vendor.id, record.id, None).await?)
 }
 
@@ -208,7 +208,7 @@ async fn note(
     versions: &[u32],
 ) -> Result<()> {
     let (vendor, record) = (by.vendor.id, &claimed.record);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     if !store::mark_deleted(&transaction, vendor, record.id, deleted_at, claimed.claim).await? {
         return Err(Error::Conflict);

@@ -30,7 +30,7 @@ pub async fn unfinished(app: &Arc<App>) -> Result<(usize, usize)> {
     let (began, mut removed) = (Instant::now(), 0);
     while began.elapsed() < LONGEST {
         let claim = Uuid::now_v7();
-        let client = app.db.get().await?;
+        let client = app.db.all().await?;
         let left = store::claim_unfinished(&client, claim).await?;
         drop(client);
         let Some(left) = left else { break };
@@ -58,7 +58,7 @@ pub async fn unfinished(app: &Arc<App>) -> Result<(usize, usize)> {
 pub async fn remind(app: &Arc<App>) -> Result<usize> {
     let now = app.clock.now();
     let soon = now.checked_add(NOTICE).unwrap_or(Timestamp::MAX);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     let due = store::claim_to_rotate(&transaction, now, soon, BATCH).await?;
     for (vendor, key, rotate_by) in &due {

@@ -26,7 +26,7 @@ pub async fn try_out(app: &Arc<App>, by: &Caller, key: &CredentialKey) -> Result
     let outcome = probe::probe(&app.egress, &credential).await;
     let outcome = outcome.ok_or(Error::NotTestable)?;
     let more = json!({ "ok": outcome.ok, "failed": outcome.failed, "openbaoRequestId": openbao });
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     by.event("credential.tested", key, more)
         .record(&client, app.clock.now())
         .await?;

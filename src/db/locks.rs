@@ -12,7 +12,7 @@ pub async fn try_lock<T>(
     name: &str,
     work: impl Future<Output = T>,
 ) -> Result<Option<T>> {
-    let client = pool.get().await?;
+    let client = pool.all().await?;
     let row = client
         .query_one(
             "SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken",

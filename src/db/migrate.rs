@@ -16,7 +16,7 @@ const LOCK: i64 = 0x6761_7465_0001;
 /// # Errors
 /// Where PostgreSQL is out of reach, a migration fails, or the database was migrated by other files than ours.
 pub async fn migrate(pool: &Pool) -> Result<Vec<String>> {
-    let mut client = pool.get().await?;
+    let mut client = pool.all().await?;
     client
         .batch_execute("SET statement_timeout = 0; SET lock_timeout = 0")
         .await?;

@@ -1,6 +1,8 @@
 //! PostgreSQL: the pool, migrations, notifications and advisory locks. Statements live in each domain's `store.rs`.
 //!
 //! # Quirks
+//! - A connection sees the rows of one vendor ([`Pool::of`]) or of all ([`Pool::all`]), by row-level security; the statement
+//!   names its vendor none the less.
 //! - A cancelled request rolls its transaction back only when the connection is used next: never hold a transaction
 //!   across a call to OpenBao.
 //! - Notifications do not pass the pool: [`listen`] has a connection of its own. A held advisory lock takes one of
@@ -9,6 +11,7 @@
 //!   taken from the pool, and what must not hang has a time limit of our own.
 
 mod error;
+mod grants;
 mod inspect;
 mod locks;
 mod migrate;
@@ -16,7 +19,8 @@ mod notify;
 mod pool;
 
 pub use error::Error;
-pub use inspect::{Facts, inspect};
+pub use grants::{grant, make_role};
+pub use inspect::{Facts, Role, inspect};
 pub use locks::try_lock;
 pub use migrate::{Schema, migrate};
 pub use notify::{Heard, listen, tell};

@@ -15,7 +15,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{Error, Result};
-use crate::types::Secret;
+use crate::types::{Secret, VendorId};
 
 const WAIT: Duration = Duration::from_secs(1);
 const CREATE: Duration = Duration::from_secs(2);
@@ -70,7 +70,7 @@ impl Pool {
             _ => None,
         };
         let recycle = ManagerConfig {
-            recycling_method: RecyclingMethod::Verified,
+            recycling_method: RecyclingMethod::Fast,
         };
         let connect = OnMainRuntime {
             runtime: tokio::runtime::Handle::current(),
@@ -95,12 +95,51 @@ impl Pool {
         })
     }
 
-    /// A connection of the pool.
+    /// A connection that sees and writes the rows of this vendor, and no others: for whatever is done by one vendor or
+    /// to one.
     ///
     /// # Errors
     /// Where none is free in time, or PostgreSQL is out of reach.
-    pub async fn get(&self) -> Result<Object> {
-        Ok(self.connections.get().await?)
+    pub async fn of(&self, vendor: VendorId) -> Result<Object> {
+        self.between(vendor.0, vendor.0).await
+    }
+
+    /// A connection that sees and writes the rows of every vendor, and those of none: for what looks across them. What is
+    /// the platform's own counts as vendor -1 where a number is needed.
+    ///
+    /// # Errors
+    /// Where none is free in time, or PostgreSQL is out of reach.
+    pub async fn all(&self) -> Result<Object> {
+        self.between(-1, i64::MAX).await
+    }
+
+    /// [`Pool::of`] where a vendor is named, else [`Pool::all`].
+    ///
+    /// # Errors
+    /// Where none is free in time, or PostgreSQL is out of reach.
+    pub async fn of_or_all(&self, vendor: Option<VendorId>) -> Result<Object> {
+        match vendor {
+            Some(vendor) => self.of(vendor).await,
+            None => self.all().await,
+        }
+    }
+
+    /// Says which rows the connection may see (`migrations/V28__row_security.sql`). It is the round trip that shows
+    /// whether the connection still lives, too: one that does not goes, and the next is tried.
+    async fn between(&self, first: i64, last: i64) -> Result<Object> {
+        let scope =
+            format!("SET gatehouse.first_vendor = {first}; SET gatehouse.last_vendor = {last}");
+        loop {
+            let client = self.connections.get().await?;
+            match tokio::time::timeout(WAIT, client.batch_execute(&scope)).await {
+                Ok(Ok(())) => return Ok(client),
+                // PostgreSQL answers, and says no: the next connection would hear the same.
+                Ok(Err(error)) if error.as_db_error().is_some() && !client.is_closed() => {
+                    return Err(error.into());
+                }
+                _ => drop(Object::take(client)),
+            }
+        }
     }
 
     /// A connection of its own, outside the pool: for listening.

@@ -10,9 +10,14 @@ use tokio::time::sleep;
 use super::child::{Child, Spec, StopSignal, command};
 use super::claim_port;
 use super::cluster::{Cluster, NAME, run};
+use crate::db;
+use crate::types::Secret;
 
 /// The setting that chooses the port, as named in errors.
 pub const PORT_SETTING: &str = "GATEHOUSE_DEV_POSTGRES_PORT";
+
+/// The role as which the service connects: not the superuser, whom row-level security does not hold.
+pub const SERVICE_ROLE: &str = "gatehouse_service";
 
 /// Where and how to run PostgreSQL.
 #[derive(Clone)]
@@ -33,6 +38,8 @@ pub struct Postgres {
     pub port: u16,
     /// The superuser's connection URL, password included.
     pub url: String,
+    /// The same of [`SERVICE_ROLE`], which [`Postgres::let_serve`] makes.
+    pub service_url: String,
     child: Child,
     cluster: Cluster,
     options: PostgresOptions,
@@ -48,13 +55,16 @@ impl Postgres {
         cluster.wait_for_predecessor().await?;
         let port = claim_port(options.port, PORT_SETTING).await?;
         let child = Child::spawn(spec(&options, &cluster, port))?;
-        let url = format!(
-            "postgres://{NAME}:{}@127.0.0.1:{port}/{NAME}",
-            cluster.password
-        );
+        let url_of = |role| {
+            format!(
+                "postgres://{role}:{}@127.0.0.1:{port}/{NAME}",
+                cluster.password
+            )
+        };
         let mut server = Self {
             port,
-            url,
+            url: url_of(NAME),
+            service_url: url_of(SERVICE_ROLE),
             child,
             cluster,
             options,
@@ -78,6 +88,16 @@ impl Postgres {
         let answer = answer(&self.options.bin_dir, self.port);
         self.child.ready(Duration::from_secs(30), answer).await?;
         self.create_database(&self.options.bin_dir).await
+    }
+
+    /// Makes [`SERVICE_ROLE`], and lets it serve the migrated database that the superuser's pool is of.
+    ///
+    /// # Errors
+    /// Where the database was not migrated, or does not answer.
+    pub async fn let_serve(&self, owner: &db::Pool) -> db::Result<()> {
+        let password = Secret::new(self.cluster.password.clone());
+        db::make_role(owner, SERVICE_ROLE, &password).await?;
+        db::grant(owner, SERVICE_ROLE).await
     }
 
     /// The process id of the postmaster.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Findings, Level, in_time};
 use crate::clock::Reading;
-use crate::db::{self, Facts, Pool, Schema};
+use crate::db::{self, Facts, Pool, Role, Schema};
 
 /// Asked only of a PostgreSQL that answers.
 const FURTHER: &[&str] = &[
@@ -92,14 +92,26 @@ fn say(facts: &Facts, found: &mut Findings) {
             "the connection is not encrypted: add sslmode=require to DATABASE_URL",
         );
     }
-    if facts.superuser {
-        found.say(
-            Level::Note,
-            "role",
-            "the service's role is a superuser, who can change the trail: give it a role that owns nothing",
-        );
-    } else {
-        found.say(Level::Ok, "role", "the service's role is no superuser");
+    let (level, says) = role(facts.role);
+    found.say(level, "role", says);
+}
+
+fn role(role: Role) -> (Level, &'static str) {
+    match role {
+        Role::Bypasses => (
+            Level::Fault,
+            "the service's role is a superuser or has BYPASSRLS, so that nothing but each statement keeps vendors apart: \
+             give it a role of its own, see `gatehouse migrate --service-role`",
+        ),
+        Role::Owns => (
+            Level::Warning,
+            "the service's role owns the tables, and could change the trail: give it a role that owns nothing, see \
+             `gatehouse migrate --service-role`",
+        ),
+        Role::Held => (
+            Level::Ok,
+            "the service's role owns nothing, and row-level security holds it",
+        ),
     }
 }
 

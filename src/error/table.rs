@@ -361,7 +361,7 @@ impl Error {
                 "The service cannot see its database. Try again.",
             ),
             Self::Starting => (503, "starting", "The service is starting. Try again."),
-            Self::LedgerBusy => (503, "ledger_busy", "The service is busy. Try again."),
+            Self::Busy => (503, "busy", "The service is busy. Try again."),
             Self::RemovalPending => (
                 503,
                 "removal_pending",

@@ -148,7 +148,7 @@ enum Kept {
 fn kept(error: &Error, entry: &Entry) -> Kept {
     match error {
         Error::Db(_) | Error::Stale | Error::Starting | Error::Internal(_) => Kept::Nothing,
-        Error::LedgerBusy
+        Error::Busy
         | Error::PasswordsBusy
         | Error::CredentialsMissing
         | Error::CredentialsInvalid
@@ -240,7 +240,7 @@ impl Refusal {
             details: json!({ "method": self.asked.method, "route": self.asked.route }),
             ..Event::done("request.refused", self.who.vendor, &self.who.actor)
         };
-        let client = app.db.get().await?;
+        let client = app.db.of_or_all(self.who.vendor).await?;
         event.record(&client, app.clock.now()).await
     }
 }
@@ -276,7 +276,7 @@ async fn one(app: &App, vendor: Option<VendorId>, tally: &Tally) -> db::Result<(
         details: json!({ "since": tally.since, "counts": tally.counts, "addresses": tally.addresses.len() }),
         ..Event::done("requests.refused", vendor, actor)
     };
-    let client = app.db.get().await?;
+    let client = app.db.of_or_all(vendor).await?;
     event.record(&client, app.clock.now()).await
 }
 

@@ -128,7 +128,7 @@ async fn candidates(
     policy: Option<TrustPolicyId>,
 ) -> Result<(Issuer, Vec<TrustPolicy>)> {
     let name = token.issuer().ok_or(Refusal::IssuerNotListed)?;
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     let issuer = issuers::store::named(&client, name).await?;
     let issuer = issuer
         .filter(|issuer| issuer.disabled_at.is_none())
@@ -209,7 +209,7 @@ async fn audit(app: &App, vendor: &Vendor, proved: &Proved, verdicts: &[Verdict]
     }
     let mut event = Event::done("workload.audited", Some(vendor.id), "workload");
     event.details = proved.told(decisions.into_iter());
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     event.record(&client, app.clock.now()).await?;
     Ok(())
 }
@@ -230,7 +230,7 @@ async fn refuse(
         details: proved.told(verdicts.iter()),
         ..Event::done("workload.refused", Some(vendor.id), "workload")
     };
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     event.record(&client, app.clock.now()).await?;
     Ok(())
 }
@@ -275,7 +275,7 @@ async fn hand_out(
     }
     let until = proved.end.checked_add(LEEWAY).unwrap_or(Timestamp::MAX);
     let (id, digest) = (policy.id, proved.digest);
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     if !store::spend(&client, vendor.id, id, &digest, until).await? {
         return Err(Refusal::Spent.into());
     }
@@ -283,7 +283,7 @@ async fn hand_out(
     let issued = issue(app, vendor, policy, proved, life).await;
     if issued.is_err() {
         let given_back = async {
-            let client = app.db.get().await?;
+            let client = app.db.of(vendor.id).await?;
             store::unspend(&client, vendor.id, id, &digest).await
         };
         if let Err(error) = given_back.await {
@@ -308,7 +308,7 @@ async fn issue(
     };
     let issued = match &policy.terms.gives {
         Gives::Worker(id) => {
-            let client = app.db.get().await?;
+            let client = app.db.of(vendor.id).await?;
             let worker = workers::store::find(&client, vendor.id, *id).await?;
             drop(client);
             let worker = worker.ok_or(Refusal::WorkerRemoved)?;
@@ -323,7 +323,7 @@ async fn issue(
 /// The token is on record already: what fails here costs nobody anything.
 async fn note_use(app: &App, policy: &TrustPolicy) {
     let noted = async {
-        let client = app.db.get().await?;
+        let client = app.db.of(policy.vendor).await?;
         policies::store::note_use(&client, policy.vendor, policy.id, app.clock.now()).await
     };
     if let Err(error) = noted.await {

@@ -224,7 +224,7 @@ impl Try {
     /// [`Refused`], or where the database does not answer: nothing was done then.
     pub async fn begin(&self, app: &Arc<App>) -> Result<Begun> {
         let now = app.clock.now();
-        let client = app.db.get().await?;
+        let client = app.db.of_or_all(self.vendor).await?;
         kill_point("before claiming an idempotency key");
         if let Some(former) = store::claim(&client, self.vendor, &self.claim(now)?).await? {
             kill_point("after claiming an idempotency key");
@@ -294,7 +294,7 @@ impl Try {
     async fn end_former(&self, app: &Arc<App>, former: Former) -> Result<()> {
         self.revoke(app, (&former.requests, former.claimed_at))
             .await?;
-        let client = app.db.get().await?;
+        let client = app.db.of_or_all(self.vendor).await?;
         let mine = (&self.id, self.owner);
         kill_point("before forgetting former tries");
         store::forget_former(&client, self.vendor, mine, &self.request_id).await?;
@@ -311,7 +311,7 @@ impl Try {
             reason: "its request was made again",
             at: app.clock.now(),
         };
-        let client = app.db.get().await?;
+        let client = app.db.of(vendor).await?;
         let doomed = revoke::store::mark_of_requests(&client, vendor, of, &order).await?;
         drop(client);
         let worker = Arc::clone(app);
@@ -356,7 +356,7 @@ impl Try {
             Replay::Secret => KEEP_SECRET,
         });
         let until = until.unwrap_or(now);
-        let client = app.db.get().await?;
+        let client = app.db.of_or_all(self.vendor).await?;
         kill_point("before keeping an answer");
         let mine = (&self.id, self.owner);
         let kept = store::finish(&client, self.vendor, mine, (now, until), &sealed).await?;
@@ -377,7 +377,7 @@ impl Try {
     async fn let_go(&self, app: &App, bound: bool) {
         let (vendor, mine) = (self.vendor, (&self.id, self.owner));
         let done = async {
-            let client = app.db.get().await?;
+            let client = app.db.of_or_all(vendor).await?;
             if bound {
                 store::leave(&client, vendor, mine, app.clock.now()).await
             } else {

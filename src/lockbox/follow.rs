@@ -55,14 +55,14 @@ pub async fn follow(app: Arc<App>) {
         }
     }
     app.lockboxes.forget_all();
-    if let Ok(client) = app.db.get().await {
+    if let Ok(client) = app.db.all().await {
         replicas::gone(&client, app.lockboxes.replica).await.ok();
     }
 }
 
 impl Follower {
     async fn pass(&mut self, app: &App) -> Result<()> {
-        let client = app.db.get().await?;
+        let client = app.db.all().await?;
         let replica = app.lockboxes.replica;
         if self.told.is_none_or(|at| at.elapsed() >= EVERY * 2) {
             replicas::seen(&client, replica).await?;

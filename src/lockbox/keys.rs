@@ -204,7 +204,7 @@ impl Lockboxes {
         if let Some(keys) = self.held(vendor.id) {
             return Ok(keys);
         }
-        let client = app.db.get().await?;
+        let client = app.db.of(vendor.id).await?;
         let state = store::state(&client, vendor.id, self.replica).await?;
         drop(client);
         let state = state

@@ -95,13 +95,13 @@ pub(super) async fn key_of(
 }
 
 async fn read(app: &App, by: &Administrator) -> Result<Option<Wrapped>> {
-    let client = app.db.get().await?;
+    let client = app.db.of(by.0.vendor.id).await?;
     Ok(store::wrapped(&client, by.0.vendor.id).await?)
 }
 
 async fn refused(app: &App, by: &Administrator) -> Result<()> {
     metrics::counter!("gatehouse_lockbox_refused_passwords_total").increment(1);
-    let client = app.db.get().await?;
+    let client = app.db.of(by.0.vendor.id).await?;
     let refused = Event {
         outcome: Outcome::Refused("lockbox_password_wrong"),
         ..event(by, "lockbox.unlock_refused", &by.0.account.actor())

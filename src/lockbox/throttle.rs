@@ -99,14 +99,14 @@ impl Try<'_> {
     /// # Errors
     /// Where the database does not answer.
     pub async fn succeeded(self) -> Result<()> {
-        let client = self.app.db.get().await?;
+        let client = self.app.db.of(self.vendor).await?;
         Ok(store::forget_tries(&client, self.vendor).await?)
     }
 
     /// It could not be decided: it is taken back, as far as the database is in reach.
     pub async fn undecided(self) {
         let done = async {
-            let client = self.app.db.get().await?;
+            let client = self.app.db.of(self.vendor).await?;
             store::take_try_back(&client, self.vendor).await
         };
         if let Err(error) = done.await {
@@ -130,7 +130,7 @@ pub async fn admit(
         return Err(Error::RateLimited { retry_after: 1 });
     }
     let counted = Try { app, vendor, user };
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     let (before, now) = store::tries(&transaction, vendor).await?;
     let slot = match slot(&before, now, patience) {

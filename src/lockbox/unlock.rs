@@ -27,7 +27,7 @@ pub enum Status {
 /// # Errors
 /// Trouble with the database.
 pub async fn status(app: &App, vendor: &Vendor) -> Result<Status> {
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     let replica = app.lockboxes.replica;
     let state = store::state(&client, vendor.id, replica).await?;
     drop(client);
@@ -59,7 +59,7 @@ pub async fn initialize(app: &App, by: &Administrator, password: &Secret) -> Res
     let key = DataKey::new(1);
     let (wrap, key) = prove::wrapped(app, &vendor.namespace, password, part, key).await?;
     let now = app.clock.now();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor.id).await?;
     let transaction = client.transaction().await?;
     life::keep_active(&transaction, vendor.id).await?;
     store::ensure(&transaction, vendor.id, now).await?;
@@ -104,7 +104,7 @@ pub async fn unlock(
         let (wrap, key) = prove::wrapped(app, &vendor.namespace, password, part, key).await?;
         (Some(wrap), key)
     };
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor.id).await?;
     let transaction = client.transaction().await?;
     life::keep_active(&transaction, vendor.id).await?;
     let mut edition = stored.edition;
@@ -130,7 +130,7 @@ pub async fn unlock(
 /// [`Error::LockboxUninitialized`], [`Error::LockboxLockedAlready`], or trouble with the database.
 pub async fn lock(app: &App, by: &Administrator) -> Result<()> {
     let vendor = &by.0.vendor;
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor.id).await?;
     let replica = app.lockboxes.replica;
     let state = store::state(&client, vendor.id, replica).await?;
     if state.is_none_or(|state| !state.initialized) {

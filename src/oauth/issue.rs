@@ -72,7 +72,7 @@ pub async fn issue(app: &App, client: &Client, life: u32) -> Result<Issued> {
     event.details = json!({
         "jti": token.jti, "clientId": token.client_id, "expiresAt": token.expires_at, "kid": signed_by,
     });
-    let database = app.db.get().await?;
+    let database = app.db.of(token.vendor).await?;
     event.record(&database, now).await?;
     metrics::counter!("gatehouse_access_tokens_issued_total", "client" => client_kind).increment(1);
     Ok(Issued {

@@ -147,7 +147,7 @@ pub async fn read(app: &App, vendor: &Vendor, page: PageRequest) -> Result<Page<
     if !after.as_ref().is_none_or(made_here) {
         return Err(Error::InvalidParameter("cursor is not one of this list's"));
     }
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     let rows = store::page(&client, vendor.id, after.as_ref(), page.limit).await?;
     Ok(Page::from_rows(
         rows,
@@ -164,7 +164,7 @@ pub async fn show(
     id: SiteId,
 ) -> Result<Answer<SiteView>> {
     let id = SecretId::parse(&id.0).map_err(|_| Error::NotFound)?;
-    let client = app.db.get().await?;
+    let client = app.db.of(caller.vendor.id).await?;
     let site = store::find(&client, caller.vendor.id, &id).await?;
     let site = site
         .filter(|site| site.state == State::Registered)
@@ -197,7 +197,7 @@ pub async fn delete(
                 return Err(auth::refused(&app, &request));
             }
             let digest = app.keys()?.digest(key.expose());
-            let client = app.db.get().await?;
+            let client = app.db.all().await?;
             let found = store::by_delete_key(&client, &digest).await?;
             drop(client);
             let (vendor, secret_id) = found.ok_or_else(|| auth::refused(&app, &request))?;

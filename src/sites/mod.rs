@@ -73,7 +73,7 @@ pub async fn may_replace(
     if caller.is_vouched_for() || shown.is_none() {
         return Ok(caller.is_vouched_for());
     }
-    let client = app.db.get().await?;
+    let client = app.db.of(caller.vendor().id).await?;
     let site = store::find(&client, caller.vendor().id, secret_id).await?;
     site.map_or(Ok(false), |site| {
         shows_access_key(app, caller.vendor(), &site, shown)
@@ -126,7 +126,7 @@ pub async fn settled(
     vendor: &Arc<Vendor>,
     secret_id: &SecretId,
 ) -> Result<Option<Site>> {
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     let site = store::find(&client, vendor.id, secret_id).await?;
     drop(client);
     if let Some(site) = site.as_ref().filter(|site| site.state == State::Removing) {

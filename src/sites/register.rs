@@ -208,7 +208,7 @@ async fn write(
     let delete_key: Option<KeyedDigest> = delete_key.map(|key| ring.digest(key.expose()));
     let labels = body.metadata.as_ref().map(serde_json::to_value).transpose();
     let labels = labels.map_err(|e| Error::Internal(e.to_string()))?;
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor.id).await?;
     let transaction = client.transaction().await?;
     // Looked at again under lock, for which there must be a row: another request may have registered it since.
     store::reserve(&transaction, vendor.id, &body.secret_id, now).await?;
@@ -282,7 +282,7 @@ async fn bind(
 /// Revokes the token of a registration that failed.
 async fn withdraw(app: &App, issued: &Issued, by: &str) {
     let marked = async {
-        let client = app.db.get().await?;
+        let client = app.db.of(issued.vendor.id).await?;
         let order = revoke::Order {
             by,
             reason: "registration failed",

@@ -70,7 +70,7 @@ pub(super) async fn remove_aside(
 }
 
 async fn ask(app: &App, vendor: VendorId, secret_id: &SecretId, actor: &str) -> Result<i64> {
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     let generation = begin(&transaction, vendor, secret_id, actor, app.clock.now()).await?;
     kill_point("before asking for a removal");
@@ -155,7 +155,7 @@ pub async fn finish(
 ) -> Result<()> {
     for _ in 0..20 {
         let (now, until) = claim_times(app);
-        let client = app.db.get().await?;
+        let client = app.db.of(vendor.id).await?;
         if store::claim_removal(&client, vendor.id, secret_id, generation, now, until).await? {
             drop(client);
             kill_point("after claiming a removal");
@@ -167,7 +167,7 @@ pub async fn finish(
             };
             let done = claim.carry_out(app).await;
             if done.is_err() {
-                let client = app.db.get().await?;
+                let client = app.db.of(vendor.id).await?;
                 store::release_removal(&client, vendor.id, secret_id, generation, app.clock.now())
                     .await?;
             }
@@ -202,7 +202,7 @@ struct Claim<'a> {
 impl Claim<'_> {
     async fn carry_out(&self, app: &Arc<App>) -> Result<()> {
         let (vendor, secret_id) = (self.vendor, self.secret_id);
-        let client = app.db.get().await?;
+        let client = app.db.of(vendor.id).await?;
         let order = Order {
             by: REMOVER,
             reason: "site removed",
@@ -215,7 +215,7 @@ impl Claim<'_> {
             revoke::one(app, token).await?;
         }
         self.extend(app).await?;
-        let client = app.db.get().await?;
+        let client = app.db.of(vendor.id).await?;
         let now = app.clock.now();
         let is_storing = envelope::store::is_storing(&client, vendor.id, secret_id, now).await?;
         drop(client);
@@ -230,7 +230,7 @@ impl Claim<'_> {
     /// The record and its event, both or neither. A worker that stood still may come after another that has done it.
     async fn note(&self, app: &App) -> Result<()> {
         let (vendor, secret_id, now) = (self.vendor.id, self.secret_id, app.clock.now());
-        let mut client = app.db.get().await?;
+        let mut client = app.db.of(vendor).await?;
         let transaction = client.transaction().await?;
         if !store::mark_removed(&transaction, vendor, secret_id, self.generation, now).await? {
             return Ok(());
@@ -249,7 +249,7 @@ impl Claim<'_> {
     /// A worker that was late must not delete what was stored anew meanwhile.
     async fn extend(&self, app: &App) -> Result<()> {
         let (_, longer) = claim_times(app);
-        let client = app.db.get().await?;
+        let client = app.db.of(self.vendor.id).await?;
         let (vendor, times) = (self.vendor.id, (self.until, longer));
         let ours =
             store::extend_removal(&client, vendor, self.secret_id, self.generation, times).await?;
@@ -276,7 +276,7 @@ async fn delete_secret(app: &Arc<App>, vendor: &Arc<Vendor>, secret_id: &SecretI
         .token()
         .ok_or_else(|| Error::Internal("a delete token came wrapped".to_owned()))?;
     let deleted = kv::delete_site(&app.vault.with_token(token), &vendor.namespace, secret_id).await;
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     let order = Order {
         by: REMOVER,
         reason: "used",
@@ -293,7 +293,7 @@ async fn delete_secret(app: &Arc<App>, vendor: &Arc<Vendor>, secret_id: &SecretI
 /// # Errors
 /// Where the database does not answer.
 pub async fn pass(app: &Arc<App>, limit: i64) -> Result<(usize, usize)> {
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let expired = store::expired(&client, app.clock.now(), limit).await?;
     for site in &expired {
         end(app, site.vendor, &site.secret_id).await?;
@@ -332,7 +332,7 @@ pub async fn expire(app: &Arc<App>, vendor: &Arc<Vendor>, secret_id: &SecretId) 
 /// Puts the tombstone on a site whose time is over, if it is over still: its owner may have extended it just now.
 async fn end(app: &App, vendor: VendorId, secret_id: &SecretId) -> Result<Option<i64>> {
     let now = app.clock.now();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     let site = store::find_for_update(&transaction, vendor, secret_id).await?;
     let over = site.is_some_and(|site| {

@@ -49,7 +49,7 @@ pub async fn search<'a>(
     let ring = app.keys()?;
     let digest = |key| ring.access_key_digest(vendor.id, key);
     let digests: Vec<KeyedDigest> = keys.iter().map(digest).collect();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor.id).await?;
     let transaction = client.transaction().await?;
     let found = store::search(&transaction, vendor.id, &digests, now).await?;
     note(&transaction, vendor.id, (actor, keys.len()), &found, now).await?;

@@ -15,7 +15,7 @@ const UNUSED_FOR: SignedDuration = SignedDuration::from_secs(60);
 pub(super) async fn pass(app: Arc<App>) -> Report {
     let now = app.clock.now();
     let (since, most) = (now.checked_sub(UNUSED_FOR)?, entities::BATCH);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     let marked = store::claim_unused_entities(&transaction, now, since, most).await?;
     transaction.commit().await?;

@@ -13,7 +13,7 @@ use crate::users::workers::policy;
 
 pub(super) async fn pass(app: Arc<App>) -> Report {
     let (written, failed) = policy::pass(&app).await?;
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let now = app.clock.now();
     let sessions = store::purge_sessions(&client, now).await?;
     let of_users = accounts::sessions::store::purge(&client, accounts::USERS, now).await?;

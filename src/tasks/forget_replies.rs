@@ -10,7 +10,7 @@ use crate::idempotency::{KEEP, store};
 
 pub(super) async fn pass(app: Arc<App>) -> Report {
     let now = app.clock.now();
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let (wiped, dropped) = store::purge(&client, now, now.checked_sub(KEEP)?).await?;
     Ok(json!({ "wiped": wiped, "dropped": dropped }))
 }

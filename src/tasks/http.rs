@@ -79,7 +79,7 @@ pub async fn renew_all(app: &App, actor: &str) -> Result<()> {
     for token in app.vault.app_tokens() {
         token.renew_now().await?;
     }
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     Event::done("app_token.renewed", None, actor)
         .record(&client, app.clock.now())
         .await?;

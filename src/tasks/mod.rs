@@ -259,7 +259,7 @@ impl Task {
     /// # Errors
     /// Where the database does not answer, and nothing was begun.
     pub async fn pass_now(&self, app: &Arc<App>, actor: &str) -> Result<Option<LastPass>> {
-        let client = app.db.get().await?;
+        let client = app.db.all().await?;
         let mut event = Event::done("task.run", None, actor);
         event.details = json!({ "task": self.name });
         event.record(&client, app.clock.now()).await?;

@@ -21,7 +21,7 @@ const KEEP: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 pub(super) async fn pass(app: Arc<App>) -> Report {
     let before = app.clock.now().checked_sub(KEEP)?;
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let receipts = vendors::receipts::purge(&client, before).await?;
     let sites = sites::store::purge(&client, before).await?;
     let messages = deliveries::store::purge(&client, before).await?;

@@ -11,7 +11,7 @@ use crate::lockbox::replicas;
 
 pub(super) async fn pass(app: Arc<App>) -> Report {
     let now = app.clock.now();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     let shut = replicas::shut(&transaction).await?;
     for one in &shut {

@@ -39,7 +39,7 @@ impl Brokered {
     /// Runs `call` with a token as `grant` says; where OpenBao refuses it, once more with a fresh one.
     ///
     /// # Errors
-    /// Those of [`issue`] and of the call.
+    /// [`Error::Busy`], those of [`issue`], and those of the call.
     pub async fn call<T, F>(
         &self,
         app: &Arc<App>,
@@ -49,6 +49,7 @@ impl Brokered {
     where
         F: Future<Output = vault::Result<T>>,
     {
+        let _admitted = app.admission.enter().await?;
         let used = self.token(app, grant, None).await?;
         match call(app.vault.with_token(&used)).await {
             Err(vault::Error::Denied(_)) => {

@@ -16,7 +16,7 @@ pub const BATCH: i64 = 200;
 /// # Errors
 /// Where OpenBao or the database does not answer.
 pub async fn delete_marked(app: &App) -> Result<usize> {
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let due = store::entities_to_delete(&client, BATCH).await?;
     drop(client);
     for id in &due {
@@ -24,7 +24,7 @@ pub async fn delete_marked(app: &App) -> Result<usize> {
             .revoker
             .call(|handle| async move { identity::delete_entity(&handle, id).await })
             .await?;
-        let client = app.db.get().await?;
+        let client = app.db.all().await?;
         store::mark_entity_gone(&client, id, app.clock.now()).await?;
     }
     Ok(due.len())

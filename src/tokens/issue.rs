@@ -124,7 +124,7 @@ impl Handed {
 /// Hands out a token: minted, on record, and its former one for the same site revoked.
 ///
 /// # Errors
-/// [`Error::NotProvisioned`], [`Error::LeaseBudget`], [`Error::NetworkSetsFull`], [`Error::WrapRequired`], the vendor's or site's state where it changed meanwhile, or trouble with OpenBao or the
+/// [`Error::Busy`], [`Error::NotProvisioned`], [`Error::LeaseBudget`], [`Error::NetworkSetsFull`], [`Error::WrapRequired`], the vendor's or site's state where it changed meanwhile, or trouble with OpenBao or the
 /// database. No token lives on then that is not on record.
 pub fn issue(app: &Arc<App>, grant: Grant) -> Issuing {
     let app = Arc::clone(app);
@@ -135,6 +135,12 @@ pub fn issue(app: &Arc<App>, grant: Grant) -> Issuing {
         rules::provisioned(&grant.vendor, grant.kind)?;
         let worker = Arc::clone(&app);
         let work = async move {
+            // What is issued for the service's own use is part of what was let in already, or of a task.
+            let _admitted = if grant.kind.is_own() {
+                None
+            } else {
+                Some(worker.admission.enter().await?)
+            };
             let place = worker.budget.take(&worker, &grant).await?;
             let issued = run(&worker, grant).await?;
             place.fill();
@@ -279,7 +285,7 @@ async fn refused(app: &App, grant: &Grant, refusal: Refusal) -> Error {
         Refusal::KeyEnded => Error::CredentialsInvalid,
         Refusal::SiteChanged | Refusal::EntityGone | Refusal::RoleGone => Error::Conflict,
         Refusal::ScopeChanged => Error::ScopeChanged,
-        Refusal::Busy => Error::LedgerBusy,
+        Refusal::Busy => Error::Busy,
         Refusal::Failed(error) => error,
     }
 }

@@ -203,7 +203,7 @@ async fn write(app: &Arc<App>, batch: Vec<Waiting>) {
     metrics::histogram!("gatehouse_ledger_batch_rows")
         .record(f64::from(u32::try_from(rows.len()).unwrap_or(u32::MAX)));
     let written = async {
-        let mut client = app.db.get().await?;
+        let mut client = app.db.all().await?;
         record(&mut client, &rows).await
     };
     kill_point("before recording tokens");
@@ -269,7 +269,7 @@ async fn limited<T>(work: impl Future<Output = db::Result<T>>) -> db::Result<T> 
 /// Writes one row of a batch that failed. As the batch may have been written all the same, its id is looked up first.
 async fn one(app: &App, row: NewIssuance) -> Outcome {
     let written = async {
-        let mut client = app.db.get().await?;
+        let mut client = app.db.of(row.vendor).await?;
         if store::is_recorded(&client, row.vendor, row.id).await? {
             return Ok(Ok(Recorded::default()));
         }
@@ -282,7 +282,7 @@ async fn one(app: &App, row: NewIssuance) -> Outcome {
     };
     // Written after all, by the batch or by this try, whose answer was lost.
     let looked = async {
-        let client = app.db.get().await?;
+        let client = app.db.of(row.vendor).await?;
         store::is_recorded(&client, row.vendor, row.id).await
     };
     let unknown = error.is_outcome_unknown() || error.sqlstate() == Some("23505");

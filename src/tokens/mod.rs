@@ -4,8 +4,9 @@
 //! between the first and the second, the sweeper finds ([`sweep`]). Whatever must die is first marked in the ledger and
 //! then revoked ([`revoke`]), so that nothing is forgotten when OpenBao is out of reach. What is on record can be looked at and
 //! ended ([`issuances`]). How long a token lives is agreed on first ([`terms`]), and whether there is room for it
-//! ([`budget`]). It may be bound to the networks of a client ([`bound`]).
+//! ([`budget`]), and for its asker ([`Admission`]). It may be bound to the networks of a client ([`bound`]).
 
+mod admission;
 pub mod bound;
 mod brokered;
 pub mod budget;
@@ -25,6 +26,7 @@ pub mod store;
 pub mod sweep;
 pub mod terms;
 
+pub use admission::Admission;
 pub use brokered::Brokered;
 pub use budget::Budget;
 pub use grant::{CredentialsGrant, Grant, Workload};

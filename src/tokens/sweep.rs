@@ -70,7 +70,7 @@ async fn all_of(app: &App, cancelled: Option<&Namespace>) -> Result<Swept> {
         .collect();
     let revoked_since = app.clock.now() - SignedDuration::from_secs(GRACE);
     for chunk in unjudged.chunks(CHUNK) {
-        let client = app.db.get().await?;
+        let client = app.db.all().await?;
         let known: HashSet<String> = store::known_accessors(&client, chunk, revoked_since)
             .await?
             .into_iter()

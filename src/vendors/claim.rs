@@ -78,7 +78,7 @@ pub async fn replace_private_key(
 ) -> Result<KeyPairView> {
     let now = app.clock.now();
     let (private, digests) = new_private_key(app, key.id)?;
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor.id).await?;
     let transaction = client.transaction().await?;
     if !keys::store::set_private_key(&transaction, vendor.id, key.id, &digests, now).await? {
         return Err(Error::ClaimUsed);

@@ -62,7 +62,7 @@ pub async fn add(
 /// [`Error::NamespaceTaken`], or trouble with the database.
 pub async fn with_keys(app: &App, who: &Who, actor: &str) -> Result<KeyPairView> {
     let now = app.clock.now();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     let added = add(app, &transaction, who, actor).await?;
     let (id, key) = added.ok_or(Error::NamespaceTaken)?;
@@ -105,7 +105,7 @@ pub fn new_private_key(app: &App, key: KeyId) -> Result<(Secret, PrivateDigests)
 /// # Errors
 /// Where the database does not answer, or the vendor is gone.
 pub async fn reload(app: &App, id: VendorId) -> Result<Arc<Vendor>> {
-    let client = app.db.get().await?;
+    let client = app.db.of(id).await?;
     app.directory
         .reload(&client, id)
         .await?
@@ -117,7 +117,7 @@ pub async fn reload(app: &App, id: VendorId) -> Result<Arc<Vendor>> {
 /// # Errors
 /// [`Error::NotFound`], or where the database does not answer.
 pub async fn named(app: &App, namespace: &Namespace) -> Result<Arc<Vendor>> {
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let id = store::id_of(&client, namespace)
         .await?
         .ok_or(Error::NotFound)?;

@@ -155,7 +155,8 @@ pub async fn update(
     let now = app.clock.now();
     let vendor = create::named(&app, &path.0).await?;
     let id = vendor.id;
-    let mut client = app.db.get().await?;
+    // Platform webhooks may be told too.
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     let held = life::store::hold(&transaction, id).await?;
     let held = held.ok_or(Error::NotFound)?;
@@ -192,7 +193,7 @@ pub async fn list(
     page: PageRequest,
 ) -> Result<Answer<Page<VendorView>>> {
     let after = page.cursor.map(|cursor| cursor.key()).transpose()?;
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let rows = store::page(&client, after.map(VendorId), page.limit).await?;
     let page = Page::from_rows(
         rows,
@@ -225,7 +226,7 @@ pub async fn view_of(app: &App, vendor: &Vendor) -> Result<VendorView> {
         view.public_key = Some(app.keys()?.public_key(key.id).expose().to_owned());
     }
     if vendor.status == Status::Cancelled {
-        let client = app.db.get().await?;
+        let client = app.db.of(vendor.id).await?;
         view.cancellation = cancel::store::progress(&client, vendor.id, now).await?;
     }
     Ok(view)

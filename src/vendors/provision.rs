@@ -42,7 +42,7 @@ pub async fn provision(app: &App, vendor: &Vendor) -> Result<()> {
         return Ok(());
     }
     bring_into_line(app, &vendor.namespace).await?;
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     store::mark_provisioned(&client, vendor.id, Level::ALL, app.clock.now()).await?;
     kill_point("after provisioning");
     app.directory.reload(&client, vendor.id).await?;
@@ -58,7 +58,7 @@ pub async fn provision(app: &App, vendor: &Vendor) -> Result<()> {
 /// # Errors
 /// Where the database does not answer.
 pub async fn pass(app: &Arc<App>) -> Result<(usize, usize)> {
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let ids = store::to_provision(&client, Level::ALL, BATCH).await?;
     drop(client);
     let mut failed = 0;

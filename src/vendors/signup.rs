@@ -118,7 +118,7 @@ pub struct Handled {
 /// provisioned, after which the sender tries again.
 pub async fn handle(app: &Arc<App>, id: &str, body: &[u8]) -> Result<Handled> {
     let digest = Sha256::digest(body).to_vec();
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let known = receipts::find(&client, id).await?;
     drop(client);
     let (answered, is_repeat) = match known {
@@ -163,7 +163,7 @@ async fn first(app: &Arc<App>, id: &str, body: &[u8], digest: &[u8]) -> Result<(
             "must not be more than 5 minutes ahead",
         ));
     }
-    let mut client = app.db.get().await?;
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     let met = meet(app, &transaction, &message, namespace).await?;
     let (vendor, with_claim) = (met.vendor, met.with_claim);

@@ -30,7 +30,7 @@ pub async fn create(
 ) -> Result<(Endpoint, Secret)> {
     check_url(app, url).await?;
     let (now, owner, id) = (app.clock.now(), by.owner, WebhookId(new_id()));
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of_or_all(owner.vendor()).await?;
     let transaction = client.transaction().await?;
     if store::count_locked(&transaction, owner).await? >= MOST {
         return Err(Error::WebhookLimit);
@@ -58,7 +58,7 @@ pub async fn update(
         check_url(app, url).await?;
     }
     let (now, owner) = (app.clock.now(), by.owner);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of_or_all(owner.vendor()).await?;
     let transaction = client.transaction().await?;
     let endpoint = store::update(&transaction, owner, id, changes, now).await?;
     let endpoint = endpoint.ok_or(Error::NotFound)?;
@@ -79,7 +79,7 @@ pub async fn update(
 /// [`Error::NotFound`], or trouble with the database.
 pub async fn remove(app: &Arc<App>, by: &WebhookAdmin, id: WebhookId) -> Result<()> {
     let now = app.clock.now();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of_or_all(by.owner.vendor()).await?;
     let transaction = client.transaction().await?;
     if !store::remove(&transaction, by.owner, id).await? {
         return Err(Error::NotFound);
@@ -102,7 +102,7 @@ pub async fn rotate_secret(
 ) -> Result<(Endpoint, Secret)> {
     let (now, owner) = (app.clock.now(), by.owner);
     let end = now.checked_add(overlap).unwrap_or(Timestamp::MAX);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of_or_all(owner.vendor()).await?;
     let transaction = client.transaction().await?;
     let endpoint = store::rotate(&transaction, owner, id, end, now).await?;
     let endpoint = endpoint.ok_or(Error::NotFound)?;

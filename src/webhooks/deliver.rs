@@ -138,7 +138,7 @@ async fn claim(app: &App, free: usize, busy: &[i64]) -> Result<Vec<Claimed>> {
         busy,
     };
     let now = app.clock.now();
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     Ok(queue::claim(&client, &room, now, later(now, HOLD)).await?)
 }
 
@@ -271,14 +271,24 @@ async fn note(app: &App, message: &Claimed, answered: Answered) -> Result<Came> 
     };
     if problem.is_none() {
         outcome.delivered_at = Some(now);
-        queue::note(&app.db.get().await?, message, &outcome).await?;
+        queue::note(
+            &app.db.of_or_all(message.owner.vendor()).await?,
+            message,
+            &outcome,
+        )
+        .await?;
         return Ok(Came::Delivered);
     }
     let asked = answer.and_then(|answer| answer.asked);
     let next = retry::next(message.attempts, asked, now);
     outcome.next_attempt_at = next.filter(|_| status != Some(410));
     if outcome.next_attempt_at.is_some() {
-        queue::note(&app.db.get().await?, message, &outcome).await?;
+        queue::note(
+            &app.db.of_or_all(message.owner.vendor()).await?,
+            message,
+            &outcome,
+        )
+        .await?;
         return Ok(Came::PutOff);
     }
     outcome.dead_at = Some(now);
@@ -292,7 +302,7 @@ async fn note(app: &App, message: &Claimed, answered: Answered) -> Result<Came> 
 
 /// That was the last try: an event says so.
 async fn give_up(app: &App, message: &Claimed, outcome: &Outcome, now: Timestamp) -> Result<()> {
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of_or_all(message.owner.vendor()).await?;
     let transaction = client.transaction().await?;
     if queue::note(&transaction, message, outcome).await? {
         let mut event = Event::done("webhook.gave_up", message.owner.vendor(), ACTOR);
@@ -310,7 +320,7 @@ async fn give_up(app: &App, message: &Claimed, outcome: &Outcome, now: Timestamp
 /// The receiver says that it is gone for good: nothing is sent there any more.
 async fn disable(app: &App, message: &Claimed, outcome: &Outcome, now: Timestamp) -> Result<()> {
     let (owner, webhook) = (message.owner, message.webhook);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of_or_all(owner.vendor()).await?;
     let transaction = client.transaction().await?;
     if super::store::disable(&transaction, owner, webhook, now).await? {
         let mut event = Event::done("webhook.disabled", owner.vendor(), ACTOR);

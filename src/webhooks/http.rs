@@ -104,7 +104,7 @@ pub async fn list(
     page: PageRequest,
 ) -> Result<Answer<Page<WebhookView>>> {
     let after = page.cursor.map(|cursor| cursor.key()).transpose()?;
-    let client = app.db.get().await?;
+    let client = app.db.of_or_all(by.owner.vendor()).await?;
     let rows = store::page(&client, by.owner, after.map(WebhookId), page.limit).await?;
     let page = Page::from_rows(rows, page.limit, |row| row.id.0, WebhookView::from);
     Ok(Answer::ok(page))
@@ -116,7 +116,7 @@ pub async fn show(
     by: WebhookAdmin,
     path: WebhookPath,
 ) -> Result<Answer<WebhookView>> {
-    let client = app.db.get().await?;
+    let client = app.db.of_or_all(by.owner.vendor()).await?;
     let endpoint = store::find(&client, by.owner, path.0).await?;
     let endpoint = endpoint.ok_or(Error::NotFound)?;
     Ok(Answer::ok(WebhookView::from(endpoint)))

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use gatehouse::dev::postgres::SERVICE_ROLE;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -250,6 +251,15 @@ async fn bootstrap_prints_what_serve_needs() {
         shared.bao_root.clone(),
     );
     assert!(run(&admin, &["migrate"]).status.success());
+    assert!(
+        refusal(&admin, &["migrate", "--service-role", "gatehouse"]).contains("is a superuser")
+    );
+    assert!(
+        refusal(&admin, &["migrate", "--service-role", "nobody"])
+            .contains("no role is named nobody")
+    );
+    let granted = run(&admin, &["migrate", "--service-role", SERVICE_ROLE]);
+    assert!(granted.status.success(), "{granted:?}");
     let printed = run(&admin, &["bootstrap"]);
     assert!(printed.status.success(), "{printed:?}");
     let printed = String::from_utf8(printed.stdout).unwrap();
@@ -264,6 +274,10 @@ async fn bootstrap_prints_what_serve_needs() {
         "a repeat makes no new credentials"
     );
 
+    env.insert(
+        "DATABASE_URL".to_owned(),
+        servers::of_service(&env["DATABASE_URL"]),
+    );
     assert!(refusal(&env, &["serve"]).contains("GATEHOUSE_SIGNUP_SECRET is not set"));
     let port = gatehouse::dev::free_port().unwrap();
     env.insert("GATEHOUSE_SIGNUP_SECRET".to_owned(), secret);

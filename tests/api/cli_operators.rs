@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use serde_json::json;
 
 use crate::cli::{json_of, refusal, run, with_input};
-use crate::support::TestApp;
 use crate::support::operators::STRONG;
+use crate::support::{TestApp, servers};
 
 /// What the program needs: the database alone, and all.
 fn environment(test: &TestApp) -> (HashMap<String, String>, HashMap<String, String>) {
-    let local = HashMap::from([("DATABASE_URL".to_owned(), test.database_url.clone())]);
+    let database = servers::of_service(&test.database_url);
+    let local = HashMap::from([("DATABASE_URL".to_owned(), database)]);
     let mut all = local.clone();
     let namespace = test.namespace.clone().unwrap_or_default();
     for (name, value) in [

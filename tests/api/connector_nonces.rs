@@ -34,7 +34,7 @@ async fn show(test: &TestApp, vendor: &TestVendor, shown: &(String, String)) -> 
     };
     let (app, id) = (Arc::clone(&test.app), VendorId(vendor.id));
     let spending = servers::shared().runtime.spawn(async move {
-        let mut client = app.db.get().await.unwrap();
+        let mut client = app.db.all().await.unwrap();
         let transaction = client.transaction().await.unwrap();
         let now = app.clock.now();
         let fresh = store::spend(&transaction, id, &digest, now).await.unwrap();

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use gatehouse::dev::postgres::SERVICE_ROLE;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -280,6 +281,27 @@ async fn schema_of_another_version_is_named() {
     assert!(schema(&report(&settings, 1)).contains("was another than"));
     change(format!("DROP TABLE {history}")).await;
     assert!(schema(&report(&settings, 1)).contains("there is no schema"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn role_that_row_security_does_not_hold_is_a_fault() {
+    let (place, settings) = bootstrapped().await;
+    assert!(!names(&of_level(&report(&settings, 1), "fault")).contains("database.role"));
+    let mighty = with(&settings, "DATABASE_URL", &place.database_url);
+    let mighty = report(&mighty, 1);
+    assert_eq!(faults(&mighty), set(&["database.role"]));
+    assert!(says(&mighty, "database", "role")[0].contains("is a superuser or has BYPASSRLS"));
+
+    let owner = format!("owner_{}", servers::number());
+    let make = format!("CREATE ROLE {owner} LOGIN PASSWORD 'of-a-test' IN ROLE {SERVICE_ROLE}");
+    servers::execute(&place.database_url, &make).await;
+    let give = format!("ALTER TABLE replicas OWNER TO {owner}");
+    servers::execute(&place.database_url, &give).await;
+    let mut url = url::Url::parse(&place.database_url).unwrap();
+    url.set_username(&owner).unwrap();
+    url.set_password(Some("of-a-test")).unwrap();
+    let owning = report(&with(&settings, "DATABASE_URL", url.as_str()), 1);
+    assert!(names(&of_level(&owning, "warning")).contains("database.role"));
 }
 
 #[test]

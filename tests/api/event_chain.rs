@@ -73,7 +73,7 @@ async fn settings(test: &TestApp) -> HashMap<String, String> {
     let shown = |value: Value| value.as_str().unwrap().to_owned();
     let namespace = test.namespace.clone().unwrap();
     [
-        ("DATABASE_URL", test.database_url.clone()),
+        ("DATABASE_URL", servers::of_service(&test.database_url)),
         ("GATEHOUSE_BAO_ADDR", test.bao_addr.clone()),
         ("GATEHOUSE_BAO_NAMESPACE", namespace),
         ("GATEHOUSE_BAO_ROLE_ID", shown(role)),

@@ -110,6 +110,7 @@ mod replica_jobs;
 mod reports;
 mod restarts;
 mod rights;
+mod row_security;
 mod rport;
 mod rport_seed;
 mod seed;

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::{StreamExt, stream};
+use gatehouse::dev::postgres::SERVICE_ROLE;
 use reqwest::Method;
 use serde_json::json;
 
@@ -61,7 +62,7 @@ impl Replicas {
     /// Starts one that PostgreSQL knows by a name of its own.
     async fn start(&mut self) {
         let name = format!("replica_{}_{}", std::process::id(), servers::number());
-        let role = format!("CREATE ROLE {name} SUPERUSER LOGIN PASSWORD 'of-a-test'");
+        let role = format!("CREATE ROLE {name} LOGIN PASSWORD 'of-a-test' IN ROLE {SERVICE_ROLE}");
         self.sql.batch_execute(&role).await.unwrap();
         let mut url = url::Url::parse(&self.test.database_url).unwrap();
         url.set_username(&name).unwrap();

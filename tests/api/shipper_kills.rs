@@ -39,7 +39,7 @@ fn ship(database_url: &str, file: &Path) -> Process {
     let child = Command::new(env!("CARGO_BIN_EXE_gatehouse"))
         .arg("audit-ship")
         .env_clear()
-        .env("DATABASE_URL", database_url)
+        .env("DATABASE_URL", servers::of_service(database_url))
         .env("GATEHOUSE_AUDIT_FILE", file)
         .env("GATEHOUSE_AUDIT_NODE", "drill")
         .stdout(log.unwrap())
@@ -149,7 +149,7 @@ async fn own_postgres() -> Postgres {
     let runtime = &servers::shared().runtime;
     let started = runtime.spawn(Postgres::start(options));
     let postgres = started.await.unwrap().unwrap();
-    servers::migrate_template(&postgres.url).await;
+    servers::migrate_template(&postgres).await;
     let vendor = "INSERT INTO vendors (namespace, name, created_at, updated_at) VALUES ('drill', 'Drill', now(), now())";
     let url = servers::with_database(&postgres.url, servers::TEMPLATE);
     servers::execute(&url, vendor).await;

@@ -306,7 +306,7 @@ async fn wrong_tokens_reach_neither_database_nor_network_nor_files() {
     // Whoever needs the database waits from now on.
     let mut held = Vec::new();
     for _ in 0..8 {
-        held.push(test.app.db.get().await.unwrap());
+        held.push(test.app.db.all().await.unwrap());
     }
     let payload = test.claims(&vendor).to_string();
     let stranger = Signer::ed25519();

@@ -59,7 +59,7 @@ pub struct NodesView {
 
 /// `GET /api/admin/audit-nodes`: the nodes whose audit logs are read. There are a few, so this is no page.
 pub async fn list(app: web::Data<App>, _operator: Operator) -> Result<Answer<NodesView>> {
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let nodes = store::all(&client).await?;
     let nodes = nodes.into_iter().map(NodeView::from).collect();
     Ok(Answer::ok(NodesView { nodes }))

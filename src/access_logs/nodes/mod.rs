@@ -21,7 +21,7 @@ const SILENT: SignedDuration = SignedDuration::from_hours(1);
 pub async fn remove(app: &App, node: &str, actor: &str) -> Result<()> {
     // Shippers go by real time.
     let now = Timestamp::now();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     let found = store::find_for_update(&transaction, node).await?;
     let found = found.ok_or(Error::NotFound)?;

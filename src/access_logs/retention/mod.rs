@@ -81,7 +81,7 @@ pub async fn pass(app: &App) -> anyhow::Result<Value> {
         }
     }
     let default = app.config.logs.retention_days;
-    let vendors = store::vendors(&app.db.get().await?).await?;
+    let vendors = store::vendors(&app.db.all().await?).await?;
     let days = vendors.iter().map(|(_, days)| days.unwrap_or(default));
     let longest = days.max().unwrap_or(default).max(default);
     let mut are_dropped = true;
@@ -132,7 +132,7 @@ pub async fn pass(app: &App) -> anyhow::Result<Value> {
 }
 
 async fn make_month(app: &App, table: &str, now: Timestamp, ahead: i32) -> anyhow::Result<bool> {
-    let mut client = app.db.get().await?;
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     store::allow_changes(&transaction).await?;
     let made = store::make_month(&transaction, table, now, ahead).await?;
@@ -148,7 +148,7 @@ async fn drop_months(
     before: Timestamp,
     dropped: &mut Vec<String>,
 ) -> anyhow::Result<()> {
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let Some((_, mut before)) = store::ends_of_months(&client, table, before).await? else {
         return Ok(());
     };
@@ -160,7 +160,7 @@ async fn drop_months(
         }
     }
     loop {
-        let mut client = app.db.get().await?;
+        let mut client = app.db.all().await?;
         let Some((oldest, _)) = store::ends_of_months(&client, table, before).await? else {
             return Ok(());
         };
@@ -191,7 +191,7 @@ async fn delete_rows(
     left: &mut impl FnMut() -> bool,
     done: &mut Done,
 ) -> anyhow::Result<bool> {
-    let client = app.db.get().await?;
+    let client = app.db.of_or_all(vendor).await?;
     if !store::has_rows(&client, table, vendor, before).await? {
         return Ok(true);
     }
@@ -206,7 +206,7 @@ async fn delete_rows(
         if !left() {
             return Ok(false);
         }
-        let mut client = app.db.get().await?;
+        let mut client = app.db.of_or_all(vendor).await?;
         let transaction = client.transaction().await?;
         store::allow_deletes(&transaction).await?;
         let end = store::end_of_batch(&transaction, table, vendor, before, BATCH).await?;
@@ -237,7 +237,7 @@ async fn delete_issuances(
         if !left() {
             return Ok(false);
         }
-        let client = app.db.get().await?;
+        let client = app.db.of(vendor).await?;
         let gone = store::delete_issuances(&client, vendor, issued, before, BATCH).await?;
         done.issuances += gone;
         if gone < BATCH.unsigned_abs() {

@@ -109,7 +109,7 @@ pub async fn over_all(app: &App, asked: &Asked) -> Result<Reading> {
         // A token is one vendor's, and its rows are found by that.
         (None, Some(id)) => {
             // Given back before another connection is asked for: who holds one and waits for the next can wait for ever.
-            let client = app.db.get().await?;
+            let client = app.db.all().await?;
             let found = store::vendor_of(&client, id).await?;
             drop(client);
             match found {
@@ -123,7 +123,7 @@ pub async fn over_all(app: &App, asked: &Asked) -> Result<Reading> {
     let (scope, floor, floors) = if let Some(vendor) = &named {
         (Scope::Vendor(vendor.id), floor(app, vendor)?, None)
     } else {
-        let client = app.db.get().await?;
+        let client = app.db.all().await?;
         let longest = store::longest_days(&client).await?;
         let longest = longest.unwrap_or(days).max(days);
         (Scope::All, days_before(now, longest)?, Some((now, days)))

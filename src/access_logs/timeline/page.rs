@@ -53,7 +53,7 @@ pub async fn read(
     after: Option<Place>,
     limit: usize,
 ) -> Result<Found> {
-    let mut connection = app.db.get().await?;
+    let mut connection = app.db.of_or_all(reading.scope.vendor()).await?;
     let client = connection.transaction().await?;
     store::walk_along_indexes(&client).await?;
     let after = after.as_ref();

@@ -53,7 +53,7 @@ pub(super) async fn overview(
     faults: &Faults,
 ) -> Result<HttpResponse> {
     let account = by.account();
-    let (client, now) = (app.db.get().await?, app.clock.now());
+    let (client, now) = (app.db.of(account.vendor).await?, app.clock.now());
     let codes_left = if account.is_operator() {
         Some(recovery::store::left(&client, account.id).await?)
     } else {

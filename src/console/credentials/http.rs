@@ -72,7 +72,7 @@ pub async fn list(app: web::Data<App>, by: Steward, request: HttpRequest) -> Res
     })?;
     let is_first = page.cursor.is_none();
     let after: Option<CredentialKey> = page.cursor.map(|cursor| cursor.key()).transpose()?;
-    let client = app.db.get().await?;
+    let client = app.db.of(by.user.0.vendor.id).await?;
     let vendor = by.user.0.vendor.id;
     let records = store::page(&client, vendor, after.as_ref(), page.limit).await?;
     drop(client);

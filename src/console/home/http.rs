@@ -91,7 +91,7 @@ pub async fn show(app: web::Data<App>, by: SignedIn, request: HttpRequest) -> Re
         .map_err(|e| Error::Internal(format!("the clock: {e}")))?;
     let checks = health::checks(&app).await;
     let own = own_kinds();
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let counted = store::hours(&client, &own, since).await;
     let queue = store::queue(&client, since).await?;
     let (live, of_service) = budget::store::live(&client, &own, now).await?;

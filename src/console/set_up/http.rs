@@ -34,7 +34,7 @@ struct SetUpPage {
 /// `GET /console/vendors/{namespace}/set-up`: the values to paste, without secrets.
 pub async fn show(app: web::Data<App>, by: Member, path: NamespacePath) -> Result<HttpResponse> {
     let vendor = create::named(&app, &path.0).await?;
-    let (client, now) = (app.db.get().await?, app.clock.now());
+    let (client, now) = (app.db.of(vendor.id).await?, app.clock.now());
     let pairs = keys::store::page(&client, vendor.id, None, 20).await?;
     drop(client);
     let newest = pairs.iter().filter(|pair| pair.is_live(now));

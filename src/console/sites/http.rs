@@ -92,7 +92,7 @@ async fn of_id(app: &App, vendor: &Vendor, text: &str) -> Result<Vec<Site>> {
     let Ok(id) = SecretId::parse(text) else {
         return Ok(Vec::new());
     };
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     let site = store::find(&client, vendor.id, &id).await?;
     let site = site.filter(|site| site.state == State::Registered);
     Ok(site.into_iter().collect())
@@ -192,7 +192,7 @@ pub async fn show(
     path: NamespaceSitePath,
 ) -> Result<HttpResponse> {
     let vendor = create::named(&app, &path.0).await?;
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     let site = store::find(&client, vendor.id, &path.1).await?;
     drop(client);
     let site = site.filter(|site| site.state == State::Registered);

@@ -194,7 +194,7 @@ pub async fn show(
     path: IssuancePath,
 ) -> Result<HttpResponse> {
     let vendor = create::named(&app, &namespace.0).await?;
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     let found = store::find(&client, vendor.id, path.0).await?;
     drop(client);
     let (found, now) = (found.ok_or(Error::NotFound)?, app.clock.now());

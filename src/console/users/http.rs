@@ -105,7 +105,7 @@ pub async fn list(
     let is_first = asked.cursor.is_none();
     let after: Option<String> = asked.cursor.map(|cursor| cursor.key()).transpose()?;
     let vendor = create::named(&app, &path.0).await?;
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     let accounts = store::page(&client, vendor.id, after.as_deref(), asked.limit).await?;
     let rules = store::rules(&client, vendor.id).await?;
     drop(client);

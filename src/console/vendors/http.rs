@@ -55,7 +55,7 @@ pub async fn list(app: web::Data<App>, by: SignedIn, request: HttpRequest) -> Re
     let is_first = page.cursor.is_none();
     let after = page.cursor.map(|cursor| cursor.key()).transpose()?;
     let after = after.map(VendorId);
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let rows = if text.is_empty() {
         store::page(&client, after, page.limit).await?
     } else {
@@ -144,7 +144,7 @@ pub async fn show(
 async fn vendor_page(app: &App, by: &Session, vendor: &Vendor, query: &str) -> Result<VendorPage> {
     let view = http::view_of(app, vendor).await?;
     let now = app.clock.now();
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     let pairs = keys::store::page(&client, vendor.id, None, 20).await?;
     let holder = budget::store::holders(&client, Some(vendor.id), &own_kinds(), now, 1).await?;
     let endpoints = webhooks::store::page(&client, vendor.id.into(), None, 100).await?;

@@ -48,7 +48,7 @@ fn row(endpoint: &Endpoint) -> Row {
 
 /// `GET /console/webhooks`: the platform's own.
 pub async fn list(app: web::Data<App>, by: SignedIn, request: HttpRequest) -> Result<HttpResponse> {
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let endpoints = store::page(&client, Owner::Platform, None, 100).await?;
     drop(client);
     let frame = Frame::new(&by.0.who(), Area::Webhooks, "Webhooks of the platform");
@@ -123,7 +123,7 @@ pub async fn show(
     })?;
     let is_first = wanted.cursor.is_none();
     let before = wanted.cursor.map(|cursor| cursor.key()).transpose()?;
-    let (client, owner) = (app.db.get().await?, hooks.owner);
+    let (client, owner) = (hooks.client(&app).await?, hooks.owner);
     let endpoint = store::find(&client, owner, path.0).await?;
     let endpoint = endpoint.ok_or(Error::NotFound)?;
     let rows = deliveries::store::page(&client, owner, path.0, before, wanted.limit).await?;

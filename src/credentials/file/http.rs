@@ -126,7 +126,7 @@ async fn next(mut export: Export) -> Result<Option<(Bytes, Export)>> {
 }
 
 async fn fill(export: &mut Export) -> Result<()> {
-    let client = export.app.db.get().await?;
+    let client = export.app.db.of(export.by.vendor.id).await?;
     let vendor = export.by.vendor.id;
     let mut rows = store::page(&client, vendor, export.after.as_ref(), CHUNK).await?;
     export.is_last = rows.len() <= usize::try_from(CHUNK).unwrap_or(0);

@@ -67,7 +67,7 @@ fn short(text: &[u8]) -> Result<&[u8]> {
 /// [`Error::InvalidLines`], or trouble with the database.
 pub async fn refuse_taken(app: &App, by: &Caller, news: &[(usize, New)]) -> Result<()> {
     let keys: Vec<&str> = news.iter().map(|(_, new)| new.key.as_str()).collect();
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     let taken = store::taken(&client, by.vendor.id, &keys).await?;
     let errors: Vec<LineError> = news
         .iter()

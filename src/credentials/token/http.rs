@@ -120,7 +120,7 @@ async fn in_whose_name(
     if !of_vendor || !itself {
         return Err(unknown());
     }
-    let client = app.db.get().await?;
+    let client = app.db.of(caller.vendor.id).await?;
     let found = workers::store::find(&client, caller.vendor.id, login.id).await?;
     Ok(CredentialReader {
         worker: Some(found.ok_or_else(unknown)?),

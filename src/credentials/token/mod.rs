@@ -144,7 +144,7 @@ async fn write_policy(app: &App, by: &Caller, record: &Record) -> Result<()> {
         .provisioner
         .call(|handle| async move { policies::write(&handle, policy).await })
         .await?;
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     let now = Some(app.clock.now());
     Ok(store::mark_policy(&client, by.vendor.id, record.id, now).await?)
 }

@@ -36,7 +36,7 @@ pub async fn append(app: &App) -> Result<usize> {
         }
     }
     metrics::counter!("gatehouse_events_chained_total").increment(chained as u64);
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let (number, first_at) = store::waiting(&client, COUNTED).await?;
     let age = first_at.map_or(0.0, |at| app.clock.now().duration_since(at).as_secs_f64());
     #[expect(clippy::cast_precision_loss, reason = "counted to 100,000")]
@@ -47,7 +47,7 @@ pub async fn append(app: &App) -> Result<usize> {
 
 async fn batch(app: &App) -> Result<usize> {
     let now = whole_microseconds(app.clock.now());
-    let mut client = app.db.get().await?;
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     let taken = store::take(&transaction, BATCH).await?;
     let number = taken.len();

@@ -131,7 +131,7 @@ pub async fn list(
     page: PageRequest,
 ) -> Result<Answer<Page<IssuerView>>> {
     let after = page.cursor.map(|cursor| cursor.key()).transpose()?;
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let rows = store::page(&client, after.map(IssuerId), page.limit).await?;
     let page = Page::from_rows(rows, page.limit, |row| row.id.0, IssuerView::from);
     Ok(Answer::ok(page))
@@ -143,7 +143,7 @@ pub async fn show(
     _by: Operator,
     path: IssuerPath,
 ) -> Result<Answer<IssuerView>> {
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let issuer = store::find(&client, path.0).await?;
     Ok(Answer::ok(IssuerView::from(issuer.ok_or(Error::NotFound)?)))
 }

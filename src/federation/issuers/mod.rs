@@ -76,7 +76,7 @@ impl Issuer {
 pub async fn create(app: &Arc<App>, by: &Operator, new: &store::NewIssuer) -> Result<Issuer> {
     check(app, &new.issuer, new.key_set_url.as_ref()).await?;
     let (now, id, actor) = (app.clock.now(), IssuerId(new_id()), by.actor());
-    let mut client = app.db.get().await?;
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     if !store::insert(&transaction, id, new, now).await? {
         return Err(Error::IssuerListed);
@@ -107,7 +107,7 @@ pub async fn update(
             .await
             .map_err(|error| Error::field("keySetUrl", error.rule()))?;
     }
-    let mut client = app.db.get().await?;
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     if !store::update(&transaction, id, changes, now).await? {
         return Err(Error::NotFound);
@@ -128,7 +128,7 @@ pub async fn update(
 /// [`Error::NotFound`], [`Error::IssuerInUse`] where vendors have policies for it, or trouble with the database.
 pub async fn remove(app: &Arc<App>, by: &Operator, id: IssuerId) -> Result<()> {
     let (now, actor) = (app.clock.now(), by.actor());
-    let mut client = app.db.get().await?;
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     let listed = store::find_locked(&transaction, id).await?;
     let listed = listed.ok_or(Error::NotFound)?;

@@ -81,7 +81,7 @@ impl Wanted {
 /// [`Error::TrustPolicyLimit`], [`Error::TrustPolicyExists`], a field that breaks a rule, or trouble with the database.
 pub async fn create(app: &Arc<App>, by: &VendorAdmin, wanted: Wanted) -> Result<TrustPolicy> {
     let (now, vendor, id) = (app.clock.now(), by.vendor.id, TrustPolicyId(new_id()));
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     if store::count_locked(&transaction, vendor).await? >= MOST {
         return Err(Error::TrustPolicyLimit);
@@ -109,7 +109,7 @@ pub async fn update(
     wanted: Wanted,
 ) -> Result<TrustPolicy> {
     let (now, vendor) = (app.clock.now(), by.vendor.id);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     // The issuer is locked before its policies, as where it is changed itself.
     let before = store::find(&transaction, vendor, id, false).await?;
@@ -134,7 +134,7 @@ pub async fn update(
 /// [`Error::NotFound`], or trouble with the database.
 pub async fn remove(app: &Arc<App>, by: &VendorAdmin, id: TrustPolicyId) -> Result<()> {
     let now = app.clock.now();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(by.vendor.id).await?;
     let transaction = client.transaction().await?;
     if !store::remove(&transaction, by.vendor.id, id).await? {
         return Err(Error::NotFound);

@@ -174,7 +174,7 @@ pub async fn list(
     page: PageRequest,
 ) -> Result<Answer<Page<TrustPolicyView>>> {
     let after = page.cursor.map(|cursor| cursor.key()).transpose()?;
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     let after = after.map(TrustPolicyId);
     let rows = store::page(&client, by.vendor.id, after, page.limit).await?;
     let page = Page::from_rows(
@@ -192,7 +192,7 @@ pub async fn show(
     by: VendorAdmin,
     path: TrustPolicyPath,
 ) -> Result<Answer<TrustPolicyView>> {
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     let policy = store::find(&client, by.vendor.id, path.0, false).await?;
     let policy = policy.ok_or(Error::NotFound)?;
     Ok(Answer::ok(TrustPolicyView::new(&by, policy)))

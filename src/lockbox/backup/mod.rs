@@ -168,7 +168,7 @@ enum Stage {
 pub async fn begin(app: &Arc<App>, by: &Administrator) -> Result<Backup> {
     let vendor = &by.0.vendor;
     let (keys, wrap, entries) = lockbox::with_keys(app, vendor, |keys| async move {
-        let client = app.db.get().await?;
+        let client = app.db.of(vendor.id).await?;
         if store::size(&client, vendor.id).await? > BACKUP_LIMIT {
             return Err(Error::BackupTooLarge);
         }
@@ -191,7 +191,7 @@ pub async fn begin(app: &Arc<App>, by: &Administrator) -> Result<Backup> {
     };
     let epoch = keys.epoch;
     let entries = whole(app, by, keys, entries).await?;
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     prove::record(&client, app, by, "lockbox.backed_up").await?;
     Ok(Backup {
         vendor: Arc::clone(vendor),
@@ -225,7 +225,7 @@ async fn whole(
         Ok(entries) => Ok(entries),
         Err(id) => {
             tracing::error!(vendor.id = %by.0.vendor.id, entry.id = id, "An entry cannot be opened: no backup");
-            let (client, actor) = (app.db.get().await?, by.0.account.actor());
+            let (client, actor) = (app.db.of(by.0.vendor.id).await?, by.0.account.actor());
             let mut refused = prove::event(by, "lockbox.backed_up", &actor);
             refused.outcome = Outcome::Failed("integrity");
             refused.details = serde_json::json!({ "entry": id });

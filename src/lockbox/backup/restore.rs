@@ -35,7 +35,7 @@ pub async fn restore(
         return Err(Error::PasswordsBusy);
     };
     let file = File::read(file, &vendor.namespace, app.config.lockbox.kdf)?;
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     lockbox::store::ensure(&client, vendor.id, app.clock.now()).await?;
     let before = lockbox::store::wrapped(&client, vendor.id).await?;
     drop(client);
@@ -49,7 +49,7 @@ pub async fn restore(
     drop(key);
     let part = prove::openbao_part(app, None).await?;
     let (wrap, next) = prove::wrapped(app, &vendor.namespace, password, part, next).await?;
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor.id).await?;
     let transaction = client.transaction().await?;
     life::keep_active(&transaction, vendor.id).await?;
     let epoch = store::replace(&transaction, vendor.id, edition, &wrap, app.clock.now()).await?;

@@ -74,7 +74,7 @@ struct Change<'a> {
 impl Change<'_> {
     async fn attempt(&self, keys: &Keys) -> Result<Under<Entry>> {
         let (vendor, now) = (self.by.vendor.id, self.app.clock.now());
-        let mut client = self.app.db.get().await?;
+        let mut client = self.app.db.of(vendor).await?;
         let transaction = client.transaction().await?;
         if !store::hold_open(&transaction, vendor, keys.epoch).await? {
             return Ok(Under::Moved);

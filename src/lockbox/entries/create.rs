@@ -28,7 +28,7 @@ pub async fn create(app: &Arc<App>, by: &User, draft: &Draft) -> Result<Entry> {
 
 async fn attempt(app: &App, by: &User, draft: &Draft, keys: &Keys) -> Result<Under<Entry>> {
     let (vendor, now) = (by.vendor.id, app.clock.now());
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     if let Err(refused) = admit(by, &draft.required_group) {
         let about = About {
             id: None,

@@ -29,7 +29,7 @@ pub async fn read(app: &Arc<App>, by: &User, id: EntryId) -> Result<Opened> {
 
 async fn attempt(app: &App, by: &User, id: EntryId, keys: &Keys) -> Result<Under<Opened>> {
     let now = app.clock.now();
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     let Some(found) = store::find(&client, by.vendor.id, keys.epoch, id).await? else {
         return Ok(Under::Moved);
     };
@@ -70,7 +70,7 @@ pub async fn history(
     with_keys(app, &by.vendor, move |keys| async move {
         let page = (before.unwrap_or(i32::MAX), limit);
         let (vendor, now) = (by.vendor.id, app.clock.now());
-        let client = app.db.get().await?;
+        let client = app.db.of(vendor).await?;
         let newest = store::history(&client, vendor, keys.epoch, id, (i32::MAX, 1)).await?;
         let rows = store::history(&client, vendor, keys.epoch, id, page).await?;
         if !store::is_open(&client, vendor, keys.epoch).await? {

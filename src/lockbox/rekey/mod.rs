@@ -28,7 +28,7 @@ pub async fn change_password(
         stored, key, part, ..
     } = prove::open(app, by, current, Patience::Strict).await?;
     let (wrap, _) = prove::wrapped(app, &vendor.namespace, new, part, key).await?;
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor.id).await?;
     let transaction = client.transaction().await?;
     if !store::rewrap(&transaction, vendor.id, stored.edition, &wrap).await? {
         return Err(Error::Conflict);
@@ -54,7 +54,7 @@ pub async fn rotate(app: &App, by: &Administrator, password: &Secret) -> Result<
     let next = DataKey::new(key.generation + 1);
     let former = crypto::seal_former(&vendor.namespace, &next, &key)?;
     let (wrap, next) = prove::wrapped(app, &vendor.namespace, password, part, next).await?;
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor.id).await?;
     let transaction = client.transaction().await?;
     let rotated = store::rotate(&transaction, vendor.id, stored.edition, &wrap, &former).await?;
     let rotated = rotated.ok_or(Error::Conflict)?;

@@ -45,7 +45,7 @@ async fn one(app: &App, vendor: VendorId, keys: &Keys, report: &mut Report) -> R
         if app.stop.is_cancelled() {
             return Ok(());
         }
-        let mut client = app.db.get().await?;
+        let mut client = app.db.of(vendor).await?;
         let transaction = client.transaction().await?;
         if !store::hold_epoch(&transaction, vendor, keys.epoch).await? {
             return Ok(());
@@ -73,7 +73,7 @@ async fn one(app: &App, vendor: VendorId, keys: &Keys, report: &mut Report) -> R
         report.resealed += store::replace(&transaction, vendor, generation, &fresh).await?;
         transaction.commit().await?;
     }
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor).await?;
     let generation = keys.current().generation;
     if store::finish(&client, vendor, keys.epoch, generation).await? {
         report.finished += 1;

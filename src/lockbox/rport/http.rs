@@ -120,7 +120,7 @@ pub async fn init(app: web::Data<App>, by: Administrator, body: RawBody) -> Resu
     let password = Body::read(&body.0)?.into_password()?;
     check_length(&password)?;
     in_background(&app, move |app| async move {
-        let client = app.db.get().await?;
+        let client = app.db.of(by.0.vendor.id).await?;
         let strong = settings::store::read(&client, by.0.vendor.id).await?;
         drop(client);
         password::check_new("password", &password, &by, strong.strong_passwords)?;

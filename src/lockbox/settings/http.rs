@@ -20,7 +20,7 @@ use crate::lockbox::prove;
 
 /// `GET /api/lockbox/settings`.
 pub async fn show(app: web::Data<App>, by: Administrator) -> Result<Answer<Settings>> {
-    let client = app.db.get().await?;
+    let client = app.db.of(by.0.vendor.id).await?;
     let settings = store::read(&client, by.0.vendor.id).await?;
     Ok(Answer::ok(settings))
 }
@@ -50,7 +50,7 @@ pub async fn update(
         join_unlocked: body.0.join_unlocked,
     };
     let vendor = by.0.vendor.id;
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     lockbox::store::ensure(&transaction, vendor, app.clock.now()).await?;
     store::update(&transaction, vendor, changes).await?;

@@ -39,7 +39,7 @@ pub async fn rotate(app: &Arc<App>, actor: &str) -> Result<Arc<Keys>> {
     }
     super::read(app).await;
     metrics::counter!("gatehouse_token_key_rotations_total").increment(1);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     let mut event = Event::done("token_key.rotated", None, actor);
     event.details = json!({ "version": version + 1 });

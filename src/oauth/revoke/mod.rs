@@ -96,7 +96,7 @@ pub async fn revoke(app: &Arc<App>, token: &AccessToken, by: &Revoker) -> Result
         jti: token.jti,
         expires_at: token.expires_at,
     };
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(token.vendor).await?;
     let transaction = client.transaction().await?;
     if !store::insert(&transaction, token.vendor, &revoked, now).await? {
         return Ok(());
@@ -116,7 +116,7 @@ pub async fn revoke(app: &Arc<App>, token: &AccessToken, by: &Revoker) -> Result
 /// Where the database does not answer.
 pub async fn end_all(app: &App, by: &VendorAdmin) -> Result<()> {
     let (now, vendor) = (app.clock.now(), by.vendor.id);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     store::end_all(&transaction, vendor).await?;
     Event::done("access_tokens.ended", Some(vendor), &by.actor)
@@ -132,7 +132,7 @@ pub async fn end_all(app: &App, by: &VendorAdmin) -> Result<()> {
 /// # Errors
 /// Where the database does not answer.
 pub async fn purge(app: &App) -> crate::db::Result<u64> {
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let now = app.clock.now();
     let before = now.checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
     let spent = signed::store::purge(&client, now).await?;

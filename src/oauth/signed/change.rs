@@ -30,7 +30,7 @@ pub async fn create(app: &App, by: &VendorAdmin, mut key: JwtKey) -> Result<JwtK
     let (now, vendor) = (app.clock.now(), by.vendor.id);
     key.id = JwtKeyId(new_id());
     (key.created_at, key.updated_at) = (now, now);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     if usize::try_from(store::count_locked(&transaction, vendor).await?).unwrap_or(MOST) >= MOST {
         return Err(OAuthError::KeyLimit.into());
@@ -57,7 +57,7 @@ pub async fn update(
     ends_at: Option<Option<Timestamp>>,
 ) -> Result<Arc<JwtKey>> {
     let (now, vendor) = (app.clock.now(), by.vendor.id);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     if !store::update(&transaction, vendor, id, (name, ends_at), now).await? {
         return Err(Error::NotFound);
@@ -78,7 +78,7 @@ pub async fn update(
 /// [`Error::NotFound`], or trouble with the database.
 pub async fn remove(app: &App, by: &VendorAdmin, id: JwtKeyId) -> Result<()> {
     let (now, vendor) = (app.clock.now(), by.vendor.id);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     if !store::remove(&transaction, vendor, id).await? {
         return Err(Error::NotFound);
@@ -95,7 +95,7 @@ pub async fn remove(app: &App, by: &VendorAdmin, id: JwtKeyId) -> Result<()> {
 /// # Errors
 /// [`Error::NotFound`], or trouble with the database.
 pub async fn find(app: &App, by: &VendorAdmin, id: JwtKeyId) -> Result<Arc<JwtKey>> {
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     let keys = store::all(&client, by.vendor.id).await?;
     let key = keys.into_iter().find(|key| key.id == id);
     key.ok_or(Error::NotFound)
@@ -107,7 +107,7 @@ pub async fn find(app: &App, by: &VendorAdmin, id: JwtKeyId) -> Result<Arc<JwtKe
 /// Trouble with the database.
 pub async fn set_signed_only(app: &App, by: &VendorAdmin, only: bool) -> Result<Arc<Vendor>> {
     let (now, vendor) = (app.clock.now(), by.vendor.id);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     store::set_signed_only(&transaction, vendor, only, now).await?;
     let mut event = Event::done("client_rules.changed", Some(vendor), &by.actor);

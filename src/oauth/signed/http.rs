@@ -158,7 +158,7 @@ pub struct KeysView<'a> {
 
 /// `GET /api/jwt-keys`: all of them, at most ten.
 pub async fn list(app: web::Data<App>, by: VendorAdmin) -> Result<Answer<KeysView<'static>>> {
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     let keys = store::all(&client, by.vendor.id).await?;
     let items = keys.iter().map(|key| KeyView::new(&app, key)).collect();
     Ok(Answer::ok(KeysView { items }))

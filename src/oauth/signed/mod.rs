@@ -104,7 +104,7 @@ pub async fn vouched(app: &Arc<App>, text: &Secret) -> Result<Vouched> {
     }
     let site = site(&claims).map_err(|()| refused("site"))?;
     let digest = digest(&key.issuer, &claims).ok_or_else(|| refused("jti"))?;
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     let until = later(end, REMEMBERED);
     if !store::spend(&client, vendor.id, key.id, &digest, until, now).await? {
         return Err(refused("replayed"));

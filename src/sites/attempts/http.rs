@@ -91,7 +91,7 @@ async fn list(
     page: PageRequest,
 ) -> Result<Answer<Page<AttemptView>>> {
     let before = page.cursor.map(|cursor| cursor.key()).transpose()?;
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     let before = before.map(AttemptId);
     let rows = store::page(&client, by.vendor.id, site, before, page.limit).await?;
     let page = Page::from_rows(rows, page.limit, |row| row.id.0, AttemptView::from);

@@ -65,7 +65,7 @@ pub async fn failed(
     attempt: Attempt,
 ) -> Result<AttemptId> {
     let (vendor, now) = (by.vendor().id, app.clock.now());
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     let site = super::store::find(&transaction, vendor, &secret_id).await?;
     if site.is_none_or(|site| site.state == State::Reserved) {
@@ -89,7 +89,7 @@ pub async fn failed(
 /// Trouble with the database: then nothing has happened.
 pub async fn lockdown(app: &App, by: &PluginOrVendor, attempt: Attempt) -> Result<()> {
     let (vendor, now) = (by.vendor().id, app.clock.now());
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     let site = match &attempt.site_url {
         Some(url) => store::site_at(&transaction, vendor, url, now).await?,
@@ -155,7 +155,7 @@ impl Reported {
 pub async fn verify(app: &Arc<App>, by: &PluginOrVendor, secret_id: &SecretId) -> Result<Site> {
     let (vendor, now) = (by.vendor(), app.clock.now());
     let site = envelope::live(app, vendor, secret_id).await?;
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     let event = Event::done("site.login_verified", Some(vendor.id), by.actor());
     event.about_site(secret_id).record(&client, now).await?;
     Ok(site)

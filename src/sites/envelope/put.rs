@@ -68,7 +68,7 @@ pub async fn put(app: &Arc<App>, by: &PluginOrVendor, new: &NewSite) -> Result<(
     });
     match written.await {
         Err(Error::Vault(error)) if !error.is_outcome_unknown() => {
-            let client = app.db.get().await?;
+            let client = app.db.of(vendor.id).await?;
             store::give_up(&client, vendor.id, id, claim_id).await?;
             return Err(error.into());
         }
@@ -88,7 +88,7 @@ async fn claim(
 ) -> Result<()> {
     let now = app.clock.now();
     let until = now.checked_add(CLAIM).unwrap_or(Timestamp::MAX);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     sites::store::reserve(&transaction, vendor, id, now).await?;
     let site = sites::store::find_for_update(&transaction, vendor, id).await?;
@@ -130,7 +130,7 @@ async fn register(
     claim_id: Uuid,
 ) -> Result<()> {
     let (vendor, id, now) = (by.vendor(), &new.secret_id, app.clock.now());
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor.id).await?;
     let transaction = client.transaction().await?;
     let site = sites::store::find_for_update(&transaction, vendor.id, id).await?;
     let is_again = site

@@ -69,7 +69,7 @@ pub(super) async fn fetch(
 /// # Errors
 /// As [`read`].
 pub async fn live(app: &Arc<App>, vendor: &Arc<Vendor>, id: &SecretId) -> Result<Site> {
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     let site = store::find(&client, vendor.id, id).await?;
     drop(client);
     let site = site.ok_or(Error::NotFound)?;

@@ -20,7 +20,7 @@ use crate::types::ExpiresAt;
 /// # Errors
 /// Where the database does not answer.
 pub async fn pass(app: &Arc<App>, limit: i64) -> Result<usize> {
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let left = store::abandoned(&client, app.clock.now(), limit).await?;
     drop(client);
     for due in &left {
@@ -34,7 +34,7 @@ pub async fn pass(app: &Arc<App>, limit: i64) -> Result<usize> {
 
 async fn settle(app: &Arc<App>, due: &Due) -> Result<()> {
     let (vendor, id) = (due.vendor, &due.secret_id);
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor).await?;
     let site = find(&client, vendor, id).await?;
     drop(client);
     let known = app.directory.by_id(vendor);
@@ -43,7 +43,7 @@ async fn settle(app: &Arc<App>, due: &Due) -> Result<()> {
         None => None,
     };
     let now = app.clock.now();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     let site = find_for_update(&transaction, vendor, id).await?;
     if !store::drop_claim(&transaction, vendor, id, now).await? {

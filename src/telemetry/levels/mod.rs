@@ -104,7 +104,7 @@ pub async fn set(app: &App, asked: Option<(LogLevels, Standing)>, actor: &str) -
         levels,
         until: now + jiff::SignedDuration::from_secs(standing.0.into()),
     });
-    let mut client = app.db.get().await?;
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     let mut event = Event::done("log_levels.changed", None, actor);
     event.details = json!(raised);

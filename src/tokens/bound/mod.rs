@@ -147,7 +147,7 @@ pub async fn role(app: &App, grant: &Grant) -> Result<Option<Arc<Bound>>> {
 /// The row, with the note that it is used.
 async fn claim(app: &App, grant: &Grant, networks: &Networks) -> Result<store::Row> {
     let (vendor, now) = (grant.vendor.id, app.clock.now());
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     if let Some(row) = store::touch(&client, vendor, grant.kind, networks, now).await? {
         return Ok(row);
     }
@@ -181,7 +181,7 @@ async fn write(app: &App, vendor: VendorId, bound: &Bound) -> Result<()> {
         .call(|handle| async move { roles::set_bound(&handle, role).await })
         .await?;
     kill_point("after making a bound role");
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor).await?;
     if store::mark_made(&client, vendor, bound.id, app.clock.now()).await? {
         kill_point("after noting a bound role");
         return Ok(());

@@ -22,7 +22,7 @@ const UNUSED_FOR: SignedDuration = SignedDuration::from_hours(1);
 pub async fn unused(app: &App) -> Result<usize> {
     let now = app.clock.now();
     let since = now.checked_sub(UNUSED_FOR).unwrap_or(Timestamp::MIN);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     store::mark_unused(&transaction, now, since, BATCH).await?;
     transaction.commit().await?;
@@ -35,7 +35,7 @@ pub async fn unused(app: &App) -> Result<usize> {
 /// # Errors
 /// Trouble with OpenBao or the database.
 pub async fn of_cancelled(app: &App, vendor: VendorId) -> Result<()> {
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor).await?;
     store::mark_all(&client, vendor, app.clock.now()).await?;
     drop(client);
     while marked(app, Some(vendor)).await? > 0 {}
@@ -43,12 +43,12 @@ pub async fn of_cancelled(app: &App, vendor: VendorId) -> Result<()> {
 }
 
 async fn marked(app: &App, whose: Option<VendorId>) -> Result<usize> {
-    let client = app.db.get().await?;
+    let client = app.db.of_or_all(whose).await?;
     let marked = store::marked(&client, whose, BATCH).await?;
     drop(client);
     for (vendor, bound) in &marked {
         delete(app, &bound.role.name).await?;
-        let client = app.db.get().await?;
+        let client = app.db.of(*vendor).await?;
         store::remove(&client, *vendor, bound.id).await?;
     }
     Ok(marked.len())
@@ -93,7 +93,7 @@ pub async fn strays(app: &App) -> Result<Strays> {
     }
     let ids: Vec<i64> = ours.iter().filter_map(|name| number(name)).collect();
     // A row is there before its role, so those listed just now have theirs.
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let known: HashSet<String> = store::known(&client, &ids)
         .await?
         .into_iter()

@@ -82,7 +82,7 @@ pub struct BudgetView {
 /// `GET /api/admin/lease-budget`: how many tokens live and may, and the vendors that hold most.
 pub async fn show(app: web::Data<App>, _operator: Operator) -> Result<Answer<BudgetView>> {
     let (now, own) = (app.clock.now(), own_kinds());
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let (live, of_service) = store::live(&client, &own, now).await?;
     let holders = store::holders(&client, None, &own, now, SHOWN).await?;
     drop(client);
@@ -128,7 +128,7 @@ pub async fn change_vendor(
         Change::To(_) => return Err(Error::field("cap", format!("must be 0 to {MOST}, or null"))),
     };
     let (now, vendor) = (app.clock.now(), by.vendor.id);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     store::set_cap(&transaction, vendor, cap, now).await?;
     let mut event = Event::done("vendor.lease_cap_changed", Some(vendor), &by.actor);
@@ -141,7 +141,7 @@ pub async fn change_vendor(
 }
 
 async fn of_vendor(app: &App, by: &VendorAdmin) -> Result<Answer<HolderView>> {
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     let now = app.clock.now();
     let found = store::holders(&client, Some(by.vendor.id), &own_kinds(), now, 1).await?;
     let holder = found.into_iter().next().ok_or(Error::NotFound)?;

@@ -272,7 +272,7 @@ impl Budget {
         }
         // Below an eighth of its cap nobody is near it.
         let many = (app.config.limits.leases.address / 8).max(1);
-        let client = app.db.get().await?;
+        let client = app.db.all().await?;
         let began = Instant::now();
         self.lock().begin();
         let own = own_kinds();

@@ -203,7 +203,7 @@ impl Asking<'_> {
         if login.namespace != self.vendor.namespace {
             return Err(Error::CredentialsInvalid);
         }
-        let client = self.app.db.get().await?;
+        let client = self.app.db.of(self.vendor.id).await?;
         let found = workers::store::find(&client, self.vendor.id, login.id).await?;
         found.map(Some).ok_or(Error::CredentialsInvalid)
     }
@@ -259,7 +259,7 @@ impl Asking<'_> {
     }
 
     async fn site(&mut self, kind: Kind, id: &SecretId, over_registered: bool) -> Result<()> {
-        let client = self.app.db.get().await?;
+        let client = self.app.db.of(self.vendor.id).await?;
         let site = sites::store::find(&client, self.vendor.id, id).await?;
         drop(client);
         let allowed = rules::site(kind, site.as_ref(), over_registered);

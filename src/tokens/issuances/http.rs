@@ -114,7 +114,7 @@ pub async fn read(
 ) -> Result<Page<Issuance>> {
     let cursor = page.cursor.map(|cursor| cursor.key()).transpose()?;
     let mut stretch = filter.stretch(cursor, now);
-    let client = app.db.get().await?;
+    let client = app.db.of_or_all(whose).await?;
     let mut floor = None;
     if !filter.is_direct(whose.is_some()) {
         floor = store::floor(&client, whose, filter, &stretch, REACH).await?;
@@ -134,7 +134,7 @@ pub async fn show(
     by: VendorAdmin,
     path: IssuancePath,
 ) -> Result<Answer<IssuanceView>> {
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     let found = store::find(&client, by.vendor.id, path.0).await?;
     let found = found.ok_or(Error::NotFound)?;
     Ok(Answer::ok(IssuanceView::new(

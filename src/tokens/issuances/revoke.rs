@@ -45,7 +45,7 @@ pub struct Counts {
 /// [`Error::NotFound`], or trouble with the database: then nothing has happened.
 pub async fn one(app: &App, vendor: VendorId, id: IssuanceId, by: &Asker) -> Result<bool> {
     let now = app.clock.now();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     let found = store::find_for_update(&transaction, vendor, id).await?;
     let found = found.ok_or(Error::NotFound)?;
@@ -101,7 +101,7 @@ pub async fn many(
 /// Trouble with the database.
 pub async fn meant(app: &App, whose: Option<VendorId>, filter: &Filter) -> Result<(usize, usize)> {
     let now = app.clock.now();
-    let client = app.db.get().await?;
+    let client = app.db.of_or_all(whose).await?;
     let live = Filter {
         state: Some(State::Live),
         ..filter.clone()
@@ -133,7 +133,7 @@ async fn mark(
     by: &Asker,
     now: Timestamp,
 ) -> Result<(usize, Vec<Doomed>)> {
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of_or_all(whose).await?;
     let order = BulkOrder {
         by: &by.actor,
         reason: REASON,

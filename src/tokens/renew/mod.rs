@@ -51,7 +51,7 @@ pub async fn pass(app: &Arc<App>) -> Result<Passed> {
     };
     let began = Instant::now();
     while began.elapsed() < LONGEST && passed.failed == 0 {
-        let client = app.db.get().await?;
+        let client = app.db.all().await?;
         let due = store::claim_due(&client, now, later(now, 30), BATCH).await?;
         drop(client);
         if due.is_empty() {
@@ -95,7 +95,7 @@ async fn renew(app: &App, token: &Due) -> Result<bool> {
         .call(|handle| async move { tokens::renew_accessor(&handle, accessor, increment).await })
         .await;
     let now = app.clock.now();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(token.vendor).await?;
     match renewed {
         Ok(life) => {
             let life = i64::try_from(life).unwrap_or(0);
@@ -121,7 +121,7 @@ async fn renew(app: &App, token: &Due) -> Result<bool> {
 
 async fn note_ending(app: &App, now: Timestamp) -> Result<usize> {
     let soon = now.checked_add(NOTICE).unwrap_or(Timestamp::MAX);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     let ending = store::claim_ending(&transaction, now, soon, BATCH).await?;
     for Ending {

@@ -126,7 +126,7 @@ pub async fn one(app: &App, token: &Doomed) -> Result<()> {
         .revoker
         .call(|handle| async move { tokens::revoke_accessor(&handle, accessor).await })
         .await?;
-    let client = app.db.get().await?;
+    let client = app.db.of(token.vendor).await?;
     kill_point("before noting a revoked token");
     store::mark_revoked(&client, token.vendor, token.id, app.clock.now()).await?;
     kill_point("after noting a revoked token");
@@ -146,7 +146,7 @@ pub async fn pass(app: &App) -> Result<Passed> {
         let next = at
             .checked_add(SignedDuration::from_secs(15))
             .unwrap_or(Timestamp::MAX);
-        let client = app.db.get().await?;
+        let client = app.db.all().await?;
         store::mark_overdue(&client, at, BATCH).await?;
         kill_point("before claiming doomed tokens");
         let due = store::claim_due(&client, at, next, BATCH).await?;

@@ -44,7 +44,7 @@ pub struct ConnectorView {
 }
 
 async fn view(app: &App, by: &VendorAdmin, problem: Option<&'static str>) -> Result<ConnectorView> {
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     let known = store::find(&client, by.vendor.id).await?;
     let known = known.ok_or(Error::NotFound)?;
     Ok(ConnectorView {
@@ -146,7 +146,7 @@ async fn set_endpoint(
 
 async fn set_client_webhook(app: &App, by: &VendorAdmin, url: Option<&HookUrl>) -> Result<()> {
     let (vendor, now) = (by.vendor.id, app.clock.now());
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     if store::set_client_webhook(&transaction, vendor, url, now).await? {
         let mut event = Event::done("connector.client_webhook_changed", Some(vendor), &by.actor);

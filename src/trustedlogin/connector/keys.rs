@@ -165,7 +165,7 @@ async fn note(
     key: SignatureKey,
 ) -> Result<std::result::Result<SignatureKey, Trouble>> {
     let now = app.clock.now();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     let Some(former) = store::key_locked(&transaction, vendor, endpoint).await? else {
         return Ok(Err(MOVED));

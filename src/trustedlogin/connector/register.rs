@@ -25,7 +25,7 @@ pub async fn register(
     let kept = app.egress.may_keep(endpoint.as_url()).await;
     kept.map_err(|error| Error::field(field, error.rule()))?;
     let now = app.clock.now();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor.id).await?;
     let transaction = client.transaction().await?;
     let former = store::endpoint_locked(&transaction, vendor.id).await?;
     if former.as_deref() != Some(endpoint.as_str()) {

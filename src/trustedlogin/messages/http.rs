@@ -110,7 +110,7 @@ pub async fn list(
     let vendor = caller.0.vendor.id;
     own_account(&caller.0, &account)?;
     let since = since(request.query_string())?;
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor).await?;
     let messages = store::since(&client, vendor, since, (MOST, LARGEST)).await?;
     let views = messages.into_iter().map(|m| MessageView::new(vendor, m));
     Ok(Answer::ok(MessagesView(views.collect())))

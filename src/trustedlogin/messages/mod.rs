@@ -88,7 +88,7 @@ pub async fn post(
     actor: &str,
     sealed: &Sealed,
 ) -> Result<(i64, Timestamp)> {
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     // The counter is locked from here on: nobody else adds one meanwhile.
     let id = store::next_id(&transaction, vendor).await?;
@@ -112,7 +112,7 @@ pub async fn post(
 /// Trouble with the database.
 pub async fn delete(app: &App, by: &VendorCaller, id: i64) -> Result<bool> {
     let (vendor, now) = (by.vendor.id, app.clock.now());
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     if !store::delete(&transaction, vendor, id).await? {
         return Ok(false);

@@ -99,7 +99,7 @@ pub async fn delete(
         return unknown();
     };
     let vendor = caller.vendor();
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     let site = store::find(&client, vendor.id, &id).await?;
     drop(client);
     if site.is_none_or(|site| site.state == State::Removed) {

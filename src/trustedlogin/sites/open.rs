@@ -62,7 +62,7 @@ pub async fn open(
     let opened = match envelope::read(app, vendor, id).await {
         Err(error @ (Error::NotFound | Error::SiteExpired)) => {
             // Used all the same.
-            let client = app.db.get().await?;
+            let client = app.db.of(vendor.id).await?;
             spend(app, &client, caller, &nonce).await?;
             return Err(error);
         }
@@ -109,7 +109,7 @@ async fn note(
     nonce: &NonceDigest,
 ) -> Result<()> {
     let (vendor, now) = (&caller.vendor, app.clock.now());
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor.id).await?;
     let transaction = client.transaction().await?;
     envelope::store::hold(&transaction, vendor.id, id, opened.generation, &app.clock).await?;
     spend(app, &transaction, caller, nonce).await?;

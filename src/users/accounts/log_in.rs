@@ -70,7 +70,7 @@ pub async fn begin(app: &App, secrets: &Secrets, origin: &Origin) -> Result<Logg
     let (now, account) = (app.clock.now(), &secrets.account);
     let enrolling = secrets.totp_demanded && account.totp_confirmed_at.is_none();
     let _turn = app.passwords.sessions.take(&account.id.0).await?;
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(account.vendor).await?;
     let transaction = client.transaction().await?;
     if !store::hold(&transaction, account.vendor, account).await? {
         return Err(Error::CredentialsInvalid);

@@ -151,7 +151,7 @@ pub async fn turn(app: &App, place: &Place) -> Result<Turn> {
 /// [`Error::RateLimited`], [`Error::LockedOut`], [`Error::PasswordsBusy`], or trouble with the database.
 pub async fn meet(app: &App, named: Named, password: &Secret, origin: &Origin) -> Result<Met> {
     let turn = turn(app, &named.place).await?;
-    let client = app.db.get().await?;
+    let client = app.db.of(named.place.vendor).await?;
     tries::look(&client, &named.place, app.clock.now()).await?;
     let secrets = named.secrets(&client).await?;
     drop(client);
@@ -216,7 +216,7 @@ async fn counted(app: &Arc<App>, shown: &Try, second: &Second) -> Result<()> {
 }
 
 async fn succeeded(app: &Arc<App>, shown: &Try, counted: &Counted) -> Result<()> {
-    let client = app.db.get().await?;
+    let client = app.db.of(shown.place.vendor).await?;
     let now = app.clock.now();
     tries::store::succeeded(&client, &shown.place, counted, now).await?;
     if let Some(secrets) = &shown.secrets {
@@ -260,7 +260,7 @@ fn is_over(account: &Account, now: Timestamp) -> bool {
 /// # Errors
 /// [`Error::RateLimited`], [`Error::LockedOut`].
 pub async fn begin(app: &App, place: &Place) -> Result<Counted> {
-    let client = app.db.get().await?;
+    let client = app.db.of(place.vendor).await?;
     tries::begin(&client, place, app.clock.now()).await
 }
 
@@ -286,7 +286,7 @@ pub async fn take_back(app: &Arc<App>, place: &Place, counted: &Counted) {
 }
 
 async fn taken_back(app: &App, place: &Place, counted: &Counted) -> Result<()> {
-    let client = app.db.get().await?;
+    let client = app.db.of(place.vendor).await?;
     Ok(tries::store::take_back(&client, place, counted).await?)
 }
 
@@ -314,7 +314,7 @@ async fn record(
     code: &'static str,
 ) -> Result<()> {
     let (now, actor) = (app.clock.now(), account.actor());
-    let client = app.db.get().await?;
+    let client = app.db.of(account.vendor).await?;
     let event = event::own(event::REFUSED, account, &actor);
     let event = event::with(event, "failures", counted.failures);
     let mut event = event::with(event, "address", origin.address.to_string());
@@ -335,7 +335,7 @@ async fn renew_hash(app: &Arc<App>, secrets: &Secrets, shown: &Secret) {
             return Ok::<_, Error>(());
         }
         let hash = app.passwords.hash(app, shown, None).await?;
-        let client = app.db.get().await?;
+        let client = app.db.of(secrets.account.vendor).await?;
         let account = &secrets.account;
         store::rehash(
             &client,

@@ -117,7 +117,7 @@ pub async fn accept(app: &App, secrets: &Secrets, code: &Secret) -> Result<bool>
     let (Some(sealed), Some(step)) = (sealed, step(app, secrets, code)?) else {
         return Ok(false);
     };
-    let client = app.db.get().await?;
+    let client = app.db.of(account.vendor).await?;
     Ok(store::use_step(&client, account.vendor, account.id, sealed, step).await?)
 }
 

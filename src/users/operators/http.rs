@@ -148,7 +148,7 @@ pub struct OwnView {
 pub async fn show(app: web::Data<App>, person: EnrollingPerson) -> Result<Answer<OwnView>> {
     let EnrollingPerson(person) = person;
     let account = person.account;
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     Ok(Answer::ok(OwnView {
         recovery_codes: recovery::store::left(&client, account.id).await?,
         name: account.name,

@@ -73,7 +73,7 @@ pub async fn create(
 ) -> anyhow::Result<Option<Secret>> {
     let (new, made) = new_password(ring, name, chosen)?;
     let now = Timestamp::now();
-    let mut client = pool.get().await?;
+    let mut client = pool.all().await?;
     let transaction = client.transaction().await.map_err(db::Error::from)?;
     store::lock_names(&transaction).await?;
     ensure!(
@@ -101,7 +101,7 @@ pub async fn reset_password(
 ) -> anyhow::Result<Option<Secret>> {
     let (new, made) = new_password(ring, name, chosen)?;
     let now = Timestamp::now();
-    let mut client = pool.get().await?;
+    let mut client = pool.all().await?;
     let transaction = client.transaction().await.map_err(db::Error::from)?;
     let account = held(&transaction, name).await?;
     store::set_password(&transaction, account.id, &new, now).await?;
@@ -118,7 +118,7 @@ pub async fn reset_password(
 /// Where there is no such operator, or the database does not answer.
 pub async fn change(pool: &Pool, name: &UserName, change: Change) -> anyhow::Result<u64> {
     let now = Timestamp::now();
-    let mut client = pool.get().await?;
+    let mut client = pool.all().await?;
     let transaction = client.transaction().await.map_err(db::Error::from)?;
     let account = held(&transaction, name).await?;
     let id = account.id;
@@ -146,7 +146,7 @@ pub async fn change(pool: &Pool, name: &UserName, change: Change) -> anyhow::Res
 /// # Errors
 /// Where the database does not answer.
 pub async fn list(pool: &Pool) -> anyhow::Result<Vec<Account>> {
-    Ok(store::list(&pool.get().await?).await?)
+    Ok(store::list(&pool.all().await?).await?)
 }
 
 /// The sessions of an operator that have not ended.
@@ -154,7 +154,7 @@ pub async fn list(pool: &Pool) -> anyhow::Result<Vec<Account>> {
 /// # Errors
 /// Where there is no such operator, or the database does not answer.
 pub async fn sessions(pool: &Pool, name: &UserName) -> anyhow::Result<Vec<Session>> {
-    let client = pool.get().await?;
+    let client = pool.all().await?;
     let found = people::by_name(&client, PLATFORM, name, false).await?;
     let id = found.context(UNKNOWN)?.id;
     let (most, now) = (sessions::MOST, Timestamp::now());
@@ -171,7 +171,7 @@ pub async fn end_sessions(
     one: Option<SessionId>,
 ) -> anyhow::Result<u64> {
     let now = Timestamp::now();
-    let mut client = pool.get().await?;
+    let mut client = pool.all().await?;
     let transaction = client.transaction().await.map_err(db::Error::from)?;
     let account = held(&transaction, name).await?;
     let which = one.map_or(Which::All, Which::One);

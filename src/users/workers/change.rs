@@ -14,7 +14,7 @@ use crate::db::GenericClient;
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::tokens::revoke::{self, Order};
-use crate::types::{Name, Secret, WorkerId};
+use crate::types::{Name, Secret, VendorId, WorkerId};
 
 /// A worker to be made.
 pub struct Wanted {
@@ -38,7 +38,7 @@ pub async fn create(app: &Arc<App>, by: &VendorAdmin, wanted: &Wanted) -> Result
         patterns: &wanted.patterns,
         token_ttl: wanted.token_ttl,
     };
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(by.vendor.id).await?;
     let transaction = client.transaction().await?;
     store::insert(&transaction, by.vendor.id, &new, now).await?;
     let key = new_key(app, &transaction, by, id, now).await?;
@@ -61,7 +61,7 @@ pub async fn update(
     changes: &Changes<'_>,
 ) -> Result<Worker> {
     let (now, vendor) = (app.clock.now(), by.vendor.id);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     if !store::update(&transaction, vendor, id, changes, now).await? {
         return Err(Error::NotFound);
@@ -86,7 +86,7 @@ pub async fn update(
 /// [`Error::NotFound`], or trouble with the database.
 pub async fn remove(app: &Arc<App>, by: &VendorAdmin, id: WorkerId) -> Result<()> {
     let (now, vendor) = (app.clock.now(), by.vendor.id);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     if !store::remove(&transaction, vendor, id, now).await? {
         return Err(Error::NotFound);
@@ -99,7 +99,7 @@ pub async fn remove(app: &Arc<App>, by: &VendorAdmin, id: WorkerId) -> Result<()
     transaction.commit().await?;
     drop(client);
     revoke::now(app, &doomed).await;
-    follow(app, id).await;
+    follow(app, vendor, id).await;
     Ok(())
 }
 
@@ -116,7 +116,7 @@ pub async fn rotate_key(
 ) -> Result<(Worker, Secret)> {
     let (now, vendor) = (app.clock.now(), by.vendor.id);
     let end = now.checked_add(overlap).unwrap_or(Timestamp::MAX);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     let none = Changes::default();
     if !store::update(&transaction, vendor, id, &none, now).await? {
@@ -157,14 +157,14 @@ async fn new_key(
 
 /// The worker as it is after OpenBao followed, or did not yet.
 async fn followed(app: &Arc<App>, by: &VendorAdmin, id: WorkerId) -> Result<Worker> {
-    follow(app, id).await;
-    let client = app.db.get().await?;
+    follow(app, by.vendor.id, id).await;
+    let client = app.db.of(by.vendor.id).await?;
     let worker = store::find(&client, by.vendor.id, id).await?;
     worker.ok_or(Error::NotFound)
 }
 
-async fn follow(app: &Arc<App>, id: WorkerId) {
-    if let Err(error) = policy::follow(app, id).await {
+async fn follow(app: &Arc<App>, vendor: VendorId, id: WorkerId) {
+    if let Err(error) = policy::follow(app, vendor, id).await {
         let cause = crate::error::cause_chain(&error);
         tracing::warn!(worker.id = %id, error.cause = %cause, "The worker's policy could not be written yet");
     }

@@ -103,7 +103,7 @@ pub async fn list(
     page: PageRequest,
 ) -> Result<Answer<Page<WorkerView>>> {
     let after = page.cursor.map(|cursor| cursor.key()).transpose()?;
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     let rows = store::page(&client, by.vendor.id, after.map(WorkerId), page.limit).await?;
     let page = Page::from_rows(
         rows,
@@ -121,7 +121,7 @@ pub async fn show(
     path: WorkerPath,
 ) -> Result<Answer<WorkerView>> {
     let id = path.of(&by)?;
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     let worker = store::find(&client, by.vendor.id, id).await?;
     let worker = worker.ok_or(Error::NotFound)?;
     Ok(Answer::ok(WorkerView::new(&by, worker)))

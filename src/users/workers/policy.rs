@@ -7,7 +7,7 @@ use super::store::{self, Behind};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::tokens::Scope;
-use crate::types::WorkerId;
+use crate::types::{VendorId, WorkerId};
 use crate::vault::policies;
 
 const BATCH: i64 = 50;
@@ -16,15 +16,15 @@ const BATCH: i64 = 50;
 ///
 /// # Errors
 /// Trouble with OpenBao or the database; [`Error::Conflict`] where it is changed again and again meanwhile.
-pub async fn follow(app: &Arc<App>, worker: WorkerId) -> Result<()> {
+pub async fn follow(app: &Arc<App>, vendor: VendorId, worker: WorkerId) -> Result<()> {
     for _ in 0..40 {
-        let client = app.db.get().await?;
+        let client = app.db.of(vendor).await?;
         let behind = store::behind(&client, Some(worker), 1).await?;
         drop(client);
         let Some(behind) = behind.first() else {
             return Ok(());
         };
-        if !alone(app, behind.id).await? {
+        if !alone(app, vendor, behind.id).await? {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -36,12 +36,12 @@ pub async fn follow(app: &Arc<App>, worker: WorkerId) -> Result<()> {
 /// # Errors
 /// Where the database does not answer.
 pub async fn pass(app: &Arc<App>) -> Result<(usize, usize)> {
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let behind = store::behind(&client, None, BATCH).await?;
     drop(client);
     let mut failed = 0;
     for one in &behind {
-        if let Err(error) = alone(app, one.id).await {
+        if let Err(error) = alone(app, one.vendor, one.id).await {
             failed += 1;
             let cause = crate::error::cause_chain(&error);
             tracing::warn!(worker.id = %one.id, error.cause = %cause, "The worker's policy could not be written yet");
@@ -52,8 +52,8 @@ pub async fn pass(app: &Arc<App>) -> Result<(usize, usize)> {
 
 /// One at a time for each worker, so that an older edition is never written over a newer one. `false` where somebody
 /// else is at it.
-async fn alone(app: &Arc<App>, worker: WorkerId) -> Result<bool> {
-    let client = app.db.get().await?;
+async fn alone(app: &Arc<App>, vendor: VendorId, worker: WorkerId) -> Result<bool> {
+    let client = app.db.of(vendor).await?;
     if !store::claim_policy(&client, worker).await? {
         return Ok(false);
     }
@@ -65,7 +65,7 @@ async fn alone(app: &Arc<App>, worker: WorkerId) -> Result<bool> {
     };
     // One that may still be carried out keeps the others away until its time is over.
     if !matches!(&done, Err(Error::Vault(error)) if error.is_outcome_unknown()) {
-        let client = app.db.get().await?;
+        let client = app.db.of(vendor).await?;
         store::release_policy(&client, worker).await?;
     }
     done.map(|()| true)
@@ -79,14 +79,14 @@ async fn bring_up(app: &App, worker: &Behind) -> Result<()> {
         provisioner
             .call(|handle| async move { policies::write(&handle, policy).await })
             .await?;
-        let client = app.db.get().await?;
+        let client = app.db.of(worker.vendor).await?;
         store::mark_written(&client, worker.vendor, worker.id, *edition).await?;
     } else {
         let name = name.as_str();
         provisioner
             .call(|handle| async move { policies::delete(&handle, name).await })
             .await?;
-        let client = app.db.get().await?;
+        let client = app.db.of(worker.vendor).await?;
         store::mark_policy_gone(&client, worker.vendor, worker.id, app.clock.now()).await?;
     }
     Ok(())

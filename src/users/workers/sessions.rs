@@ -28,7 +28,7 @@ pub struct Session {
 pub async fn log_in(app: &App, email: &str, password: &Secret) -> Result<Session> {
     let (vendor, login, key) = prove(app, email, password).await?;
     let (ring, now) = (app.keys()?, app.clock.now());
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor.id).await?;
     admit(app, &vendor)?;
     let id = new_id();
     let token = ring.new_access_token(id);
@@ -66,7 +66,7 @@ async fn prove(
         .directory
         .by_namespace(&login.namespace)
         .ok_or(Error::CredentialsInvalid)?;
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     let right = store::digest_of(&client, vendor.id, login.id, key, app.clock.now()).await?;
     let shown = ring.digest(password.expose());
     if right.is_some_and(|right| right.matches(&shown)) {
@@ -86,7 +86,7 @@ pub async fn worker_by_key(
     password: &Secret,
 ) -> Result<(Arc<Vendor>, Worker)> {
     let (vendor, login, key) = prove(app, email, password).await?;
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     let now = app.clock.now();
     store::mark_used(&client, vendor.id, key, now).await?;
     let worker = store::by_key(&client, vendor.id, login.id, key, now).await?;
@@ -108,7 +108,8 @@ pub async fn worker_of(app: &App, token: &Secret) -> Result<Option<Worker>> {
     let Some(id) = ring.access_token_id(token.expose()) else {
         return Ok(None);
     };
-    let client = app.db.get().await?;
+    // The session's own row says whose it is.
+    let client = app.db.all().await?;
     let found = store::by_session(&client, id, app.clock.now()).await?;
     let shown = ring.digest(token.expose());
     Ok(found

@@ -136,7 +136,7 @@ pub async fn pass(app: &Arc<App>) -> Result<Passed> {
     let began = Instant::now();
     let now = app.clock.now();
     let settled = now.checked_sub(SETTLED).unwrap_or(Timestamp::MIN);
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let open = store::open(&client, settled, BATCH).await?;
     drop(client);
     let mut passed = Passed::default();
@@ -154,7 +154,7 @@ pub async fn pass(app: &Arc<App>) -> Result<Passed> {
                 passed.waiting += 1;
                 let cause = crate::error::cause_chain(&error);
                 tracing::warn!(vendor.id = one.vendor.0, error.cause = %cause, "What is left of a cancelled vendor could not be removed yet");
-                let client = app.db.get().await?;
+                let client = app.db.of(one.vendor).await?;
                 store::note_problem(&client, one.vendor, error.entry().code).await?;
             }
         }
@@ -164,7 +164,7 @@ pub async fn pass(app: &Arc<App>) -> Result<Passed> {
 
 /// Goes on with one until a time; `true` where it came to its end.
 async fn go_on(app: &Arc<App>, open: &Open, until: Instant) -> Result<bool> {
-    let client = app.db.get().await?;
+    let client = app.db.of(open.vendor).await?;
     store::note_try(&client, open.vendor, app.clock.now()).await?;
     drop(client);
     let vendor = create::reload(app, open.vendor).await?;
@@ -193,7 +193,7 @@ async fn go_on(app: &Arc<App>, open: &Open, until: Instant) -> Result<bool> {
         }
         stage = stage.next();
         if !open.is_finished && stage != Stage::Done {
-            let client = app.db.get().await?;
+            let client = app.db.of(open.vendor).await?;
             store::advance(&client, open.vendor, stage).await?;
         }
     }
@@ -215,7 +215,7 @@ impl Job<'_> {
     /// is done, in one transaction that holds the vendor.
     async fn records(&self, is_check: bool) -> Result<bool> {
         let (app, vendor) = (self.app, self.vendor.id);
-        let mut client = app.db.get().await?;
+        let mut client = app.db.of(vendor).await?;
         for table in store::FORGOTTEN {
             while store::forget(&client, table, vendor).await? {
                 if self.is_late() {

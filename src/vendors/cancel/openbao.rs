@@ -21,7 +21,7 @@ impl Job<'_> {
     /// The keys end, the policies that tokens live by are deleted, so that no token opens anything any more however many
     /// there are, and the tokens are revoked.
     pub(super) async fn tokens(&self) -> Result<bool> {
-        let client = self.app.db.get().await?;
+        let client = self.app.db.of(self.vendor.id).await?;
         store::end_keys(&client, self.vendor.id, self.app.clock.now()).await?;
         drop(client);
         self.delete_policies(&policies::names_of_vendor(&self.vendor.namespace))
@@ -32,7 +32,7 @@ impl Job<'_> {
     /// Revokes whatever lives: also tokens of the job itself, and those that expired meanwhile count as dead.
     async fn revoke(&self) -> Result<bool> {
         let (app, vendor) = (self.app, self.vendor.id);
-        let mut client = app.db.get().await?;
+        let mut client = app.db.of(vendor).await?;
         let transaction = client.transaction().await?;
         let order = Order {
             by: ACTOR,
@@ -43,7 +43,7 @@ impl Job<'_> {
         transaction.commit().await?;
         drop(client);
         loop {
-            let client = app.db.get().await?;
+            let client = app.db.of(vendor).await?;
             let doomed = revoke::store::marked(&client, vendor, app.clock.now(), CHUNK).await?;
             drop(client);
             let Some(first) = doomed.first() else {
@@ -158,7 +158,7 @@ impl Job<'_> {
             }
         }
         drop(deleted);
-        let client = self.app.db.get().await?;
+        let client = self.app.db.of(self.vendor.id).await?;
         store::count_secrets(&client, self.vendor.id, count).await?;
         failed.map_or(Ok(()), Err::<(), Error>)
     }
@@ -185,7 +185,7 @@ impl Job<'_> {
         }
         sweep::sweep_cancelled(self.app, &self.vendor.namespace).await?;
         let (namespace, id) = (&self.vendor.namespace, self.vendor.id);
-        let client = self.app.db.get().await?;
+        let client = self.app.db.of(self.vendor.id).await?;
         let workers = store::workers(&client, id).await?;
         let credentials = store::credentials(&client, id).await?;
         drop(client);
@@ -213,7 +213,8 @@ impl Job<'_> {
     /// Deletes the entities of the vendor's tokens that no live token of another vendor uses.
     pub(super) async fn entities(&self) -> Result<bool> {
         let (app, vendor) = (self.app, self.vendor.id);
-        let mut client = app.db.get().await?;
+        // An entity may be behind tokens of other vendors too.
+        let mut client = app.db.all().await?;
         let mut from = IssuanceId(Uuid::nil());
         while let Some(to) = revoke::store::step(&client, vendor, from, CHUNK).await? {
             let transaction = client.transaction().await?;

@@ -70,7 +70,7 @@ pub async fn list(
     page: PageRequest,
 ) -> Result<Answer<Page<PairView>>> {
     let before: Option<i32> = page.cursor.map(|cursor| cursor.key()).transpose()?;
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     let rows = store::page(&client, by.vendor.id, before, page.limit).await?;
     let (keys, now) = (app.keys()?, app.clock.now());
     let view = |pair: Pair| PairView::new(keys, &pair, now);

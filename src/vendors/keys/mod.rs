@@ -41,7 +41,7 @@ pub async fn rotate(app: &App, by: &VendorAdmin, overlap: SignedDuration) -> Res
     let ends = now.checked_add(overlap).unwrap_or(Timestamp::MAX);
     let id = KeyId(new_id());
     let (private, digests) = new_private_key(app, id)?;
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     let live = live(store::lock(&transaction, vendor).await?, now);
     let [former] = live.as_slice() else {
@@ -81,7 +81,7 @@ pub async fn set_end(
     ends: Option<Timestamp>,
 ) -> Result<Pair> {
     let (now, vendor) = (app.clock.now(), by.vendor.id);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     let pairs = store::lock(&transaction, vendor).await?;
     let newest = pairs.iter().map(|pair| pair.generation).max();

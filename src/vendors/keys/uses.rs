@@ -56,7 +56,7 @@ pub async fn keep(app: &App) -> db::Result<usize> {
     let mut kept = 0;
     while kept < uses.len() {
         let some = &uses[kept..uses.len().min(kept + CHUNK)];
-        let done = async { store::note(&app.db.get().await?, some).await };
+        let done = async { store::note(&app.db.all().await?, some).await };
         if let Err(error) = done.await {
             app.key_uses.put_back(&uses[kept..]);
             return Err(error);

@@ -159,7 +159,8 @@ pub async fn follow(app: &App, follow: Follow) -> Result<()> {
 /// the database: then nothing has happened.
 pub async fn by_operator(app: &Arc<App>, vendor: VendorId, to: Status, actor: &str) -> Result<()> {
     let at = app.clock.now();
-    let mut client = app.db.get().await?;
+    // Platform webhooks are told too.
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     let held = store::hold(&transaction, vendor).await?;
     let mut held = held.ok_or(Error::NotFound)?;

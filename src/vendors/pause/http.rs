@@ -45,7 +45,7 @@ fn shown(app: &App, pause: &Pause) -> Answer<PauseView> {
 
 /// `GET /api/support-pause`.
 pub async fn show(app: web::Data<App>, by: VendorAdmin) -> Result<Answer<PauseView>> {
-    let client = app.db.get().await?;
+    let client = app.db.of(by.vendor.id).await?;
     let pause = store::find(&client, by.vendor.id).await?;
     Ok(shown(&app, &pause.ok_or(Error::NotFound)?))
 }

@@ -64,7 +64,7 @@ pub struct Changes {
 /// Trouble with the database: then nothing has happened.
 pub async fn set(app: &Arc<App>, by: &VendorAdmin, until: Timestamp) -> Result<Pause> {
     let (now, vendor) = (app.clock.now(), by.vendor.id);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     let pause = store::set(&transaction, vendor, Some(until), now).await?;
     let doomed = begin(&transaction, vendor, &by.actor, (until, "asked for"), now).await?;
@@ -80,7 +80,7 @@ pub async fn set(app: &Arc<App>, by: &VendorAdmin, until: Timestamp) -> Result<P
 /// Trouble with the database: then nothing has happened.
 pub async fn end(app: &App, by: &VendorAdmin) -> Result<Pause> {
     let (now, vendor) = (app.clock.now(), by.vendor.id);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     let former = store::find_for_update(&transaction, vendor).await?;
     let until = former.and_then(|pause| pause.in_force(now));
@@ -102,7 +102,7 @@ pub async fn end(app: &App, by: &VendorAdmin) -> Result<Pause> {
 /// Trouble with the database: then nothing has happened.
 pub async fn change(app: &App, by: &VendorAdmin, to: &Changes) -> Result<Pause> {
     let (now, vendor) = (app.clock.now(), by.vendor.id);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     let pause = store::change(&transaction, vendor, to, now).await?;
     let pause = pause.ok_or(Error::NotFound)?;

@@ -71,7 +71,7 @@ pub async fn findings(
     page: PageRequest,
 ) -> Result<Answer<Page<Finding>>> {
     let after: Option<i64> = page.cursor.map(|cursor| cursor.key()).transpose()?;
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let rows = store::findings(&client, after.unwrap_or(0), page.limit).await?;
     let page = Page::from_rows(rows, page.limit, |finding| finding.id, |finding| finding);
     Ok(Answer::ok(page))

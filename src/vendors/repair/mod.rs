@@ -134,7 +134,7 @@ pub async fn repair(app: &Arc<App>, vendor: &Vendor, actor: &str) -> Result<Vec<
 async fn record(app: &App, vendor: &Vendor, all: &[Drift], actor: &str) -> Result<()> {
     let now = app.clock.now();
     let (mended, left): (Vec<_>, Vec<_>) = all.iter().partition(|drift| drift.mended);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor.id).await?;
     let transaction = client.transaction().await?;
     let is_whole = left.is_empty();
     if is_whole && vendor.provisioned < Level::ALL {
@@ -208,7 +208,7 @@ pub struct Passed {
 /// # Errors
 /// Where the database does not answer.
 pub async fn pass(app: &Arc<App>) -> Result<Passed> {
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let due = store::due(&client, app.clock.now() - EVERY, BATCH).await?;
     drop(client);
     let mut passed = Passed::default();

@@ -70,7 +70,7 @@ type Wrong = BTreeMap<String, String>;
 
 async fn keep(app: &App, what: &str, wrong: &Wrong) -> Result<()> {
     let now = app.clock.now();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     let kept: Vec<&str> = wrong.keys().take(MOST).map(String::as_str).collect();
     for (name, says) in wrong.iter().take(MOST) {
@@ -115,7 +115,7 @@ async fn foreign(app: &App) -> Result<Wrong> {
         Err(error) => return Err(error.into()),
     };
     let matching: Vec<Name> = names.iter().filter_map(|name| Name::of(name)).collect();
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let mut wrong = Wrong::new();
     for some in matching.chunks(CHUNK) {
         for name in nobodys(&client, some).await? {

@@ -47,7 +47,7 @@ impl Wanted {
                 .into_iter()
                 .map(Self::Policy),
         );
-        let client = app.db.get().await?;
+        let client = app.db.of(vendor.id).await?;
         for worker in workers::store::with_policy(&client, vendor.id).await? {
             let name = Scope::Worker(worker.id).policy(namespace);
             let policy = policies::of_keys(name, namespace, worker.patterns.as_slice());
@@ -145,14 +145,14 @@ impl Wanted {
             Self::Policy(policy) => write(app, policy).await,
             Self::Role(bound) => bound::mend(app, vendor.id, bound).await,
             Self::Worker(worker, _) => {
-                let client = app.db.get().await?;
+                let client = app.db.of(vendor.id).await?;
                 workers::store::forget_policy(&client, vendor.id, *worker).await?;
                 drop(client);
-                workers::policy::follow(app, *worker).await
+                workers::policy::follow(app, vendor.id, *worker).await
             }
             Self::Credential(credential, policy) => {
                 write(app, policy).await?;
-                let client = app.db.get().await?;
+                let client = app.db.of(vendor.id).await?;
                 if !store::has_policy(&client, vendor.id, *credential).await? {
                     // It was removed meanwhile, and its policy with it.
                     let name = policy.name.as_str();

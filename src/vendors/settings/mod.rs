@@ -205,7 +205,7 @@ impl Changes {
 /// Each field that is out of its kind's range, or trouble with the database: then nothing has changed.
 pub async fn change(app: &App, by: &VendorAdmin, changes: &Changes) -> Result<TokenSettings> {
     let (now, vendor) = (app.clock.now(), by.vendor.id);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor).await?;
     let transaction = client.transaction().await?;
     let before = store::find_for_update(&transaction, vendor).await?;
     let mut after = changes.apply(&before.ok_or(Error::NotFound)?);

@@ -84,7 +84,7 @@ pub async fn list(
     page: PageRequest,
 ) -> Result<Answer<Page<DeliveryView>>> {
     let before = page.cursor.map(|cursor| cursor.key()).transpose()?;
-    let (client, owner) = (app.db.get().await?, by.owner);
+    let (client, owner) = (app.db.of_or_all(by.owner.vendor()).await?, by.owner);
     let endpoint = crate::webhooks::store::find(&client, owner, path.0).await?;
     let endpoint = endpoint.ok_or(Error::NotFound)?;
     let rows = store::page(&client, owner, endpoint.id, before, page.limit).await?;

@@ -47,7 +47,7 @@ pub struct Delivery {
 /// [`Error::NotFound`], [`Error::WebhookDisabled`], or trouble with the database.
 pub async fn test(app: &Arc<App>, by: &WebhookAdmin, id: WebhookId) -> Result<Delivery> {
     let (now, owner) = (app.clock.now(), by.owner);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of_or_all(owner.vendor()).await?;
     let transaction = client.transaction().await?;
     enabled(&transaction, by, id).await?;
     let data = json!({ "webhook": id });
@@ -69,7 +69,7 @@ pub async fn replay(
     delivery: DeliveryId,
 ) -> Result<Delivery> {
     let (now, owner) = (app.clock.now(), by.owner);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of_or_all(owner.vendor()).await?;
     let transaction = client.transaction().await?;
     enabled(&transaction, by, id).await?;
     if !store::replay(&transaction, owner, id, delivery, now).await? {

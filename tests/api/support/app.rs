@@ -98,7 +98,7 @@ impl Place {
 
     /// On servers that nothing else is on: the root namespace, and the one database.
     pub async fn alone(postgres: &Postgres, openbao: &OpenBao) -> Self {
-        servers::migrate_template(&postgres.url).await;
+        servers::migrate_template(postgres).await;
         Self {
             bao: Server {
                 addr: openbao.addr.clone(),
@@ -188,10 +188,10 @@ pub fn limits(per_second: u32) -> LimitConfig {
     }
 }
 
-/// Settings of a database.
-pub fn db_settings(url: &str) -> db::Settings {
+/// Settings of a database, as the role of the service.
+pub fn db_settings(superuser_url: &str) -> db::Settings {
     db::Settings {
-        url: Secret::new(url.to_owned()),
+        url: Secret::new(servers::of_service(superuser_url)),
         ca_pem: None,
         pool_size: 8,
     }

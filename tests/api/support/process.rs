@@ -49,7 +49,10 @@ pub async fn settings(place: &Place) -> Vec<(String, String)> {
     let handle: Handle = place.administrator();
     let mut settings = vec![
         ("GATEHOUSE_BAO_ADDR".to_owned(), place.bao.addr.clone()),
-        ("DATABASE_URL".to_owned(), place.database_url.clone()),
+        (
+            "DATABASE_URL".to_owned(),
+            servers::of_service(&place.database_url),
+        ),
         (
             "GATEHOUSE_SIGNUP_SECRET".to_owned(),
             "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned(),

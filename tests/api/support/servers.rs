@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use gatehouse::dev::openbao::{OpenBao, OpenBaoOptions};
-use gatehouse::dev::postgres::{Postgres, PostgresOptions};
+use gatehouse::dev::postgres::{Postgres, PostgresOptions, SERVICE_ROLE};
 use gatehouse::dev::tools;
 use tokio::runtime::Handle;
 
@@ -44,7 +44,7 @@ pub fn shared() -> &'static Shared {
                 .unwrap();
             runtime.block_on(async {
                 let (postgres, openbao) = start(&folder("shared"), Vec::new()).await;
-                migrate_template(&postgres.url).await;
+                migrate_template(&postgres).await;
                 tell.send(Shared {
                     runtime: Handle::current(),
                     bao_addr: openbao.addr.clone(),
@@ -147,12 +147,23 @@ pub async fn start(folder: &std::path::Path, more: Vec<(String, String)>) -> (Po
 }
 
 /// Makes the database that tests copy.
-pub async fn migrate_template(url: &str) {
-    execute(url, &format!("CREATE DATABASE {TEMPLATE}")).await;
-    let settings = super::app::db_settings(&with_database(url, TEMPLATE));
+pub async fn migrate_template(postgres: &Postgres) {
+    execute(&postgres.url, &format!("CREATE DATABASE {TEMPLATE}")).await;
+    let settings = gatehouse::db::Settings {
+        url: gatehouse::types::Secret::new(with_database(&postgres.url, TEMPLATE)),
+        ca_pem: None,
+        pool_size: 2,
+    };
     let (pool, applied) = gatehouse::bootstrap::migrate(&settings).await.unwrap();
     assert!(!applied.is_empty());
-    drop(pool);
+    postgres.let_serve(&pool).await.unwrap();
+}
+
+/// The same database, as the role of the service.
+pub fn of_service(superuser_url: &str) -> String {
+    let mut url = url::Url::parse(superuser_url).unwrap();
+    url.set_username(SERVICE_ROLE).unwrap();
+    url.into()
 }
 
 /// Makes a copy of the template for the test of this thread, and drops it when the test is over.

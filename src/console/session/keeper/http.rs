@@ -12,6 +12,7 @@ use crate::console::session::Session;
 use crate::console::session::http::{
     Extracted, Outcome, checked, extract, found, member, operator, refuse_foreign, session,
 };
+use crate::db;
 use crate::error::{Error, Result};
 use crate::http::{Decided, Described, Form};
 use crate::types::{Namespace, WebhookId};
@@ -40,6 +41,17 @@ impl Hooks {
             owner: vendor.id.into(),
             vendor: Some(vendor),
         })
+    }
+
+    /// A connection that sees them.
+    ///
+    /// # Errors
+    /// Where the database does not answer.
+    pub async fn client(&self, app: &App) -> db::Result<db::Client> {
+        match self.owner {
+            Owner::Vendor(vendor) => app.db.of(vendor).await,
+            Owner::Platform => app.db.all().await,
+        }
     }
 
     /// The address that all their pages are below.

@@ -65,7 +65,7 @@ async fn user_page(
     (vendor, account): (&Vendor, &Account),
     (form, faults): (Option<&Form>, &Faults),
 ) -> Result<UserPage> {
-    let client = app.db.get().await?;
+    let client = app.db.of(vendor.id).await?;
     let sessions = sessions::rows(&client, account, by.id(), app.clock.now()).await?;
     drop(client);
     let stored = account.groups.iter().map(GroupName::as_str);

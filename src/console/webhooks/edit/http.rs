@@ -192,7 +192,7 @@ pub async fn create(app: web::Data<App>, sent: KeeperAct) -> Result<HttpResponse
 
 /// `GET …/webhooks/{webhook}/edit`.
 pub async fn show(app: web::Data<App>, by: Keeper, path: WebhookPath) -> Result<HttpResponse> {
-    let client = app.db.get().await?;
+    let client = by.hooks.client(&app).await?;
     let endpoint = store::find(&client, by.hooks.owner, path.0).await?;
     drop(client);
     let endpoint = endpoint.ok_or(Error::NotFound)?;

@@ -33,7 +33,7 @@ const KEEP: SignedDuration = SignedDuration::from_hours(366 * 24);
 pub async fn checkpoint(app: &App) -> Result<Option<usize>> {
     let (mut named, mut behind) = (0, i64::MIN);
     loop {
-        let client = app.db.get().await?;
+        let client = app.db.all().await?;
         let moved = store::moved(&client, behind, HEADS).await?;
         drop(client);
         let Some(last) = moved.last() else {
@@ -56,7 +56,7 @@ pub async fn checkpoint(app: &App) -> Result<Option<usize>> {
 async fn sign(app: &App, key: &Key, newest: &Newest, checked: &[Head]) -> Result<usize> {
     let now = whole_microseconds(app.clock.now());
     let vendors: Vec<i64> = checked.iter().map(|head| head.vendor).collect();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     let mut heads = store::lock_moved(&transaction, &vendors).await?;
     heads.retain(|head| checked.contains(head));
@@ -80,7 +80,7 @@ async fn sign(app: &App, key: &Key, newest: &Newest, checked: &[Head]) -> Result
 pub async fn prune(app: &App) -> Result<u64> {
     let now = whole_microseconds(app.clock.now());
     let since = now.checked_sub(KEEP).unwrap_or(Timestamp::MIN);
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let blocks = store::oldest_block(&client).await?;
     let since = blocks.and_then(Micros::moment).unwrap_or(since).min(since);
     let oldest = store::oldest(&client).await?;
@@ -110,7 +110,7 @@ pub async fn prune(app: &App) -> Result<u64> {
     if needed <= newest.first {
         return Ok(0);
     }
-    let mut client = app.db.get().await?;
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     store::be_patient(&transaction).await?;
     if !newest.is_newest(&transaction).await? {

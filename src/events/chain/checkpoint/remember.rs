@@ -37,7 +37,7 @@ pub async fn remember(app: &App) -> Result<Option<i64>> {
     let issuer = &app.vault.issuer;
     // First what OpenBao remembers: the database is never behind that.
     let known = mark(issuer).await?;
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     app.notary
         .note_mark(known.as_ref().map(|(mark, _)| mark.clone()));
     let mut version = 0;

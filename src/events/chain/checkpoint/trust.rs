@@ -41,7 +41,7 @@ pub(super) async fn newest(app: &App, key: &Key) -> Result<Option<Newest>> {
     if !is_mark_there(app).await? {
         return Ok(None);
     }
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let newest = store::newest_whole(&client).await?;
     drop(client);
     let Some(newest) = newest else {
@@ -66,7 +66,7 @@ pub(super) async fn newest(app: &App, key: &Key) -> Result<Option<Newest>> {
 /// administrator may have removed the note, or another replica the checkpoint by its age.
 async fn is_mark_there(app: &App) -> Result<bool> {
     let has = async |mark: &Mark| -> Result<bool> {
-        let client = app.db.get().await?;
+        let client = app.db.all().await?;
         Ok(store::has(&client, mark).await?)
     };
     match app.notary.said() {
@@ -106,7 +106,7 @@ pub(super) async fn descendants(app: &App, key: &Key, moved: Vec<Head>) -> Resul
         .iter()
         .filter_map(|head| Some((signed.get(&head.vendor)?, head.seq)));
     let (before, seqs): (Vec<&Head>, Vec<i64>) = pairs.unzip();
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let lineages = store::lineages(&client, &before, &seqs).await?;
     drop(client);
     let mut lineages: BTreeMap<i64, Lineage> = before
@@ -163,7 +163,7 @@ async fn signed_last(app: &App, key: &Key, moved: &[Head]) -> Result<BTreeMap<i6
     if others.is_empty() {
         return Ok(signed);
     }
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let said = store::naming(&client, &others).await?;
     drop(client);
     // In the order of their numbers, so that the last one counts.
@@ -192,7 +192,7 @@ pub(in super::super) async fn signed_since(
     let Some(since) = Micros(block.chained_at).moment() else {
         return Ok(None);
     };
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let said = store::naming_since(&client, block.vendor, block.seq, since, NAMING).await?;
     drop(client);
     for one in said {
@@ -220,7 +220,7 @@ pub(super) async fn said_before(
     let (mut next, mut previous) = (newest.first, None);
     let mut heads = BTreeMap::new();
     while next <= needed {
-        let client = app.db.get().await?;
+        let client = app.db.all().await?;
         let page = store::page(&client, next, PAGE).await?;
         drop(client);
         if page.is_empty() {

@@ -33,7 +33,7 @@ pub struct Forgotten {
 /// # Errors
 /// Where the database does not answer.
 pub async fn oldest_unchained(app: &App, vendor: Option<VendorId>) -> Result<Option<Timestamp>> {
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     Ok(oldest_waiting(&client, vendor.map(|id| id.0)).await?)
 }
 
@@ -55,7 +55,7 @@ pub async fn forget(
             "nothing is removed from the trail without the key that signs it".to_owned(),
         ));
     };
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let waiting = oldest_waiting(&client, Some(vendor)).await?;
     drop(client);
     let bound = waiting.map_or(removed_before, |at| at.min(removed_before));
@@ -63,7 +63,7 @@ pub async fn forget(
         removed_before: whole_microseconds(bound),
         blocks: 0,
     };
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let start = store::start(&client, vendor).await?;
     drop(client);
     let Some(mut start) = start else {
@@ -90,7 +90,7 @@ pub async fn forget(
 /// # Errors
 /// As [`forget`].
 pub async fn forget_all(app: &App, removed_before: Timestamp) -> Result<Forgotten> {
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let chains = store::chains(&client).await?;
     let waiting = oldest_waiting(&client, None).await?;
     drop(client);
@@ -113,7 +113,7 @@ pub async fn forget_all(app: &App, removed_before: Timestamp) -> Result<Forgotte
 /// # Errors
 /// Where the database does not answer, or OpenBao, where an older version of the key is needed.
 pub(super) async fn is_base_good(app: &App, key: &Key, vendor: i64) -> Result<bool> {
-    let client = app.db.get().await?;
+    let client = app.db.all().await?;
     let start = store::start(&client, vendor).await?;
     drop(client);
     match start {
@@ -144,7 +144,7 @@ async fn cut(
     if reached.is_none() && is_earlier {
         return Ok(false);
     }
-    let mut client = app.db.get().await?;
+    let mut client = app.db.all().await?;
     let transaction = client.transaction().await?;
     if store::lock_start(&transaction, vendor).await?.as_ref() != Some(start) {
         return Err(Error::Internal(

@@ -88,7 +88,7 @@ impl<'a> Walk<'a> {
     /// The next block, which follows the one before; `None` at the end.
     async fn next(&mut self) -> Result<Option<StoredBlock>> {
         if self.page.len() == 0 {
-            let client = self.app.db.get().await?;
+            let client = self.app.db.all().await?;
             let page = blocks(&client, self.vendor, self.seq, PAGE).await?;
             self.page = page.into_iter();
         }

@@ -25,7 +25,7 @@ pub async fn verify(pool: &Pool, issuer: &AppToken, only: Option<VendorId>) -> R
     let only = only.map(|id| id.0);
     // First what OpenBao remembers: the database is never behind that.
     let mark = checkpoint::mark(issuer).await?.map(|(mark, _)| mark);
-    let mut client = pool.get().await?;
+    let mut client = pool.all().await?;
     // A few keys are read from OpenBao within this transaction. It holds no locks.
     let transaction = client.transaction().await?;
     store::settle(&transaction).await?;

@@ -38,7 +38,7 @@ pub async fn list(
 ) -> Result<Vec<Entry>> {
     with_keys(app, &by.vendor, move |keys| async move {
         let (vendor, epoch) = (by.vendor.id, keys.epoch);
-        let client = app.db.get().await?;
+        let client = app.db.of(vendor).await?;
         let rows = store::rows(&client, vendor, epoch, query, part).await?;
         // No rows may mean that nothing was looked at.
         if rows.is_empty() && !super::store::is_open(&client, vendor, epoch).await? {

@@ -107,7 +107,7 @@ pub async fn list(
     page: PageRequest,
 ) -> Result<Answer<Page<UserView>>> {
     let after: Option<String> = page.cursor.map(|cursor| cursor.key()).transpose()?;
-    let client = app.db.get().await?;
+    let client = app.db.of(by.by.vendor.id).await?;
     let vendor = by.by.vendor.id;
     let rows = store::page(&client, vendor, after.as_deref(), page.limit).await?;
     let page = Page::from_rows(
@@ -185,7 +185,7 @@ pub async fn groups(
     page: PageRequest,
 ) -> Result<Answer<Page<GroupView>>> {
     let after: Option<String> = page.cursor.map(|cursor| cursor.key()).transpose()?;
-    let client = app.db.get().await?;
+    let client = app.db.of(by.by.vendor.id).await?;
     let vendor = by.by.vendor.id;
     let rows = store::groups(&client, vendor, after.as_deref(), page.limit).await?;
     let page = Page::from_rows(
@@ -207,7 +207,7 @@ pub struct UserRulesView {
 
 /// `GET /api/user-rules`.
 pub async fn show_rules(app: web::Data<App>, by: UserAdmin) -> Result<Answer<UserRulesView>> {
-    let client = app.db.get().await?;
+    let client = app.db.of(by.by.vendor.id).await?;
     let UserRules { require_totp } = store::rules(&client, by.by.vendor.id).await?;
     Ok(Answer::ok(UserRulesView { require_totp }))
 }

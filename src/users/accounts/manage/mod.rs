@@ -124,7 +124,7 @@ pub async fn create(
         groups: wanted.groups.as_slice(),
         password: &hash,
     };
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor.id).await?;
     let transaction = client.transaction().await?;
     if !users::insert(&transaction, vendor.id, &new, now).await? {
         return Err(Error::UserExists);
@@ -154,7 +154,7 @@ fn told(id: UserId, name: &UserName) -> Value {
 }
 
 async fn is_taken(app: &App, by: &UserAdmin, name: &UserName) -> Result<bool> {
-    let client = app.db.get().await?;
+    let client = app.db.of(by.by.vendor.id).await?;
     let found = store::by_name(&client, by.by.vendor.id, name, false).await?;
     Ok(found.is_some())
 }
@@ -164,7 +164,7 @@ async fn is_taken(app: &App, by: &UserAdmin, name: &UserName) -> Result<bool> {
 /// # Errors
 /// [`Error::NotFound`].
 pub async fn find(app: &App, by: &UserAdmin, name: &UserName) -> Result<Account> {
-    let client = app.db.get().await?;
+    let client = app.db.of(by.by.vendor.id).await?;
     let account = store::by_name(&client, by.by.vendor.id, name, false).await?;
     account.ok_or(Error::NotFound)
 }
@@ -193,7 +193,7 @@ pub async fn update(
         }
     };
     let now = app.clock.now();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(vendor.id).await?;
     let transaction = client.transaction().await?;
     let stays = changes.disabled != Some(true)
         && changes
@@ -287,7 +287,7 @@ async fn follow(
 /// [`Error::NotFound`], [`Error::LastAdministrator`].
 pub async fn remove(app: &App, by: &UserAdmin, name: &UserName) -> Result<()> {
     let now = app.clock.now();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(by.by.vendor.id).await?;
     let transaction = client.transaction().await?;
     let account = held(&transaction, by, name, false).await?;
     store::remove(&transaction, account.vendor, account.id, now).await?;
@@ -337,7 +337,7 @@ fn about<'a>(by: &'a UserAdmin, action: &'static str, user: &UserName) -> Event<
 pub async fn set_rules(app: &App, by: &UserAdmin, to: UserRules) -> Result<()> {
     let now = app.clock.now();
     let by = &by.by;
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(by.vendor.id).await?;
     let transaction = client.transaction().await?;
     store::set_rules(&transaction, by.vendor.id, to, now).await?;
     let event = Event::done("user_rules.updated", Some(by.vendor.id), &by.actor);

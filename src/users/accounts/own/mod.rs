@@ -91,7 +91,7 @@ impl Pending {
             Some(_) => Some(app.passwords.slot().await?),
             None => None,
         };
-        let client = app.db.get().await?;
+        let client = app.db.of(account.vendor).await?;
         let secrets = users::with_secrets(&client, account.vendor, &account.name).await?;
         drop(client);
         // Removed a moment ago, and perhaps made anew.
@@ -171,7 +171,7 @@ pub async fn change_password(
     let account = &secrets.account;
     let hash = app.passwords.hash(app, new, Some(&user.rules)).await?;
     let now = app.clock.now();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(account.vendor).await?;
     let transaction = client.transaction().await?;
     if !users::set_password(&transaction, account.vendor, account, &hash, now).await? {
         return Err(Error::Conflict);
@@ -194,7 +194,7 @@ pub async fn begin_totp(app: &Arc<App>, user: &Own, password: &Secret) -> Result
     let secrets = with_password(app, user, password).await?;
     let account = &secrets.account;
     let begun = totp::begin(app.keys()?, account, &user.login)?;
-    let (client, now) = (app.db.get().await?, app.clock.now());
+    let (client, now) = (app.db.of(account.vendor).await?, app.clock.now());
     let (vendor, id) = (account.vendor, account.id);
     if store::begin_totp(&client, vendor, id, &begun.sealed, now).await? {
         Ok(begun)
@@ -224,7 +224,7 @@ pub async fn confirm_totp(app: &Arc<App>, user: &Own, code: &Secret) -> Result<V
     let (now, account) = (app.clock.now(), &secrets.account);
     let sealed = secrets.totp.as_deref().ok_or(Error::TotpAbsent)?;
     let step = step.ok_or(Error::TotpWrong)?;
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(account.vendor).await?;
     let transaction = client.transaction().await?;
     let (vendor, id) = (account.vendor, account.id);
     if !store::confirm_totp(&transaction, vendor, id, sealed, step, now).await? {
@@ -256,7 +256,7 @@ pub async fn remove_totp(
 ) -> Result<()> {
     let secrets = with_both(app, user, password, code).await?;
     let (now, account) = (app.clock.now(), &secrets.account);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(account.vendor).await?;
     let transaction = client.transaction().await?;
     store::end_totp(&transaction, account.vendor, account.id, now).await?;
     if account.is_operator() {
@@ -285,7 +285,7 @@ pub async fn renew_recovery_codes(
     }
     let secrets = with_both(app, user, password, code).await?;
     let (now, account) = (app.clock.now(), &secrets.account);
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(account.vendor).await?;
     let transaction = client.transaction().await?;
     if !users::hold(&transaction, account.vendor, account).await? {
         return Err(Error::Conflict);

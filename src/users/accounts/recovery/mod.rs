@@ -72,7 +72,7 @@ pub async fn accept(app: &App, account: &Account, shown: &Secret) -> Result<bool
         return Ok(false);
     };
     let (now, actor) = (app.clock.now(), account.actor());
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(account.vendor).await?;
     let transaction = client.transaction().await?;
     if !store::use_up(&transaction, account.id, &digest, now).await? {
         return Ok(false);

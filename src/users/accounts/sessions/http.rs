@@ -65,7 +65,7 @@ pub async fn page(
     page: PageRequest,
 ) -> Result<Answer<Page<SessionView>>> {
     let after = page.cursor.map(|cursor| cursor.key()).transpose()?;
-    let (client, now) = (app.db.get().await?, app.clock.now());
+    let (client, now) = (app.db.of(account.vendor).await?, app.clock.now());
     let (vendor, user) = (account.vendor, account.id);
     let rows = store::page(&client, vendor, user, after, page.limit, now).await?;
     let page = Page::from_rows(

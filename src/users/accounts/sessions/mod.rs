@@ -169,7 +169,8 @@ async fn live(
     };
     let (now, shown) = (app.clock.now(), ring.digest(token.expose()));
     app.directory.fresh().await?;
-    let client = app.db.get().await?;
+    // The session's own row says whose it is.
+    let client = app.db.all().await?;
     let found = store::by_id(&client, of, id, now).await?;
     let Some(found) = found.filter(|found| found.digest.matches(&shown)) else {
         return Ok(None);
@@ -193,7 +194,7 @@ pub async fn make_token(app: &App, user: &User, name: &Name, life: SignedDuratio
     user.without_token()?;
     let (now, account) = (app.clock.now(), &user.account);
     let _turn = app.passwords.sessions.take(&account.id.0).await?;
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(account.vendor).await?;
     let transaction = client.transaction().await?;
     if !super::store::hold(&transaction, account.vendor, account).await? {
         return Err(Error::CredentialsInvalid);
@@ -240,7 +241,7 @@ pub struct Revoker<'a> {
 /// [`Error::NotFound`] where one was named that the user has not.
 pub async fn revoke(app: &App, account: &Account, which: Which, by: &Revoker<'_>) -> Result<u64> {
     let now = app.clock.now();
-    let mut client = app.db.get().await?;
+    let mut client = app.db.of(account.vendor).await?;
     let transaction = client.transaction().await?;
     let ended = store::end(&transaction, account.vendor, account.id, which, now).await?;
     if ended == 0 {
