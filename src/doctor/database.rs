@@ -16,7 +16,7 @@ const FURTHER: &[&str] = &[
     "role",
 ];
 
-pub(super) async fn examine(settings: &db::Settings) -> (Findings, Option<Reading>) {
+pub(super) async fn examine(settings: &db::Settings, trial: bool) -> (Findings, Option<Reading>) {
     let mut found = Findings::of("database");
     let asked = Timestamp::now().as_millisecond();
     let facts = match Pool::new(settings) {
@@ -26,7 +26,7 @@ pub(super) async fn examine(settings: &db::Settings) -> (Findings, Option<Readin
     let answered = Timestamp::now().as_millisecond();
     match facts {
         Ok(facts) => {
-            say(&facts, &mut found);
+            say(&facts, trial, &mut found);
             let reading = Reading {
                 asked,
                 said: facts.clock,
@@ -47,7 +47,7 @@ pub(super) async fn examine(settings: &db::Settings) -> (Findings, Option<Readin
     }
 }
 
-fn say(facts: &Facts, found: &mut Findings) {
+fn say(facts: &Facts, trial: bool, found: &mut Findings) {
     let version = &facts.version;
     found.say(
         Level::Ok,
@@ -92,14 +92,14 @@ fn say(facts: &Facts, found: &mut Findings) {
             "the connection is not encrypted: add sslmode=require to DATABASE_URL",
         );
     }
-    let (level, says) = role(facts.role);
+    let (level, says) = role(facts.role, trial);
     found.say(level, "role", says);
 }
 
-fn role(role: Role) -> (Level, &'static str) {
+fn role(role: Role, trial: bool) -> (Level, &'static str) {
     match role {
         Role::Bypasses => (
-            Level::Fault,
+            if trial { Level::Warning } else { Level::Fault },
             "the service's role is a superuser or has BYPASSRLS, so that nothing but each statement keeps vendors apart: \
              give it a role of its own, see `gatehouse migrate --service-role`",
         ),

@@ -153,7 +153,10 @@ impl Report {
 
 /// Looks at everything.
 pub async fn examine(config: &Config) -> Report {
-    let (database, openbao) = tokio::join!(database::examine(&config.db), openbao::examine(config));
+    let (database, openbao) = tokio::join!(
+        database::examine(&config.db, config.trial),
+        openbao::examine(config)
+    );
     let clock = clock::examine(database.1, openbao.1);
     let mut checks = settings(config).checks;
     checks.extend(database.0.checks);

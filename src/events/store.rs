@@ -25,9 +25,10 @@ pub async fn insert(
     let secret_id = event.secret_id.map(SecretId::as_str);
     let issuance = event.issuance.map(|id| id.0);
     let (address, user_agent) = whereabouts(event.actor, request);
+    let statement = client.prepare_cached(sql).await?;
     client
         .execute(
-            sql,
+            &statement,
             &[
                 &now,
                 &vendor,

@@ -97,6 +97,7 @@ mod oauth_keys;
 mod openapi;
 mod operators;
 mod operators_tries;
+mod overload;
 mod paths;
 mod plugins_of_2019;
 mod probe;

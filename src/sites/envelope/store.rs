@@ -4,9 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::put::NewSite;
-use crate::clock::Clock;
 use crate::db::{GenericClient, Result};
-use crate::error::Error;
 use crate::sites::store::{Due, due};
 use crate::types::{SecretId, VendorId};
 
@@ -126,38 +124,4 @@ pub async fn drop_claim(
         .execute(sql, &[&vendor.0, &id.as_str(), &now])
         .await?
         == 1)
-}
-
-/// Lets an envelope that was read of this generation be answered still, and holds its site and vendor as they are until
-/// the transaction ends.
-///
-/// # Errors
-/// [`Error::NotFound`], [`Error::SiteExpired`] or [`Error::SupportPaused`] where that changed meanwhile, or trouble with
-/// the database.
-pub async fn hold(
-    client: &impl GenericClient,
-    vendor: VendorId,
-    id: &SecretId,
-    generation: i64,
-    clock: &Clock,
-) -> crate::error::Result<()> {
-    let sql = "SELECT v.status = 'active' AS active, v.support_paused_until, s.state = 'registered' AS registered, \
-               s.expires_at FROM vendors v JOIN sites s ON s.vendor_id = v.id \
-               WHERE v.id = $1 AND s.secret_id = $2 AND s.generation = $3 FOR SHARE";
-    let row = client
-        .query_opt(sql, &[&vendor.0, &id.as_str(), &generation])
-        .await?
-        .ok_or(Error::NotFound)?;
-    let now = clock.now();
-    let end: Option<Timestamp> = row.try_get("expires_at")?;
-    let pause: Option<Timestamp> = row.try_get("support_paused_until")?;
-    if end.is_some_and(|at| at <= now) {
-        Err(Error::SiteExpired)
-    } else if !row.try_get::<_, bool>("registered")? {
-        Err(Error::NotFound)
-    } else if pause.is_some_and(|until| until > now) || !row.try_get::<_, bool>("active")? {
-        Err(Error::SupportPaused)
-    } else {
-        Ok(())
-    }
 }

@@ -3,6 +3,7 @@
 pub mod http;
 mod open;
 mod read;
+pub mod store;
 
 pub use open::Opening;
 pub use read::new_site;

@@ -8,11 +8,13 @@ use super::super::canonical::{Answer, Value};
 use super::super::connector::{self, NonceDigest};
 use super::super::fields::Body;
 use super::super::signing;
+use super::store::{self, Opening as Opened};
 use crate::app::App;
 use crate::auth::VendorCaller;
 use crate::error::{Error, Result};
 use crate::events::Event;
-use crate::sites::envelope::{self, Envelope, Opened};
+use crate::sites::envelope::{self, Envelope};
+use crate::telemetry;
 use crate::types::{Name, SecretId};
 
 /// What a Connector says when it asks for an envelope.
@@ -63,8 +65,9 @@ pub async fn open(
         Err(error @ (Error::NotFound | Error::SiteExpired)) => {
             // Used all the same.
             let client = app.db.of(vendor.id).await?;
-            spend(app, &client, caller, &nonce).await?;
-            return Err(error);
+            let now = app.clock.now();
+            let is_first = connector::store::spend(&client, vendor.id, &nonce, now).await?;
+            return Err(if is_first { error } else { Error::NonceRefused });
         }
         read => read?,
     };
@@ -86,39 +89,28 @@ fn answer(envelope: &Envelope) -> Result<Answer> {
     ]))
 }
 
-async fn spend(
-    app: &App,
-    client: &impl crate::db::GenericClient,
-    caller: &VendorCaller,
-    nonce: &NonceDigest,
-) -> Result<()> {
-    let now = app.clock.now();
-    if connector::store::spend(client, caller.vendor.id, nonce, now).await? {
-        Ok(())
-    } else {
-        Err(Error::NonceRefused)
-    }
-}
-
 async fn note(
     app: &App,
     caller: &VendorCaller,
     id: &SecretId,
     asked: &Opening,
-    opened: &Opened,
+    opened: &envelope::Opened,
     nonce: &NonceDigest,
 ) -> Result<()> {
-    let (vendor, now) = (&caller.vendor, app.clock.now());
-    let mut client = app.db.of(vendor.id).await?;
-    let transaction = client.transaction().await?;
-    envelope::store::hold(&transaction, vendor.id, id, opened.generation, &app.clock).await?;
-    spend(app, &transaction, caller, nonce).await?;
-    let mut event = Event::done("envelope.opened", Some(vendor.id), "vendor");
+    let (vendor, now) = (caller.vendor.id, app.clock.now());
+    let mut event = Event::done("envelope.opened", Some(vendor), "vendor");
     event.details = json!({ "openbaoRequestId": opened.request_id });
     if let Some((user, name)) = &asked.user {
         event.details["user"] = json!({ "id": user, "name": name });
     }
-    event.about_site(id).record(&transaction, now).await?;
-    transaction.commit().await?;
-    Ok(())
+    let client = app.db.of(vendor).await?;
+    let place = (vendor, id, opened.generation);
+    let told = (&event, &telemetry::current());
+    match store::open(&client, place, nonce, told, now).await? {
+        Opened::Noted => Ok(()),
+        Opened::Repeated => Err(Error::NonceRefused),
+        Opened::Gone => Err(Error::NotFound),
+        Opened::Expired => Err(Error::SiteExpired),
+        Opened::Paused => Err(Error::SupportPaused),
+    }
 }
