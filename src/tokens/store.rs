@@ -40,24 +40,24 @@ vendor_gone AS MATERIALIZED (
     SELECT id FROM vendors WHERE id IN (SELECT vendor_id FROM wanted WHERE kind = 'purge') AND status = 'cancelled'
 ),
 key_ok AS MATERIALIZED (
-    SELECT id FROM api_keys
-    WHERE id IN (SELECT api_key_id FROM wanted) AND (ends_at IS NULL OR ends_at > $15) ORDER BY id FOR SHARE
+    SELECT id, vendor_id FROM api_keys
+    WHERE (id, vendor_id) IN (SELECT api_key_id, vendor_id FROM wanted) AND (ends_at IS NULL OR ends_at > $15) ORDER BY id FOR SHARE
 ),
 worker_ok AS MATERIALIZED (
     SELECT id, vendor_id, policy_wanted FROM workers
-    WHERE id IN (SELECT worker_id FROM wanted) AND removed_at IS NULL ORDER BY id FOR SHARE
+    WHERE (id, vendor_id) IN (SELECT worker_id, vendor_id FROM wanted) AND removed_at IS NULL ORDER BY id FOR SHARE
 ),
 credential_ok AS MATERIALIZED (
     SELECT id, vendor_id FROM credentials
-    WHERE id IN (SELECT credential_id FROM wanted) AND destroyed_at IS NULL ORDER BY id FOR SHARE
+    WHERE (id, vendor_id) IN (SELECT credential_id, vendor_id FROM wanted) AND destroyed_at IS NULL ORDER BY id FOR SHARE
 ),
 policy_ok AS MATERIALIZED (
     SELECT id, vendor_id, edition FROM trust_policies
-    WHERE id IN (SELECT policy_id FROM wanted) ORDER BY id FOR SHARE
+    WHERE (id, vendor_id) IN (SELECT policy_id, vendor_id FROM wanted) ORDER BY id FOR SHARE
 ),
 role_ok AS MATERIALIZED (
     SELECT id, vendor_id FROM bound_roles
-    WHERE id IN (SELECT bound_role_id FROM wanted) AND removing_at IS NULL ORDER BY id FOR KEY SHARE
+    WHERE (id, vendor_id) IN (SELECT bound_role_id, vendor_id FROM wanted) AND removing_at IS NULL ORDER BY id FOR KEY SHARE
 ),
 entity_ok AS (
     INSERT INTO entities (entity_id, alias, last_used_at)
@@ -71,7 +71,7 @@ passed AS MATERIALIZED (
            CASE w.kind WHEN 'delete' THEN w.vendor_id IN (SELECT id FROM vendor_known)
                 WHEN 'purge' THEN w.vendor_id IN (SELECT id FROM vendor_gone)
                 ELSE w.vendor_id IN (SELECT id FROM vendor_ok) END AS vendor_passes,
-           w.api_key_id IS NULL OR w.kind = 'delete' OR w.api_key_id IN (SELECT id FROM key_ok) AS key_passes,
+           w.api_key_id IS NULL OR w.kind = 'delete' OR (w.api_key_id, w.vendor_id) IN (SELECT * FROM key_ok) AS key_passes,
            w.entity_id IS NULL OR w.entity_id IN (SELECT entity_id FROM entity_ok) AS entity_passes,
            w.bound_role_id IS NULL OR (w.bound_role_id, w.vendor_id) IN (SELECT * FROM role_ok) AS role_passes,
            (w.worker_id IS NULL OR (w.worker_id, w.vendor_id, w.worker_edition) IN (SELECT * FROM worker_ok))

@@ -129,6 +129,7 @@ mod story;
 mod support_pause;
 mod task_kills;
 mod task_runs;
+mod tenant_clauses;
 mod timeline;
 mod timeline_export;
 mod timeline_pages;

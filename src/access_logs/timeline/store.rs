@@ -104,7 +104,7 @@ impl Sql {
     /// What a lane walks along.
     fn walked(&mut self, lane: &Lane, reading: &Reading) -> String {
         match &reading.scope {
-            Scope::All => String::new(),
+            Scope::All => "TRUE AND ".to_owned(),
             Scope::Vendor(vendor) => {
                 let vendor = self.value(vendor.0);
                 match reading.filter.issuance {

@@ -18,9 +18,9 @@ pub async fn mark_tokens(client: &impl GenericClient, uses: &LastUses) -> Result
     let sql = "WITH used AS ( \
                    SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::timestamptz[]) AS u (vendor_id, id, at) \
                ), free AS MATERIALIZED ( \
-                   SELECT i.id, u.at FROM issuances i JOIN used u ON i.vendor_id = u.vendor_id AND i.id = u.id \
+                   SELECT i.vendor_id, i.id, u.at FROM issuances i JOIN used u ON i.vendor_id = u.vendor_id AND i.id = u.id \
                    ORDER BY i.id FOR NO KEY UPDATE OF i SKIP LOCKED \
-               ) UPDATE issuances i SET last_used_at = greatest(i.last_used_at, f.at) FROM free f WHERE i.id = f.id \
+               ) UPDATE issuances i SET last_used_at = greatest(i.last_used_at, f.at) FROM free f WHERE i.vendor_id = f.vendor_id AND i.id = f.id \
                RETURNING i.id";
     let statement = client.prepare_cached(sql).await?;
     let vendors: Vec<i64> = uses.0.values().map(|one| one.vendor.0).collect();
@@ -63,7 +63,8 @@ pub async fn touch(client: &impl GenericClient, calls: &[Known<'_>]) -> Result<(
                    AS w (vendor_id, issuance_id, area, name, first_at, last_at) \
                JOIN issuances i ON i.vendor_id = w.vendor_id AND i.id = w.issuance_id ORDER BY 2, 3, 4 \
                ON CONFLICT (issuance_id, area, name) DO UPDATE \
-               SET first_at = least(u.first_at, excluded.first_at), last_at = greatest(u.last_at, excluded.last_at)";
+               SET first_at = least(u.first_at, excluded.first_at), last_at = greatest(u.last_at, excluded.last_at) \
+               WHERE u.vendor_id = excluded.vendor_id";
     let statement = client.prepare_cached(sql).await?;
     client
         .execute(
@@ -102,10 +103,10 @@ pub async fn mark_credentials(client: &impl GenericClient, calls: &[Known<'_>]) 
     let sql = "WITH used AS ( \
                    SELECT * FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS u (vendor_id, key, at) \
                ), locked AS MATERIALIZED ( \
-                   SELECT c.id, u.at FROM credentials c JOIN used u ON c.vendor_id = u.vendor_id AND c.key = u.key \
+                   SELECT c.vendor_id, c.id, u.at FROM credentials c JOIN used u ON c.vendor_id = u.vendor_id AND c.key = u.key \
                    WHERE c.destroyed_at IS NULL AND (c.last_used_at IS NULL OR c.last_used_at < u.at) \
                    ORDER BY c.id FOR NO KEY UPDATE OF c \
-               ) UPDATE credentials c SET last_used_at = l.at FROM locked l WHERE c.id = l.id";
+               ) UPDATE credentials c SET last_used_at = l.at FROM locked l WHERE c.vendor_id = l.vendor_id AND c.id = l.id";
     let vendors: Vec<i64> = used.keys().map(|(vendor, _)| vendor.0).collect();
     let keys: Vec<&str> = used.keys().map(|(_, key)| *key).collect();
     let times: Vec<Timestamp> = used.into_values().collect();

@@ -294,8 +294,8 @@ pub async fn shut(client: &impl GenericClient) -> Result<Vec<Shut>> {
              WHERE NOT l.locked AND CASE WHEN h.used_at IS NULL THEN l.unlocked_at < now() - {LOST} \
              ELSE greatest(h.used_at, l.unlocked_at) < now() - make_interval(secs => l.auto_lock_seconds) END \
              FOR NO KEY UPDATE OF l) \
-         UPDATE lockboxes l SET locked = true, epoch = epoch + 1 FROM doomed d WHERE l.vendor_id = d.vendor_id \
-         RETURNING l.vendor_id, d.held"
+         UPDATE lockboxes b SET locked = true, epoch = epoch + 1 FROM doomed d WHERE b.vendor_id = d.vendor_id \
+         RETURNING b.vendor_id, d.held"
     );
     let rows = client.query(&sql, &[]).await?;
     rows.iter()

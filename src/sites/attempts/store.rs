@@ -126,6 +126,6 @@ pub async fn page(
 /// Where the database does not answer.
 pub async fn purge(client: &impl GenericClient, before: Timestamp) -> Result<u64> {
     let sql = "DELETE FROM login_attempts WHERE (vendor_id, id) IN ( \
-               SELECT vendor_id, id FROM login_attempts WHERE at < $1 ORDER BY at LIMIT 100000)";
+               SELECT vendor_id, id FROM login_attempts old WHERE at < $1 ORDER BY at LIMIT 100000)";
     Ok(client.execute(sql, &[&before]).await?)
 }

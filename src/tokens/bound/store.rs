@@ -142,7 +142,7 @@ pub async fn mark_unused(
     // Locked first, in a statement of its own: a token recorded meanwhile is then seen by the second, or its row waits,
     // and is refused.
     let lock = "SELECT b.id FROM bound_roles b WHERE removing_at IS NULL AND last_used_at < $1 AND NOT EXISTS ( \
-                SELECT 1 FROM issuances i WHERE i.bound_role_id = b.id AND i.revoked_at IS NULL \
+                SELECT 1 FROM issuances i WHERE i.vendor_id = b.vendor_id AND i.bound_role_id = b.id AND i.revoked_at IS NULL \
                 AND i.max_expires_at > $2) ORDER BY last_used_at LIMIT $3 FOR UPDATE SKIP LOCKED";
     let rows = client.query(lock, &[&since, &now, &limit]).await?;
     let ids: Vec<i64> = rows
@@ -150,7 +150,7 @@ pub async fn mark_unused(
         .map(|row| row.try_get("id"))
         .collect::<std::result::Result<_, _>>()?;
     let mark = "UPDATE bound_roles b SET removing_at = $2 WHERE id = ANY($1) AND NOT EXISTS ( \
-                SELECT 1 FROM issuances i WHERE i.bound_role_id = b.id AND i.revoked_at IS NULL \
+                SELECT 1 FROM issuances i WHERE i.vendor_id = b.vendor_id AND i.bound_role_id = b.id AND i.revoked_at IS NULL \
                 AND i.max_expires_at > $2)";
     Ok(client.execute(mark, &[&ids, &now]).await?)
 }

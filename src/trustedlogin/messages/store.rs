@@ -121,6 +121,6 @@ pub async fn delete(client: &impl GenericClient, vendor: VendorId, id: i64) -> R
 /// Where the database does not answer.
 pub async fn purge(client: &impl GenericClient, before: Timestamp) -> Result<u64> {
     let sql = "DELETE FROM client_messages WHERE (vendor_id, id) IN ( \
-               SELECT vendor_id, id FROM client_messages WHERE created_at < $1 ORDER BY created_at LIMIT 10000)";
+               SELECT vendor_id, id FROM client_messages old WHERE created_at < $1 ORDER BY created_at LIMIT 10000)";
     Ok(client.execute(sql, &[&before]).await?)
 }

@@ -35,7 +35,7 @@ impl Pair {
 }
 
 const COLUMNS: &str = "k.id, k.generation, k.private_digest IS NOT NULL AS claimed, k.created_at, k.ends_at, u.public_at, \
-                       u.private_at FROM api_keys k LEFT JOIN api_key_uses u ON u.key_id = k.id";
+                       u.private_at FROM api_keys k LEFT JOIN api_key_uses u ON u.vendor_id = k.vendor_id AND u.key_id = k.id";
 
 fn read(row: &Row) -> Result<Pair> {
     Ok(Pair {
@@ -130,7 +130,8 @@ pub async fn note(client: &impl GenericClient, shown: &[(VendorId, KeyId, Shown)
                    AS s (vendor_id, key_id, public_at, private_at) \
                JOIN api_keys k ON k.vendor_id = s.vendor_id AND k.id = s.key_id ORDER BY s.key_id \
                ON CONFLICT (key_id) DO UPDATE SET public_at = greatest(u.public_at, excluded.public_at), \
-               private_at = greatest(u.private_at, excluded.private_at)";
+               private_at = greatest(u.private_at, excluded.private_at) \
+               WHERE u.vendor_id = excluded.vendor_id";
     let vendors: Vec<i64> = shown.iter().map(|(vendor, _, _)| vendor.0).collect();
     let keys: Vec<i64> = shown.iter().map(|(_, key, _)| key.0).collect();
     let public: Vec<_> = shown.iter().map(|(_, _, shown)| shown.public).collect();

@@ -130,18 +130,18 @@ pub async fn claim(
     hold: Timestamp,
 ) -> Result<Vec<Claimed>> {
     let sql = "WITH due AS ( \
-                 SELECT d.id FROM ( \
-                   SELECT DISTINCT e.owner FROM webhook_endpoints e LEFT JOIN vendors v ON v.id = e.owner \
-                   WHERE e.owner <> ALL($5) AND (e.owner = 0 OR v.status = 'active') \
+                 SELECT d.owner, d.id FROM ( \
+                   SELECT DISTINCT o.owner FROM webhook_endpoints o LEFT JOIN vendors v ON v.id = o.owner \
+                   WHERE o.owner <> ALL($5) AND (o.owner = 0 OR v.status = 'active') \
                  ) one CROSS JOIN LATERAL ( \
                    SELECT q.id, q.next_attempt_at, row_number() OVER (ORDER BY q.next_attempt_at, q.id) AS turn \
                    FROM webhook_deliveries q WHERE q.owner = one.owner AND q.next_attempt_at <= $1 \
                    ORDER BY q.next_attempt_at, q.id LIMIT $4 \
-                 ) first JOIN webhook_deliveries d ON d.id = first.id AND d.next_attempt_at <= $1 \
+                 ) first JOIN webhook_deliveries d ON d.owner = one.owner AND d.id = first.id AND d.next_attempt_at <= $1 \
                  ORDER BY first.turn, first.next_attempt_at LIMIT $3 FOR UPDATE OF d SKIP LOCKED) \
                UPDATE webhook_deliveries d SET next_attempt_at = $2, last_attempt_at = $1, attempts = d.attempts + 1 \
                FROM due, webhook_endpoints e \
-               WHERE d.id = due.id AND e.owner = d.owner AND e.id = d.endpoint_id \
+               WHERE d.owner = due.owner AND d.id = due.id AND e.owner = d.owner AND e.id = d.endpoint_id \
                RETURNING d.owner, d.id, d.endpoint_id, d.type, d.body, d.key_id, d.attempts, d.last_attempt_at, \
                e.url, e.secret_generation, e.former_secret_ends_at";
     let statement = client.prepare_cached(sql).await?;
@@ -233,7 +233,7 @@ pub async fn drop_oldest(
         return Ok(0);
     }
     // One that is on the way at the moment is left to its sender.
-    let sql = "UPDATE webhook_deliveries SET next_attempt_at = NULL, dead_at = $4, last_problem = $3 WHERE id IN ( \
+    let sql = "UPDATE webhook_deliveries SET next_attempt_at = NULL, dead_at = $4, last_problem = $3 WHERE owner = $1 AND id IN ( \
                SELECT id FROM webhook_deliveries WHERE owner = $1 AND id IN ( \
                    SELECT id FROM webhook_deliveries WHERE owner = $1 AND next_attempt_at IS NOT NULL \
                    ORDER BY id DESC OFFSET $2) \

@@ -266,9 +266,15 @@ pub async fn enrol(
     );
     client.execute(&sql, &[&vendor.0, &user.0, &id]).await?;
     let sql = format!(
-        "DELETE FROM {} s USING {} u WHERE {} = $1 AND s.{} = $2 AND u.id = s.{} AND s.kind = 'session' \
+        "DELETE FROM {} s USING {} u WHERE {} = $1 AND s.{} = $2 AND u.id = s.{}{} AND s.kind = 'session' \
          AND s.id IS DISTINCT FROM $3 AND (s.enrolling OR {})",
-        of.sessions, of.people, of.session_vendor, of.holder, of.holder, of.demanded
+        of.sessions,
+        of.people,
+        of.session_vendor,
+        of.holder,
+        of.holder,
+        of.same_vendor,
+        of.demanded
     );
     client.execute(&sql, &[&vendor.0, &user.0, &id]).await?;
     Ok(())

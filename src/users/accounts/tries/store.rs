@@ -57,7 +57,7 @@ pub async fn count(
 ) -> Result<Option<Counted>> {
     let sql = "INSERT INTO login_tries AS t (vendor_id, name_digest, source, failures, last_at) \
                SELECT $1, $2, CASE WHEN EXISTS (SELECT 1 FROM login_tries k WHERE k.vendor_id = $1 \
-                   AND k.name_digest = $2 AND k.source = $3 AND k.known_until > $4) THEN $3 ELSE '' END, 1, $4 \
+                   AND k.name_digest = $2 AND k.source = $3 AND k.known_until > $4) THEN $3 ELSE '' END, 1, $4 WHERE true \
                ON CONFLICT (vendor_id, name_digest, source) DO UPDATE SET failures = t.failures + 1, last_at = $4, \
                    blocked_until = CASE WHEN t.failures >= 4 \
                        THEN $4::timestamptz + make_interval(secs => least(900, 15 * 2 ^ least(t.failures - 4, 6))) END \
@@ -162,7 +162,7 @@ pub async fn reset(
 /// Where the database does not answer.
 pub async fn purge(client: &impl GenericClient, now: Timestamp) -> Result<u64> {
     let sql = "DELETE FROM login_tries WHERE (vendor_id, name_digest, source) IN ( \
-               SELECT vendor_id, name_digest, source FROM login_tries \
+               SELECT vendor_id, name_digest, source FROM login_tries old \
                WHERE last_at < $1::timestamptz - interval '1 day' AND failures < $2 \
                AND (failures < 5 OR last_at < $1::timestamptz - interval '30 days') \
                AND (known_until IS NULL OR known_until < $1) LIMIT 10000)";

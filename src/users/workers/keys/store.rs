@@ -142,7 +142,7 @@ pub async fn by_session(
     let sql = format!(
         "SELECT {COLUMNS}, s.digest FROM worker_sessions s \
          JOIN workers w ON w.id = s.worker_id AND w.vendor_id = s.vendor_id AND w.removed_at IS NULL \
-         JOIN worker_keys k ON k.id = s.key_id AND (k.ends_at IS NULL OR k.ends_at > $2) \
+         JOIN worker_keys k ON k.id = s.key_id AND k.vendor_id = s.vendor_id AND (k.ends_at IS NULL OR k.ends_at > $2) \
          WHERE s.id = $1 AND s.expires_at > $2"
     );
     let statement = client.prepare_cached(&sql).await?;
