@@ -12,6 +12,7 @@ mod words;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use regex::Regex;
 use sqlparser::dialect::PostgreSqlDialect;
@@ -80,15 +81,17 @@ async fn schema(test: &TestApp) -> Schema {
     schema
 }
 
+static PARTIAL: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(ON CONFLICT \([^)]*\)) WHERE [^()$]*? DO ").unwrap());
+
 /// A statement as the parser takes it, which knows no weak locks, no partial index of a conflict and no networks. None of
 /// them says which rows are meant.
 fn parsed(text: &str) -> Result<Vec<sqlparser::ast::Statement>, String> {
-    let partial = Regex::new(r"(ON CONFLICT \([^)]*\)) WHERE [^()$]*? DO ").unwrap();
     let text = text
         .replace("FOR NO KEY UPDATE", "FOR UPDATE")
         .replace("FOR KEY SHARE", "FOR SHARE");
     let text = text.replace("client_address::inet <<= ANY", "client_address::inet = ANY");
-    let text = partial.replace_all(&text, "$1 DO ");
+    let text = PARTIAL.replace_all(&text, "$1 DO ");
     Parser::parse_sql(&PostgreSqlDialect {}, &text).map_err(|error| error.to_string())
 }
 
@@ -179,13 +182,13 @@ fn left_out(found: &source::Collected, schema: &Schema) -> Vec<String> {
         .map(|(table, _)| table.as_str())
         .collect();
     let names = tenants.join("|");
-    let named = Regex::new(&format!(
+    let meant = Regex::new(&format!(
         r"\b(FROM|JOIN|INTO|UPDATE|USING|TABLE|TRUNCATE|COPY|LOCK)\s+(ONLY\s+)?({names})\b"
     ));
-    let named = named.unwrap();
+    let meant = meant.unwrap();
     (found.literals.difference(&found.used))
         .filter(|(_, text)| {
-            named.is_match(text) || source::is_statement(text) && text.contains(" FROM ")
+            meant.is_match(text) || source::is_statement(text) && text.contains(" FROM ")
         })
         .map(|(file, text)| {
             format!("src/{file}: this is in no statement that was collected: {text}")

@@ -131,7 +131,7 @@ impl<'a> Rule<'a> {
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
             let mut outputs = self.query(&cte.query, outer);
             for (output, column) in outputs.iter_mut().zip(&cte.alias.columns) {
-                output.0 = column.name.value.clone();
+                output.0.clone_from(&column.name.value);
             }
             self.ctes.push((cte.alias.name.value.clone(), outputs));
         }
@@ -244,7 +244,7 @@ impl<'a> Rule<'a> {
                 split.push(Condition {
                     expr,
                     binds: binds.clone(),
-                })
+                });
             });
         }
         let last = std::mem::replace(&mut self.last, false);

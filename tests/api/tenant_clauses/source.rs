@@ -245,7 +245,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
 
     fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
         self.inside(item.sig.ident.to_string(), |walk| {
-            visit::visit_item_fn(walk, item)
+            visit::visit_item_fn(walk, item);
         });
     }
 
@@ -282,31 +282,28 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     fn visit_macro(&mut self, one: &'ast syn::Macro) {
         use syn::punctuated::Punctuated;
         let all = one.parse_body_with(Punctuated::<Expr, syn::Token![,]>::parse_terminated);
-        match all {
-            Ok(all) => {
-                // The text of a format! is a literal of its own only where it is no statement with words put in.
-                for (place, inner) in all.iter().enumerate() {
-                    if place == 0 && one.path.is_ident("format") {
-                        visit::visit_expr(self, inner);
-                    } else {
-                        self.visit_expr(inner);
-                    }
+        if let Ok(all) = all {
+            // The text of a format! is a literal of its own only where it is no statement with words put in.
+            for (place, inner) in all.iter().enumerate() {
+                if place == 0 && one.path.is_ident("format") {
+                    visit::visit_expr(self, inner);
+                } else {
+                    self.visit_expr(inner);
                 }
             }
-            Err(_) => {
-                let text = one.tokens.to_string();
-                let verbs = [
-                    "\"SELECT ",
-                    "\"INSERT ",
-                    "\"UPDATE ",
-                    "\"DELETE ",
-                    "\"WITH ",
-                ];
-                if verbs.iter().any(|verb| text.contains(verb)) {
-                    let place = format!("src/{}, {}", self.file.path, self.function);
-                    let problem = format!("{place}: a statement in a macro that is not read");
-                    self.found.problems.push(problem);
-                }
+        } else {
+            let text = one.tokens.to_string();
+            let verbs = [
+                "\"SELECT ",
+                "\"INSERT ",
+                "\"UPDATE ",
+                "\"DELETE ",
+                "\"WITH ",
+            ];
+            if verbs.iter().any(|verb| text.contains(verb)) {
+                let place = format!("src/{}, {}", self.file.path, self.function);
+                let problem = format!("{place}: a statement in a macro that is not read");
+                self.found.problems.push(problem);
             }
         }
     }

@@ -44,7 +44,7 @@ impl Rule<'_> {
                 let mut outputs = self.query(subquery, scopes);
                 let columns = alias.iter().flat_map(|alias| &alias.columns);
                 for (output, column) in outputs.iter_mut().zip(columns) {
-                    output.0 = column.name.value.clone();
+                    output.0.clone_from(&column.name.value);
                 }
                 let alias = alias
                     .as_ref()

@@ -31,9 +31,7 @@ pub struct World<'a> {
     file: &'a File,
     function: String,
     locals: &'a [Local],
-    /// What was decided, and between how many.
     decided: Vec<(usize, usize)>,
-    /// The decisions of this way by what they are about.
     known: BTreeMap<String, usize>,
     depth: usize,
     pub used: BTreeSet<(String, String)>,
@@ -69,7 +67,7 @@ impl<'a> World<'a> {
         false
     }
 
-    fn choose(&mut self, about: String, of: usize) -> usize {
+    fn choose(&mut self, about: &str, of: usize) -> usize {
         let about = format!("{} {} {about}", self.file.path, self.function);
         if let Some(one) = self.known.get(&about) {
             return *one;
@@ -131,13 +129,13 @@ impl<'a> World<'a> {
                 let Some((_, otherwise)) = &one.else_branch else {
                     return Err(format!("{text} has no else"));
                 };
-                match self.choose(short(&one.cond), 2) {
+                match self.choose(&short(&one.cond), 2) {
                     0 => self.block(&one.then_branch, None),
                     _ => self.value(otherwise),
                 }
             }
             Expr::Match(one) => {
-                let arm = self.choose(short(&one.expr), one.arms.len());
+                let arm = self.choose(&short(&one.expr), one.arms.len());
                 self.value(&one.arms[arm].body.clone())
             }
             Expr::Field(one) => self.field(one, &text),
@@ -178,18 +176,18 @@ impl<'a> World<'a> {
         let (_, function, word, words) = &WORDS[place];
         match words {
             Words::Any(all) => {
-                let one = self.choose(format!("word {word}"), all.len());
+                let one = self.choose(&format!("word {word}"), all.len());
                 Ok(Value::Text(all[one].to_owned()))
             }
             Words::Constants(all) => {
-                let one = self.choose(format!("word {word}"), all.len());
+                let one = self.choose(&format!("word {word}"), all.len());
                 let path: Vec<String> = all[one].split("::").map(str::to_owned).collect();
                 self.path(&path)
             }
             Words::Pieces => {
                 let mut pieces = Pieces(Vec::new());
                 pieces.visit_block(&self.file.functions[*function]);
-                let one = self.choose(format!("piece {word}"), pieces.0.len());
+                let one = self.choose(&format!("piece {word}"), pieces.0.len());
                 let piece = pieces.0.swap_remove(one);
                 let block = self.file.functions[*function].clone();
                 self.block(&block, Some(&piece))
@@ -276,14 +274,14 @@ impl<'a> World<'a> {
                 if let Some(way) = bound(&local.pattern, name) {
                     let (locals, mut value) = (self.locals, local.value.clone());
                     let mut way = way;
-                    if let (Some(at), Expr::Tuple(all)) = (way, &value) {
-                        (value, way) = (all.elems[at].clone(), None);
+                    if let (Bound::At(at), Expr::Tuple(all)) = (way, &value) {
+                        (value, way) = (all.elems[at].clone(), Bound::Whole);
                     }
                     let function = self.function.clone();
                     let value = self.with(self.file, &function, &locals[..place], &value)?;
                     return match (way, value) {
-                        (None, value) => Ok(value),
-                        (Some(at), Value::Tuple(mut all)) => Ok(all.swap_remove(at)),
+                        (Bound::Whole, value) => Ok(value),
+                        (Bound::At(at), Value::Tuple(mut all)) => Ok(all.swap_remove(at)),
                         _ => Err(format!("no words are known for `{name}`")),
                     };
                 }
@@ -295,7 +293,7 @@ impl<'a> World<'a> {
             file = through
                 .uses
                 .get(&name)
-                .and_then(|_| world.place(&[name.clone()]).0);
+                .and_then(|_| world.place(std::slice::from_ref(&name)).0);
         }
         let Some((file, value)) = file.and_then(|file| Some((file, file.consts.get(&name)?)))
         else {
@@ -351,17 +349,24 @@ impl<'a> World<'a> {
     }
 }
 
+/// What of a value a pattern gives a name.
+#[derive(Clone, Copy, PartialEq)]
+enum Bound {
+    Whole,
+    At(usize),
+}
+
 /// Whether a pattern binds a name: wholly, or at a place of a tuple.
-fn bound(pattern: &Pat, name: &str) -> Option<Option<usize>> {
+fn bound(pattern: &Pat, name: &str) -> Option<Bound> {
     match pattern {
-        Pat::Ident(one) if one.ident == name => Some(None),
+        Pat::Ident(one) if one.ident == name => Some(Bound::Whole),
         Pat::Type(one) => bound(&one.pat, name),
         Pat::Tuple(all) => {
             let place = all
                 .elems
                 .iter()
-                .position(|one| bound(one, name) == Some(None))?;
-            Some(Some(place))
+                .position(|one| bound(one, name) == Some(Bound::Whole))?;
+            Some(Bound::At(place))
         }
         _ => None,
     }
