@@ -38,7 +38,7 @@ pub async fn grant(pool: &Pool, role: &str) -> Result<()> {
     }
     let transaction = client.transaction().await?;
     for grant in GRANTS {
-        run(&transaction, grant, &[role]).await?;
+        run(&transaction, grant, role, "").await?;
     }
     Ok(transaction.commit().await?)
 }
@@ -53,16 +53,16 @@ pub async fn make_role(pool: &Pool, role: &str, password: &Secret) -> Result<()>
         return Ok(());
     }
     let sql = "CREATE ROLE %I LOGIN PASSWORD %L";
-    match run(&client, sql, &[role, password.expose()]).await {
+    match run(&client, sql, role, password.expose()).await {
         // Somebody else was quicker.
         Err(error) if error.sqlstate() == Some("42710") => Ok(()),
         made => made,
     }
 }
 
-/// Runs a statement that takes no parameters, with these quoted by PostgreSQL.
-async fn run(client: &impl GenericClient, sql: &str, with: &[&str]) -> Result<()> {
-    let quoted = "SELECT format($1, VARIADIC $2::text[]) AS sql";
-    let quoted = client.query_one(quoted, &[&sql, &with]).await?;
+/// Runs a statement that takes no parameters, with these two, or as many as it names, quoted by PostgreSQL.
+async fn run(client: &impl GenericClient, sql: &str, one: &str, other: &str) -> Result<()> {
+    let quoted = "SELECT format($1, $2::text, $3::text) AS sql";
+    let quoted = client.query_one(quoted, &[&sql, &one, &other]).await?;
     Ok(client.batch_execute(quoted.try_get("sql")?).await?)
 }

@@ -42,11 +42,11 @@ async fn every_table_of_vendors_is_walled_off_from_its_owner_too() {
     let sql = test.sql().await;
     for (table, column) in walled(&sql).await {
         let wall = "SELECT relrowsecurity AND relforcerowsecurity AS stands, \
-               (SELECT attnotnull FROM pg_attribute WHERE attrelid = oid AND attname = $2) AS always, \
+               (SELECT attnotnull FROM pg_attribute WHERE attrelid = c.oid AND attname = $2) AS always, \
                (SELECT string_agg(concat_ws(' ', polname, polcmd, polpermissive, polwithcheck IS NULL, \
                                             pg_get_expr(polqual, polrelid)), ',') \
-                FROM pg_policy WHERE polrelid = oid) AS policies \
-             FROM pg_class WHERE oid = $1::text::regclass";
+                FROM pg_policy WHERE polrelid = c.oid) AS policies \
+             FROM pg_class c WHERE c.oid = $1::text::regclass";
         let wall = sql.query_one(wall, &[&table, &column]).await.unwrap();
         assert!(wall.get::<_, bool>("stands"), "{table} has no wall");
         let within = format!("(({column} >= first_vendor()) AND ({column} <= last_vendor()))");

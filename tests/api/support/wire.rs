@@ -1,6 +1,6 @@
 //! A recording forwarder between the service and the real OpenBao: what went out, byte for byte, and what came back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{Shutdown, TcpListener};
 use std::os::fd::AsFd;
@@ -61,7 +61,7 @@ enum Fault {
 #[derive(Default)]
 struct State {
     seen: Vec<Seen>,
-    faults: HashMap<String, Fault>,
+    faults: HashMap<String, VecDeque<Fault>>,
 }
 
 /// The forwarder.
@@ -198,7 +198,8 @@ impl Wire {
 
     fn arm(&self, path: &str, fault: Fault) {
         let mut state = self.state.lock().unwrap();
-        state.faults.insert(format!("/v1/{path}"), fault);
+        let path = format!("/v1/{path}");
+        state.faults.entry(path).or_default().push_back(fault);
     }
 }
 
@@ -244,7 +245,8 @@ async fn forward(
             status: None,
             answer: Vec::new(),
         });
-        (state.seen.len() - 1, state.faults.remove(&path))
+        let fault = state.faults.get_mut(&path).and_then(VecDeque::pop_front);
+        (state.seen.len() - 1, fault)
     };
     if let Some(Fault::Delay(time)) = fault {
         tokio::time::sleep(time).await;

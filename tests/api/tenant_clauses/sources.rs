@@ -18,15 +18,14 @@ impl Rule<'_> {
                 let name = name_of(name);
                 let known = self.ctes.iter().rev().find(|(cte, _)| *cte == name);
                 let mut vendor = Vec::new();
-                let columns = match known {
-                    Some((_, outputs)) => outputs.clone(),
-                    None => {
-                        let all = self.schema.get(&name).cloned().unwrap_or_default();
-                        vendor.extend(all.iter().filter(|one| one.1).map(|one| one.0.clone()));
-                        all.into_iter()
-                            .map(|(column, _)| (column, Labels::new()))
-                            .collect()
-                    }
+                let columns = if let Some((_, outputs)) = known {
+                    outputs.clone()
+                } else {
+                    let all = self.schema.get(&name).cloned().unwrap_or_default();
+                    vendor.extend(all.iter().filter(|one| one.1).map(|one| one.0.clone()));
+                    all.into_iter()
+                        .map(|(column, _)| (column, Labels::new()))
+                        .collect()
                 };
                 self.is_tenant |= !vendor.is_empty();
                 (
