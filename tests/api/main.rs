@@ -20,6 +20,7 @@ mod binding;
 mod bound_networks;
 mod bound_roles;
 mod canonical_json;
+mod catalogue;
 mod claim;
 mod cli;
 mod cli_callers;
