@@ -120,7 +120,7 @@ pub fn cases() -> Vec<Case> {
             }
         }
     }
-    let many: String = (0..1000).map(|n| format!("filter[f{n}]=x&")).collect();
+    let many: String = (0..1000).fold(String::new(), |all, n| all + &format!("filter[f{n}]=x&"));
     cases.push(get(
         "G-07",
         Who::Private,
