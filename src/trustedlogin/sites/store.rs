@@ -16,7 +16,7 @@ WITH held AS MATERIALIZED (
     SELECT v.status = 'active' AND (v.support_paused_until IS NULL OR v.support_paused_until <= $5) AS allowed,
            s.state = 'registered' AS registered, coalesce(s.expires_at <= $5, false) AS expired
     FROM vendors v JOIN sites s ON s.vendor_id = v.id
-    WHERE v.id = $1 AND s.vendor_id = $1 AND s.secret_id = $2 AND s.generation = $3 FOR SHARE
+    WHERE v.id = $1 AND s.secret_id = $2 AND s.generation = $3 FOR SHARE
 ),
 spent AS (
     INSERT INTO signed_nonces (vendor_id, digest, spent_at) VALUES ($1, $4, $5)
