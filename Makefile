@@ -26,7 +26,8 @@ run: run-tools build ## Starts OpenBao, PostgreSQL and the service on this machi
 test: tools ## Runs every test against real servers
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))} $(CARGO) test --locked
 
-drill: tools ## Repeats what takes many minutes: processes killed again and again, millions of rows
+drill: tools ## Does what takes many minutes: fault after fault, processes killed again and again, millions of rows
+	$(CARGO) test --locked --test drill
 	DRILL_KILLS=50 $(CARGO) test --locked --test api -- killed_ --skip webhooks_kills --skip step_kills --nocapture
 	DRILL_KILLS=20 $(CARGO) test --locked --test api -- step_kills key_kills task_kills --nocapture
 	DRILL_RANDOM=200 $(CARGO) test --locked --test api -- random_kills --nocapture
