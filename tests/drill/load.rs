@@ -151,7 +151,7 @@ impl Load {
                     _ => {
                         wrong = Some(format!(
                             "{kind}: answered {status} {code}, pause {has_pause}"
-                        ))
+                        ));
                     }
                 }
                 Outcome::Answered(status, code)

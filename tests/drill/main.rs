@@ -64,6 +64,7 @@ fn main() -> ExitCode {
         .unwrap();
     let folder = format!("drill-{}", std::process::id());
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/drill.md");
     let report = runtime.block_on(async {
         let mut place = Place::start(&folder).await;
         let (mut report, mut seen) = (Report::default(), Accessors::default());
@@ -71,16 +72,15 @@ fn main() -> ExitCode {
         for fault in &all {
             drill(&mut place, fault, &mut report, &mut seen).await;
             println!("{}", report.last());
+            // What there is stays where a later fault cannot be got over.
+            std::fs::write(&file, report.text()).unwrap();
         }
         oracle::check_itself(&place, &mut seen).await;
         report
     });
     drop(runtime);
     place::clear(&folder);
-    let text = report.text();
-    println!("\n{text}");
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/drill.md");
-    std::fs::write(file, text).unwrap();
+    println!("\n{}", report.text());
     ExitCode::from(u8::from(report.differences > 0))
 }
 

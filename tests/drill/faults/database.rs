@@ -9,7 +9,7 @@ use crate::place::line::Mode;
 use crate::place::{Place, empty, fill};
 
 pub fn faults() -> Vec<Fault> {
-    vec![
+    let mut faults = vec![
         Fault::new(
             "postgres_killed",
             "F28",
@@ -70,7 +70,7 @@ pub fn faults() -> Vec<Fault> {
             "postgres_full",
             "F32",
             "PostgreSQL's file system is full.",
-            |place| Box::pin(full(place)),
+            |place| Box::pin(async { fill(&place.database.dir, 0) }),
             |place| Box::pin(emptied(place)),
         ),
         Fault::new(
@@ -80,7 +80,14 @@ pub fn faults() -> Vec<Fault> {
             |place| Box::pin(failed_over(place)),
             |_| Box::pin(async {}),
         ),
-    ]
+    ];
+    for fault in &mut faults {
+        // Its beginning lasts by itself.
+        if fault.name == "postgres_backends_killed" {
+            fault.lasts = Duration::ZERO;
+        }
+    }
+    faults
 }
 
 async fn ended(place: &mut Place, by: Signal) {
@@ -131,11 +138,6 @@ async fn locked(place: &mut Place) {
     let lock = "BEGIN; LOCK TABLE issuances IN ACCESS EXCLUSIVE MODE";
     client.batch_execute(lock).await.unwrap();
     place.taken.push(client);
-}
-
-async fn full(place: &mut Place) {
-    // What the next checkpoints take, and then a little at a time: the log itself cannot be written any more.
-    fill(&place.database.dir, 0);
 }
 
 async fn emptied(place: &mut Place) {

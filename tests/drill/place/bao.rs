@@ -1,5 +1,6 @@
 //! Three nodes of OpenBao that unseal by themselves, behind a balancer that follows the leader.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -179,17 +180,17 @@ fn free_port() -> u16 {
     port.local_addr().unwrap().port()
 }
 
+/// The path of the audit log must be the same on all nodes: each has it in its own working directory.
 fn made(folder: &Path, number: usize, ports: &[[u16; 2]]) -> Node {
     let dir = folder.join(format!("node-{number}"));
     std::fs::create_dir_all(dir.join("raft")).unwrap();
     mount(&dir.join("audit"), "16m");
     let [port, cluster_port] = ports[number];
-    let join: String = ports
-        .iter()
-        .map(|[port, _]| {
-            format!("  retry_join {{\n    leader_api_addr = \"http://127.0.0.1:{port}\"\n  }}\n")
-        })
-        .collect();
+    let mut join = String::new();
+    for [port, _] in ports {
+        let address = format!("leader_api_addr = \"http://127.0.0.1:{port}\"");
+        writeln!(join, "  retry_join {{\n    {address}\n  }}").unwrap();
+    }
     let (at, key) = (dir.display(), folder.join("key"));
     let key = key.display();
     let config = format!(
@@ -214,7 +215,7 @@ seal "static" {{
 
 audit "file" "file" {{
   options {{
-    file_path     = "{at}/audit/audit.log"
+    file_path     = "audit/audit.log"
     hmac_accessor = "false"
   }}
 }}

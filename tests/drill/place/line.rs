@@ -58,7 +58,7 @@ impl Line {
     pub fn aim(&self, servers: &[String]) {
         self.state.send_if_modified(|state| {
             let changes = state.servers != servers;
-            state.servers = servers.to_owned();
+            servers.clone_into(&mut state.servers);
             changes
         });
     }

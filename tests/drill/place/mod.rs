@@ -4,7 +4,7 @@ pub mod bao;
 pub mod database;
 pub mod line;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -35,7 +35,6 @@ pub struct Place {
     pub victim: usize,
     pub taken: Vec<tokio_postgres::Client>,
     pub readers: Vec<Child>,
-    pub folder: PathBuf,
 }
 
 impl Place {
@@ -86,7 +85,6 @@ impl Place {
             victim: 0,
             taken: Vec::new(),
             readers: Vec::new(),
-            folder: folder.to_owned(),
         }
     }
 
