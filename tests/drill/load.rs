@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use crate::support::TestVendor;
 
 pub const CALLERS: usize = 6;
-/// Every request is answered in less, or its connection closed.
-pub const LIMIT: Duration = Duration::from_secs(10);
+/// Every request is answered in less, or its connection closed: the service's ten seconds, and the way there and back on a
+/// busy machine.
+pub const LIMIT: Duration = Duration::from_millis(10_500);
 const PAUSE: Duration = Duration::from_millis(40);
 
 /// How a request ended.

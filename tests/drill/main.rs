@@ -68,7 +68,6 @@ fn main() -> ExitCode {
     let report = runtime.block_on(async {
         let mut place = Place::start(&folder).await;
         let (mut report, mut seen) = (Report::default(), Accessors::default());
-        println!("| fault | matrix | sent | good | refused or cut | longest answer | good again | differences |");
         for fault in &all {
             drill(&mut place, fault, &mut report, &mut seen).await;
             println!("{}", report.last());
@@ -80,7 +79,7 @@ fn main() -> ExitCode {
     });
     drop(runtime);
     place::clear(&folder);
-    println!("\n{}", report.text());
+    println!("\n{}", report.table());
     ExitCode::from(u8::from(report.differences > 0))
 }
 
@@ -113,6 +112,9 @@ async fn drill(place: &mut Place, fault: &Fault, report: &mut Report, seen: &mut
         caller.await.unwrap();
     }
     let found = oracle::look(place, seen).await;
+    for node in &place.cluster.nodes {
+        node.forget_audit();
+    }
     let records = load.records.lock().unwrap().clone();
     report.add(fault, &records, Times { hurt, mended }, found);
 }

@@ -123,18 +123,24 @@ impl Report {
         .unwrap();
     }
 
-    /// The whole text.
-    pub fn text(&self) -> String {
-        let (rows, sections) = (&self.rows, &self.sections);
+    /// All rows.
+    pub fn table(&self) -> String {
+        let rows = &self.rows;
         format!(
             "# The drill\n\n| fault | matrix | sent | good | refused or cut | longest answer | good again | differences |\n\
-             | --- | --- | --- | --- | --- | --- | --- | --- |\n{rows}{sections}"
+             | --- | --- | --- | --- | --- | --- | --- | --- |\n{rows}"
         )
     }
 
-    /// The row that was added last.
+    /// The whole text.
+    pub fn text(&self) -> String {
+        format!("{}{}", self.table(), self.sections)
+    }
+
+    /// The section that was added last.
     pub fn last(&self) -> &str {
-        self.rows.lines().last().unwrap_or_default()
+        let start = self.sections.rfind("\n## ").unwrap_or_default();
+        &self.sections[start..]
     }
 }
 

@@ -70,7 +70,23 @@ impl Cluster {
         };
         cluster.follow();
         cluster.whole().await;
+        cluster.vote().await;
         cluster
+    }
+
+    /// Waits until all three have a vote, which the leader gives them when they have been well for ten seconds.
+    async fn vote(&self) {
+        let path = "v1/sys/storage/raft/configuration";
+        let url = format!("http://{}/{path}", self.nodes[0].address);
+        loop {
+            let call = self.http.get(&url).header("x-vault-token", &self.root);
+            let said: Value = call.send().await.unwrap().json().await.unwrap();
+            let servers = said["data"]["config"]["servers"].as_array().unwrap();
+            if servers.iter().filter(|one| one["voter"] == true).count() == 3 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
     }
 
     /// What a balancer does: it asks each node five times a second whether it leads.
@@ -162,6 +178,17 @@ impl Node {
         }
     }
 
+    /// Its audit log starts anew, so that its file system is full only when it is to be.
+    pub fn forget_audit(&self) {
+        let log = std::fs::File::options()
+            .write(true)
+            .open(self.dir.join("audit/audit.log"));
+        // A node that never led has none.
+        if let Ok(log) = log {
+            log.set_len(0).unwrap();
+        }
+    }
+
     /// Whether it was ended.
     pub fn has_ended(&self) -> bool {
         self.child.is_none()
@@ -184,7 +211,7 @@ fn free_port() -> u16 {
 fn made(folder: &Path, number: usize, ports: &[[u16; 2]]) -> Node {
     let dir = folder.join(format!("node-{number}"));
     std::fs::create_dir_all(dir.join("raft")).unwrap();
-    mount(&dir.join("audit"), "16m");
+    mount(&dir.join("audit"), "128m");
     let [port, cluster_port] = ports[number];
     let mut join = String::new();
     for [port, _] in ports {
