@@ -41,9 +41,9 @@ pub async fn look(place: &Place, bao: &mut Accessors) -> Found {
     }
 }
 
-/// Accessors that were looked at before, and whether they are of our roles.
+/// Accessors that were looked at before, and are of tokens that are not ours.
 #[derive(Default)]
-pub struct Accessors(BTreeMap<String, bool>);
+pub struct Accessors(BTreeSet<String>);
 
 struct Root<'a> {
     http: &'a Client,
@@ -67,11 +67,8 @@ impl Root<'_> {
         assert_eq!(status, 200, "{listed}");
         let listed = listed["data"]["keys"].as_array().unwrap().iter();
         let listed: BTreeSet<String> = listed.map(|key| key.as_str().unwrap().to_owned()).collect();
-        let new: Vec<&String> = listed
-            .iter()
-            .filter(|one| !seen.0.contains_key(*one))
-            .collect();
-        let looking = new.into_iter().map(async |accessor| {
+        // A leader that died in the middle of a revocation leaves accessors in the list whose token is dead: each is looked at.
+        let looking = listed.difference(&seen.0).map(async |accessor| {
             let body = json!({ "accessor": accessor });
             let path = "auth/token/lookup-accessor";
             let (status, found) = self.call("POST", path, &body).await;
@@ -79,14 +76,10 @@ impl Root<'_> {
             (status == 200).then(|| (accessor.clone(), is_ours))
         });
         let looked = stream::iter(looking).buffer_unordered(8);
-        seen.0.extend(
-            looked
-                .filter_map(std::future::ready)
-                .collect::<Vec<_>>()
-                .await,
-        );
-        let is_ours = |accessor: &String| seen.0.get(accessor).copied().unwrap_or(false);
-        listed.into_iter().filter(is_ours).collect()
+        let looked: Vec<(String, bool)> = looked.filter_map(std::future::ready).collect().await;
+        let (ours, others): (Vec<_>, Vec<_>) = looked.into_iter().partition(|one| one.1);
+        seen.0.extend(others.into_iter().map(|one| one.0));
+        ours.into_iter().map(|one| one.0).collect()
     }
 }
 

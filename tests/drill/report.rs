@@ -42,6 +42,7 @@ impl Report {
         if first_good.is_none_or(|time| time > RECOVERY) {
             differences.push(format!("not every kind was served within {RECOVERY:?}"));
         }
+        let differs = !found.differences.is_empty();
         differences.append(&mut found.differences);
         let good = records.iter().filter(|one| one.is_good()).count();
         let recovery = first_good.map_or("never".to_owned(), seconds);
@@ -59,10 +60,11 @@ impl Report {
         self.section(fault, records, times, &found);
         writeln!(
             self.sections,
-            "Longest answer {}; every kind served again {recovery} after the repair, last refusal {} after it. OpenBao and \
-             the ledger agreed {} after the load.\n",
+            "Longest answer {}; every kind served again {recovery} after the repair, last refusal {} after it. \
+             {} {} after the load.\n",
             seconds(longest),
             last_bad.map_or("none".to_owned(), seconds),
+            if differs { "OpenBao, PostgreSQL and the callers still differed" } else { "OpenBao, PostgreSQL and the callers agreed" },
             seconds(found.took),
         )
         .unwrap();
