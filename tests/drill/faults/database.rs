@@ -70,7 +70,7 @@ pub fn faults() -> Vec<Fault> {
             "postgres_full",
             "F32",
             "PostgreSQL's file system is full.",
-            |place| Box::pin(async { fill(&place.database.dir, 0) }),
+            |place| Box::pin(async { fill(&place.database.dir) }),
             |place| Box::pin(emptied(place)),
         ),
         Fault::new(

@@ -237,7 +237,7 @@ async fn app_tokens_revoked(place: &mut Place) {
 
 fn audit_full(place: &mut Place) {
     for node in &place.cluster.nodes {
-        fill(&node.dir.join("audit"), 0);
+        fill(&node.dir.join("audit"));
     }
 }
 

@@ -150,13 +150,19 @@ pub fn clear(folder: &Path) {
 
 const FILLER: &str = "filler";
 
-/// Takes what is left of a file system, but for so many bytes.
-pub fn fill(at: &Path, leave: u64) {
-    let of = rustix::fs::statvfs(at).unwrap();
-    let free = (of.f_bavail * of.f_frsize).saturating_sub(leave);
+/// Takes what is left of a file system. Others write meanwhile: until it has what there was.
+pub fn fill(at: &Path) {
     let file = std::fs::File::create(at.join(FILLER)).unwrap();
     let flags = rustix::fs::FallocateFlags::empty();
-    rustix::fs::fallocate(&file, flags, 0, free.max(1)).unwrap();
+    for _ in 0..1000 {
+        let of = rustix::fs::statvfs(at).unwrap();
+        let free = of.f_bavail * of.f_frsize;
+        let size = file.metadata().unwrap().len();
+        if free == 0 || rustix::fs::fallocate(&file, flags, size, free).is_ok() {
+            return;
+        }
+    }
+    panic!("{} cannot be filled", at.display());
 }
 
 /// Gives it back.
