@@ -102,7 +102,11 @@ impl Handed {
                     Some(networks) => networks.are(&inside.bound_cidrs),
                     None => inside.bound_cidrs.is_empty(),
                 };
-                (inside.num_uses, inside.renewable, is_bound)
+                (
+                    u64::try_from(inside.num_uses).unwrap_or(u64::MAX),
+                    inside.renewable,
+                    is_bound,
+                )
             }
         };
         let is_asked_for = uses == u64::from(grant.terms.uses.unwrap_or(0))

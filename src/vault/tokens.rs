@@ -135,9 +135,9 @@ pub struct TokenInfo {
     /// Labels.
     #[serde(default)]
     pub meta: Option<BTreeMap<String, String>>,
-    /// Calls left, 0 for no limit.
+    /// Calls left, 0 for no limit, less than 0 while OpenBao revokes it: where it lost its leader at that, it stays so.
     #[serde(default)]
-    pub num_uses: u64,
+    pub num_uses: i64,
     /// Whether it outlives its parent.
     #[serde(default)]
     pub orphan: bool,
@@ -282,5 +282,17 @@ pub async fn list_accessors(handle: &Handle) -> Result<Vec<String>, Error> {
         Ok(answer) => Ok(answer.into_data()?.keys),
         Err(Error::NotFound) => Ok(Vec::new()),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TokenInfo;
+
+    #[test]
+    fn token_that_is_half_revoked_is_read_as_any_other() {
+        let said = r#"{ "accessor": "a", "meta": { "vendor": "v" }, "num_uses": -1 }"#;
+        let info = serde_json::from_str::<TokenInfo>(said);
+        assert!(info.is_ok_and(|info| info.num_uses == -1));
     }
 }
