@@ -28,8 +28,10 @@ pub struct Swept {
     pub seen: usize,
     /// Tokens of our roles without a row, or with one that has them as revoked: revoked.
     pub revoked: usize,
-    /// Accessors that OpenBao lists and knows no token of.
+    /// Accessors that OpenBao lists and knows no token of, or one that it was at ending before.
     pub dangling: usize,
+    /// Accessors that OpenBao answers about as it never should.
+    pub unread: usize,
 }
 
 /// Lists all live tokens and revokes those of our roles, older than a minute, that no row of the ledger names, or one that has
@@ -80,6 +82,7 @@ async fn all_of(app: &App, cancelled: Option<&Namespace>) -> Result<Swept> {
             match judge(app, accessor, cancelled).await? {
                 Verdict::Revoked => report.revoked += 1,
                 Verdict::Dangling => report.dangling += 1,
+                Verdict::Unread => report.unread += 1,
                 Verdict::Leave => {}
             }
         }
@@ -93,6 +96,8 @@ enum Verdict {
     Leave,
     /// OpenBao lists it and knows no token of it, as a crash can leave it until the next `auth/token/tidy`.
     Dangling,
+    /// What OpenBao says of it cannot be read.
+    Unread,
 }
 
 async fn judge(app: &App, accessor: &str, cancelled: Option<&Namespace>) -> Result<Verdict> {
@@ -102,6 +107,11 @@ async fn judge(app: &App, accessor: &str, cancelled: Option<&Namespace>) -> Resu
         Ok(Some(info)) => info,
         Ok(None) => return Ok(Verdict::Leave),
         Err(vault::Error::Denied(_) | vault::Error::Rejected(_)) => return Ok(Verdict::Dangling),
+        // One that cannot be judged keeps none of the others alive.
+        Err(error @ vault::Error::Malformed(_)) => {
+            tracing::error!(token.accessor = accessor, error.cause = %error, "OpenBao tells of a token in a shape that cannot be read");
+            return Ok(Verdict::Unread);
+        }
         Err(error) => return Err(error.into()),
     };
     if !info.role.as_deref().is_some_and(is_ours) {
@@ -117,6 +127,9 @@ async fn judge(app: &App, accessor: &str, cancelled: Option<&Namespace>) -> Resu
         return Ok(Verdict::Leave);
     }
     tokens::revoke_accessor(&handle, accessor).await?;
+    if info.is_ending() {
+        return Ok(Verdict::Dangling);
+    }
     metrics::counter!("gatehouse_tokens_swept_total").increment(1);
     tracing::warn!(token.accessor = accessor, token.meta = ?info.meta, "Revoked a token that is on no record, or revoked on it");
     Ok(Verdict::Revoked)

@@ -219,6 +219,14 @@ pub async fn revoke_self(handle: &Handle) -> Result<(), Error> {
     watched("POST", "auth/token/revoke-self", call).await
 }
 
+impl TokenInfo {
+    /// Whether OpenBao was at ending it before: no call works with it any more.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        self.num_uses < 0
+    }
+}
+
 /// `POST auth/token/lookup-accessor`; `None` where no live token has it.
 ///
 /// # Errors
@@ -293,6 +301,6 @@ mod tests {
     fn token_that_is_half_revoked_is_read_as_any_other() {
         let said = r#"{ "accessor": "a", "meta": { "vendor": "v" }, "num_uses": -1 }"#;
         let info = serde_json::from_str::<TokenInfo>(said);
-        assert!(info.is_ok_and(|info| info.num_uses == -1));
+        assert!(info.is_ok_and(|info| info.is_ending()));
     }
 }

@@ -51,7 +51,7 @@ impl Place {
             bao_root: cluster.root.clone(),
             database_url: database.through_line(),
         };
-        servers::migrate_template(&database.direct("gatehouse")).await;
+        servers::migrate_template(&database.postgres).await;
         let administrator = place.administrator();
         bootstrap::prepare_openbao(&administrator).await.unwrap();
         let mut settings = settings(&place).await;
