@@ -73,7 +73,9 @@ impl Root<'_> {
             let path = "auth/token/lookup-accessor";
             let (status, found) = self.call("POST", path, &body).await;
             let is_ours = found["data"]["meta"]["vendor"].is_string();
-            (status == 200).then(|| (accessor.clone(), is_ours))
+            // Calls left below 0: it was being revoked, and nobody can use it any more.
+            let is_ending = found["data"]["num_uses"].as_i64().unwrap_or(0) < 0;
+            (status == 200 && !is_ending).then(|| (accessor.clone(), is_ours))
         });
         let looked = stream::iter(looking).buffer_unordered(8);
         let looked: Vec<(String, bool)> = looked.filter_map(std::future::ready).collect().await;
