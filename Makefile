@@ -3,9 +3,17 @@
 CARGO ?= cargo
 CARGO_DENY = .tools/bin/cargo-deny
 CARGO_DENY_VERSION = 0.20.2
+CARGO_FUZZ = .tools/bin/cargo-fuzz
+CARGO_FUZZ_VERSION = 0.13.2
+CARGO_CYCLONEDX = .tools/bin/cargo-cyclonedx
+CARGO_CYCLONEDX_VERSION = 0.5.9
+
+# Packages that are compiled into the release, this one too. A change of it is a decision: say why in the commit.
+RELEASE_PACKAGES = 281
 
 .DEFAULT_GOAL := help
-.PHONY: help tools run-tools build run test drill bench soak test-sdk test-api check lint-deploy
+.PHONY: help tools run-tools build run test drill bench soak test-sdk test-api fuzz check lint-deploy \
+    release reproduce sbom
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -53,17 +61,39 @@ test-sdk: tools build ## Tests the client SDKs against a service of their own
 test-api: run-tools build ## Sends 10,000 made-up requests and holds the answers against the API description
 	@sh scripts/test-api.sh
 
+fuzz: $(CARGO_FUZZ) ## Feeds what parses with made-up bytes: FUZZ_RUNS (1,000,000) or FUZZ_SECONDS (600) for each target
+	@CARGO="$(CARGO)" sh scripts/fuzz.sh $(FUZZ_TARGETS)
+
+release: ## Builds the program as it is released: the same bytes wherever it is built
+	@CARGO="$(CARGO)" sh scripts/release.sh
+
+reproduce: ## Builds the release twice, in two folders, and compares
+	@CARGO="$(CARGO)" sh scripts/reproduce.sh
+
+sbom: $(CARGO_CYCLONEDX) ## Writes what the release is made of, target/gatehouse.cdx.json (CycloneDX)
+	@CARGO="$(CARGO)" sh scripts/packages.sh sbom $(RELEASE_PACKAGES)
+
 check: $(CARGO_DENY) ## Checks format, lints, documentation, licences, bans and sources
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 # Advisories are left out: they need a fresh clone of the advisory database, and a check that fails because the world
-# has changed is no check of a commit. Run `.tools/bin/cargo-deny check advisories` by hand or on a schedule.
+# has changed is no check of a commit. Run `.tools/bin/cargo-deny check advisories` daily, on a schedule: see SECURITY.md.
 	$(CARGO) fetch --locked
 	$(CARGO_DENY) --offline check bans licenses sources
+	@CARGO="$(CARGO)" sh scripts/packages.sh count $(RELEASE_PACKAGES)
+# Its lock file follows the service's.
+	$(CARGO) metadata --locked --manifest-path fuzz/Cargo.toml --format-version 1 >/dev/null
 
 lint-deploy: run-tools ## Checks the files below deploy/ with the linters of what reads them
 	@sh scripts/lint-deploy.sh
 
 $(CARGO_DENY):
 	$(CARGO) install --locked cargo-deny --version $(CARGO_DENY_VERSION) --root .tools
+
+$(CARGO_FUZZ):
+	$(CARGO) install --locked cargo-fuzz --version $(CARGO_FUZZ_VERSION) --root .tools
+
+$(CARGO_CYCLONEDX):
+	$(CARGO) install --locked cargo-cyclonedx --version $(CARGO_CYCLONEDX_VERSION) --root .tools

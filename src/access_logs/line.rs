@@ -12,6 +12,8 @@ use crate::types::{CredentialKey, Namespace, SecretId};
 
 /// Longest text that is taken over as it is.
 const LONGEST: usize = 200;
+/// Places that are looked at for the beginning of a line within another.
+const MOST_BEGINNINGS: usize = 64;
 
 /// What a line tells.
 #[derive(Debug, PartialEq, Eq)]
@@ -185,8 +187,12 @@ fn subject(path: &str) -> Option<(Namespace, &'static str, String, bool)> {
 /// behind it.
 pub fn read_last(text: &[u8], fence: Option<&str>) -> Option<Told> {
     let begin = br#"{"time":"#;
-    let start = text.windows(begin.len()).rposition(|found| found == begin);
-    read(&text[start.filter(|start| *start > 0)?..], fence).ok()
+    let places = text.windows(begin.len()).enumerate().skip(1).rev();
+    let starts = places.filter(|(_, found)| found == begin);
+    // What was sent may begin so too. That is never the rest of the text by itself, and is not read.
+    starts
+        .take(MOST_BEGINNINGS)
+        .find_map(|(start, _)| read(&text[start..], fence).ok())
 }
 
 #[cfg(test)]
@@ -252,6 +258,30 @@ mod tests {
             assert_eq!(told(path, "", None, ""), None, "{path}");
         }
         assert!(read(b"{", None).is_err() && read(b"{}", None).is_err());
+    }
+
+    #[test]
+    fn line_behind_a_torn_one_is_told_whatever_was_sent() {
+        let site = line("acme1-store/0123456789abcdef", "", "");
+        for data in [
+            r#"{"port":21}"#,
+            r#"{"time":21}"#,
+            r#"{"time":{"time":"x"}}"#,
+        ] {
+            let whole = site.replace(r#"{"port":21}"#, data);
+            let right = read(whole.as_bytes(), None).ok();
+            assert!(matches!(right, Some(Told::Access(_))), "{data}");
+            for torn in [&whole[..1], &whole[..60], &whole[..whole.len() - 20]] {
+                let both = format!("{torn}{whole}");
+                assert!(read(both.as_bytes(), None).is_err());
+                assert_eq!(
+                    read_last(both.as_bytes(), None),
+                    right,
+                    "{data} behind {torn}"
+                );
+            }
+        }
+        assert_eq!(read_last(site.as_bytes(), None), None);
     }
 
     #[test]

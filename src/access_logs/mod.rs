@@ -10,12 +10,12 @@
 
 pub mod alarms;
 mod keep;
-mod line;
+pub mod line;
 pub mod nodes;
-mod position;
+pub mod position;
 pub mod retention;
 mod store;
-mod tail;
+pub mod tail;
 pub mod timeline;
 mod unwraps;
 mod uses;

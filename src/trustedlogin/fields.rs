@@ -295,7 +295,7 @@ mod tests {
                 "/number must be between 0 and 9",
                 "/code must be one or two",
                 "/digest must be 4 lower-case hexadecimal digits",
-                "/url must be an http or https URL of at most 2,048 characters without user name or password",
+                "/url must be an http or https URL of at most 2,048 characters without user name, password and fragment",
                 "/at must be an RFC 3339 time with a zone, or Unix seconds",
             ]
         );

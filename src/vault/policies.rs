@@ -112,7 +112,11 @@ pub fn of_keys(name: String, namespace: &Namespace, patterns: &[KeyPattern]) -> 
 pub struct TokenMountAccessor(String);
 
 impl TokenMountAccessor {
-    pub(super) fn parse(text: &str) -> Result<Self, Error> {
+    /// Checks `text`: 1 to 64 letters, digits and underscores.
+    ///
+    /// # Errors
+    /// Where it is something else, which has no place in the text of a policy.
+    pub fn parse(text: &str) -> Result<Self, Error> {
         let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if plain && (1..=64).contains(&text.len()) {
             Ok(Self(text.to_owned()))

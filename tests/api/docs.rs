@@ -15,7 +15,7 @@ fn text(path: &str) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The README and every page of `docs/`.
+/// The README, `SECURITY.md` and every page of `docs/`.
 fn pages() -> Vec<String> {
     let found = std::fs::read_dir("docs").unwrap();
     let names = found.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -23,7 +23,7 @@ fn pages() -> Vec<String> {
         .filter(|name| Path::new(name).extension().is_some_and(|end| end == "md"))
         .map(|name| format!("docs/{name}"))
         .collect();
-    pages.push("README.md".to_owned());
+    pages.extend(["README.md", "SECURITY.md"].map(str::to_owned));
     pages.sort();
     pages
 }

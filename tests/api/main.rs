@@ -64,6 +64,7 @@ mod federation_changes;
 mod federation_keys;
 mod federation_policies;
 mod federation_refusals;
+mod fuzz_seeds;
 mod health;
 mod hvac;
 mod idempotency;
