@@ -147,7 +147,7 @@ fn append(path: &Path, bytes: &[u8]) {
 }
 
 fn drain(tail: &mut Tail, into: &mut Vec<Vec<u8>>, at: &mut Position) {
-    while let Some(batch) = tail.next().expect("read") {
+    while let Some(batch) = tail.read_on().expect("read") {
         assert!(
             !batch.lost && batch.broken == 0,
             "lines are said to be lost"

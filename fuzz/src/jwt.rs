@@ -139,7 +139,7 @@ fn signed_here(header: &str, claims: &str, wanted: u8) {
         return;
     };
     let is_ed25519 = parsed.algorithm() == Algorithm::EdDsa;
-    let claims_read = parsed.verify(&[public.clone()]);
+    let claims_read = parsed.verify(std::slice::from_ref(&public));
     assert_eq!(claims_read.is_ok(), is_ed25519);
     let Ok(read) = claims_read else {
         return;

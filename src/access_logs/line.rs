@@ -185,6 +185,7 @@ fn subject(path: &str) -> Option<(Namespace, &'static str, String, bool)> {
 
 /// Reads the last line in one that is none: where a writer died in the middle of a line, the next one's first stands
 /// behind it.
+#[must_use]
 pub fn read_last(text: &[u8], fence: Option<&str>) -> Option<Told> {
     let begin = br#"{"time":"#;
     let places = text.windows(begin.len()).enumerate().skip(1).rev();

@@ -146,7 +146,7 @@ impl Shipper {
             None => self.begin().await?,
         };
         let looking = tokio::task::spawn_blocking(move || {
-            let read = tail.next();
+            let read = tail.read_on();
             (tail, read)
         });
         let (tail, read) = looking.await.map_err(|_| ShipError::Lost)?;

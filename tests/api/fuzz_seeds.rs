@@ -7,7 +7,8 @@ use std::path::Path;
 mod properties;
 
 fn files(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string();
     let mut names: Vec<String> = entries.map(|entry| name(entry).unwrap()).collect();
     names.sort();

@@ -62,6 +62,7 @@ pub struct Batch {
 
 impl Batch {
     /// A place in the file the lines are of.
+    #[must_use]
     pub fn position(&self, place: u64) -> Position {
         let length = usize::try_from(place).unwrap_or(HEAD).min(self.head.len());
         Position {
@@ -91,6 +92,7 @@ pub struct Tail {
 
 impl Tail {
     /// Follows `path` from a place that was reached before, or from its beginning.
+    #[must_use]
     pub fn new(path: PathBuf, from: &Position) -> Self {
         Self {
             path,
@@ -107,7 +109,7 @@ impl Tail {
     ///
     /// # Errors
     /// Where a file cannot be read, or there is none. It can be asked again.
-    pub fn next(&mut self) -> io::Result<Option<Batch>> {
+    pub fn read_on(&mut self) -> io::Result<Option<Batch>> {
         if self.open.is_none() {
             self.begin()?;
         }

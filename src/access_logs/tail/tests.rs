@@ -65,7 +65,7 @@ fn read(lines: &str, lost: bool, broken: u64) -> Read {
 /// All there is now, and the place behind it.
 fn drain(tail: &mut Tail, from: &mut Position) -> io::Result<Read> {
     let mut found = Read::default();
-    while let Some(batch) = tail.next()? {
+    while let Some(batch) = tail.read_on()? {
         for line in &batch.lines {
             let text = String::from_utf8_lossy(&line.text);
             let text = text.split("\",\"").last().unwrap_or_default();
@@ -88,7 +88,7 @@ fn lines_are_read_once_through_rotations_and_restarts() -> io::Result<()> {
     let (mut log, mut at) = (Log::new()?, Position::default());
     let mut tail = Tail::new(log.path(), &at);
     assert!(
-        tail.next()
+        tail.read_on()
             .is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
     );
     log.add("audit.log", "a")?;
@@ -202,7 +202,7 @@ fn where_the_file_is_gone_later_ones_are_all_read() -> io::Result<()> {
     // A folder that is not there yet is not gone.
     let nowhere = log.named("later");
     let mut tail = Tail::new(nowhere.join("audit.log"), &at);
-    assert!(tail.next().is_err());
+    assert!(tail.read_on().is_err());
     fs::create_dir(&nowhere)?;
     for name in ["audit.log", "audit.log.1"] {
         fs::rename(log.named(name), nowhere.join(name))?;
@@ -241,7 +241,7 @@ fn a_file_that_is_out_of_sight_is_missed_until_it_is_back() -> io::Result<()> {
     drain(&mut tail, &mut at)?;
     let elsewhere = tempfile::tempdir()?;
     fs::rename(log.path(), elsewhere.path().join("x"))?;
-    assert!(tail.next().is_err());
+    assert!(tail.read_on().is_err());
     raw(&elsewhere.path().join("x"), "still read\n")?;
     log.add("audit.log", "b")?;
     assert_eq!(drain(&mut tail, &mut at)?, read("still readb", false, 0));
