@@ -28,7 +28,8 @@ listener "tcp" {
 # hashed; accessors stand in clear, as they name a token and cannot be used as one: with them a line here is joined to
 # Gatehouse's record of who asked for that token. When the disk is full OpenBao answers nothing, so rotate this file
 # (and send SIGHUP), and watch the disk. A second device on another disk keeps it answering. Where `gatehouse audit-ship`
-# reads it as a member of OpenBao's group, the mode is 0640.
+# reads it as a member of OpenBao's group, the mode is 0640. On every node of a cluster this block is the same to the
+# letter: a node whose own differs cannot take the lead.
 audit "file" "file" {
   options {
     file_path     = "/openbao/logs/audit.log"
