@@ -28,7 +28,7 @@ told AS (
     FROM held, spent WHERE held.allowed AND held.registered AND NOT held.expired
 )
 SELECT EXISTS (SELECT FROM spent) AS is_first, held.allowed, held.registered, held.expired
-FROM (SELECT) AS one LEFT JOIN held ON true";
+FROM (SELECT 1) AS one LEFT JOIN held ON true";
 
 /// What came of an opening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
