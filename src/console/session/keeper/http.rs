@@ -48,10 +48,7 @@ impl Hooks {
     /// # Errors
     /// Where the database does not answer.
     pub async fn client(&self, app: &App) -> db::Result<db::Client> {
-        match self.owner {
-            Owner::Vendor(vendor) => app.db.of(vendor).await,
-            Owner::Platform => app.db.all().await,
-        }
+        app.db.of_or_all(self.owner.vendor()).await
     }
 
     /// The address that all their pages are below.
