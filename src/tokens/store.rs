@@ -248,26 +248,6 @@ pub async fn is_recorded(
     Ok(client.query_opt(sql, &[&vendor.0, &id.0]).await?.is_some())
 }
 
-/// Which of `accessors` may live by the record, of any vendor: those that are on it, and were not revoked before `revoked_since`.
-///
-/// # Errors
-/// Where the database does not answer.
-pub async fn known_accessors(
-    client: &impl GenericClient,
-    accessors: &[String],
-    revoked_since: Timestamp,
-) -> Result<Vec<String>> {
-    let rows = client
-        .query(
-            "SELECT accessor FROM issuances WHERE accessor = ANY($1) AND (revoked_at IS NULL OR revoked_at >= $2)",
-            &[&accessors, &revoked_since],
-        )
-        .await?;
-    rows.iter()
-        .map(|row| Ok(row.try_get("accessor")?))
-        .collect()
-}
-
 /// Binds a live store-wide write token to a site, so that it dies with it. One for that site is bound already. `false`
 /// where it is neither, or another site's.
 ///

@@ -241,6 +241,36 @@ async fn sweeper_ends_what_is_revoked_on_record_and_lives_again() {
 }
 
 #[tokio::test]
+async fn sweeper_ends_rows_whose_token_openbao_does_not_have() {
+    let test = TestApp::start().await;
+    let vendor = test.vendor("gravityview").await;
+    let lost = test.write_token(&vendor, SITE).await;
+    // As after OpenBao was restored from a snapshot of before it was handed out.
+    let path = "auth/token/revoke";
+    let ended = test.bao_root(Method::POST, path);
+    ended.json(&json!({ "token": lost })).send().await;
+    assert!(!test.is_alive(&lost).await);
+    let sql = test.sql().await;
+    let rows = "SELECT i.revoke_reason FROM issuances i JOIN events e ON e.issuance_id = i.id AND e.action = 'token.lost' \
+                WHERE i.revoked_at IS NOT NULL";
+    test.pass("sweep_tokens").await;
+    let found = sql.query(rows, &[]).await.unwrap();
+    assert!(found.is_empty(), "a young one may still be on its way");
+    test.app.clock.advance(61);
+    let kept = test
+        .write_token(&vendor, "0123456789abcdef0123456789abcdee")
+        .await;
+    test.app.clock.advance(61);
+    test.pass("sweep_tokens").await;
+    let found = sql.query(rows, &[]).await.unwrap();
+    assert_eq!(found.len(), 1, "that one alone, once");
+    assert_eq!(found[0].get::<_, &str>(0), "lost");
+    assert!(test.is_alive(&kept).await);
+    test.pass("sweep_tokens").await;
+    assert_eq!(sql.query(rows, &[]).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn token_that_meets_the_deletion_of_its_entity_is_minted_again() {
     let test = TestApp::start().await;
     let vendor = test.vendor("gravityview").await;

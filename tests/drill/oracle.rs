@@ -63,7 +63,15 @@ impl Root<'_> {
 
     /// The living tokens of our roles.
     async fn living(&self, seen: &mut Accessors) -> BTreeSet<String> {
-        let (status, listed) = self.call("LIST", "auth/token/accessors", &json!({})).await;
+        // A leader that is new, or that just came back, may refuse for a moment.
+        let (mut status, mut listed) = (0, Value::Null);
+        for _ in 0..60 {
+            (status, listed) = self.call("LIST", "auth/token/accessors", &json!({})).await;
+            if status == 200 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
         assert_eq!(status, 200, "{listed}");
         let listed = listed["data"]["keys"].as_array().unwrap().iter();
         let listed: BTreeSet<String> = listed.map(|key| key.as_str().unwrap().to_owned()).collect();
